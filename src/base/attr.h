@@ -1,0 +1,10 @@
+/* The four compiler attributes that the house rules allow beyond C11. */
+#ifndef BASE_ATTR_H
+#define BASE_ATTR_H
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define NORETURN __attribute__((noreturn))
+#define NONSTRING __attribute__((nonstring))
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * Errors. A fallible function returns enum rc and takes a struct err * last (never NULL). The
+ * function that detects a failure calls err_set (or err_errno) naming operation and object; callers
+ * call err_wrap when they know more. Only cli/ prints errors and exits. Clean-up code uses a
+ * scratch struct err, so that the first cause survives.
+ */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include "base/attr.h"
+#include "base/errlist.h"
+
+enum rc {
+    RC_OK = 0,
+#define ERR_ENUM(name, code, exit, retry, text) name = (code),
+    ERR_LIST(ERR_ENUM)
+#undef ERR_ENUM
+};
+
+/* All texts are NUL-terminated UTF-8 and cut, never overrun, when they are too long. */
+struct err {
+    enum rc code;
+    int os_errno;     /* 0 where the system was not the cause */
+    char msg[512];    /* what failed, on which object; lower case, no full stop */
+    char why[512];    /* why; may be empty */
+    char hint[768];   /* what to do, one way a line; may be empty */
+    char request[64]; /* correlation id sent to a KMS; may be empty */
+    char entry[65];   /* hash of the entry in doubt or already stored (exit 19, 3); may be empty */
+};
+
+#define ERR_INIT                                                                                   \
+    {                                                                                              \
+        RC_OK, 0, "", "", "", "", ""                                                               \
+    }
+
+/* Forgets a former failure, sets code and message. Returns code, so that `return err_set(...)`
+ * reads well. */
+enum rc err_set(struct err *err, enum rc code, const char *fmt, ...) PRINTF(3, 4);
+
+/* As err_set, keeping errno and its text as the reason. ENOSPC and EDQUOT turn RC_IO into
+ * RC_DISK_FULL. */
+enum rc err_errno(struct err *err, enum rc code, const char *fmt, ...) PRINTF(3, 4);
+
+/* RC_NO_MEMORY, always the same sentence. */
+enum rc err_nomem(struct err *err);
+
+/* Puts "text: " before the message. Returns err->code. */
+enum rc err_wrap(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+
+/* Sets the reason; replaces a former one. Returns err->code. */
+enum rc err_why(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+
+/* Adds a line to what can be done. Returns err->code. */
+enum rc err_hint(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+
+void err_clear(struct err *err);
+
+/* Exit status, one-line text, "retry may help" of a code; an unknown code is an internal error. */
+int err_exit(enum rc code);
+const char *err_text(enum rc code);
+int err_retryable(enum rc code);
+const char *err_name(enum rc code); /* "RC_NO_STORE" */
+
+/* The i-th code of the list, in its order; RC_OK after the last. */
+enum rc err_at(unsigned i);
+
+/* The exit status when both happened: signal, 70, 15, 19, 14, the others, 3, 0. */
+int err_worse_exit(int a, int b);
+
+/* Deliberate disregard of a result; say why in a comment beside it. */
+static inline void
+err_ignore(enum rc rc)
+{
+    (void)rc;
+}
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * Files. Nothing is truncated in place: a replaced file is written under a temporary name in the
+ * same folder (mode as given, O_EXCL, O_NOFOLLOW), synced, closed, renamed, and the folder is
+ * synced. Links are never followed at the last component. Paths are NUL-terminated bytes.
+ */
+#ifndef SYS_FILE_H
+#define SYS_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/secret.h"
+
+/* Reads the whole file (regular, not a link) into out; out->max bounds it. RC_NOT_FOUND, RC_IO,
+ * RC_BAD_VALUE. */
+enum rc file_read(struct buf *out, const char *path, struct err *err) MUST_CHECK;
+/* Reads all of a descriptor. */
+enum rc file_read_fd(struct buf *out, int fd, const char *what, struct err *err) MUST_CHECK;
+/* The same into a secret slot, no buffer in between; one trailing LF or CR LF is NOT removed. */
+enum rc file_read_secret(struct secret *out, int fd, const char *what, struct err *err) MUST_CHECK;
+
+/* Writes all bytes to fd, going on after short writes and EINTR. */
+enum rc file_write_fd(int fd, const void *bytes, size_t len, const char *what,
+                      struct err *err) MUST_CHECK;
+
+/* Replaces or creates path with exactly these bytes, durably. */
+enum rc file_replace(const char *path, const void *bytes, size_t len, mode_t mode,
+                     struct err *err) MUST_CHECK;
+
+/*
+ * Creates path with exactly these bytes, durably and once: RC_EXISTS when something is there.
+ * Written under a temporary name, then renameat2(RENAME_NOREPLACE), or where the file system cannot
+ * do that link + unlink, or at last O_EXCL under the final name; read back and compared at the end
+ * (RC_IO when a share lost bytes).
+ */
+enum rc file_create_once(const char *path, const void *bytes, size_t len, mode_t mode,
+                         struct err *err) MUST_CHECK;
+
+/* mkdir of all missing components, with mode; the last one's parents are synced. */
+enum rc dir_make(const char *path, mode_t mode, struct err *err) MUST_CHECK;
+/* Syncs a folder; EINVAL, ENOTSUP, EBADF, ENOTTY, ENOENT and EACCES (seen on shares) are no
+ * failure. */
+enum rc dir_sync(const char *path, struct err *err) MUST_CHECK;
+/* Sorted names in a folder, "." and ".." left out; calls fn for each, stops at its first failure.
+ */
+typedef enum rc (*dir_fn)(void *arg, const char *name, struct err *err);
+enum rc dir_each(const char *path, dir_fn fn, void *arg, struct err *err) MUST_CHECK;
+
+/* 1 exists (anything), 0 not, -1 cannot tell (errno). Links are not followed. */
+int file_exists(const char *path);
+/* path is a folder (a link to one counts). */
+int dir_exists(const char *path);
+
+/* a + "/" + b into out (PATH_MAX, 4096). RC_BAD_VALUE if too long. */
+enum { PATH_SIZE = 4096 };
+enum rc path_join(char out[PATH_SIZE], const char *a, const char *b, struct err *err) MUST_CHECK;
+/* Makes a path absolute against the working folder, resolving nothing. */
+enum rc path_absolute(char out[PATH_SIZE], const char *path, struct err *err) MUST_CHECK;
+
+/*
+ * Whether a folder lies on a network file system (NFS, SMB/CIFS, AFS, FUSE sshfs, 9p, ...), by
+ * statfs type. 1 yes, 0 no or unknown; name of the type in *type.
+ */
+int fs_is_network(const char *path, const char **type);
+/* 1 when both paths lie on the same device. */
+int fs_same_device(const char *a, const char *b);
+
+/*
+ * Exclusive lock on path (created, 0600), waiting up to wait_ms. The holder's pid and start time
+ * are written into the file; RC_STORE_BUSY names them. *lock_fd is closed by lock_release, which
+ * takes -1.
+ */
+enum rc lock_take(int *lock_fd, const char *path, int64_t wait_ms, struct err *err) MUST_CHECK;
+void lock_release(int lock_fd);
+
+/* RC_CREDENTIAL_OPEN when a secret file can be read or written by group or others, or is another
+ * user's. */
+enum rc file_check_private(int fd, const char *path, struct err *err) MUST_CHECK;
+
+#endif
