@@ -10,8 +10,8 @@
 
 enum { SEAL_KEY = 32, SEAL_NONCE = 24, SEAL_TAG = 16, SEAL_SALT = 16 };
 
-/* Appends a 32-byte key from a passphrase. mem in bytes (8 KiB to 1 GiB), ops in passes (1 to 10);
- * else RC_MALFORMED. */
+/* Appends a 32-byte key from a passphrase. mem in bytes (8 KiB to 1 GiB, whole KiB), ops in passes
+ * (1 to 10); else RC_MALFORMED. */
 enum rc seal_derive(struct secret *key, const struct secret *passphrase,
                     const unsigned char salt[SEAL_SALT], unsigned long long mem,
                     unsigned long long ops, struct err *err) MUST_CHECK;

@@ -78,6 +78,8 @@ int col_count(struct stmt *q);
 
 int64_t db_changes(struct db *db); /* rows changed by the last statement */
 
+/* Version of SQLite in use. */
+const char *db_library_version(void);
 /* integrity_check; RC_STORE_CORRUPT with its first line. */
 enum rc db_integrity(struct db *db, struct err *err) MUST_CHECK;
 /* Number of the newest migration in this program. */

@@ -1,7 +1,8 @@
 /*
  * Files. Nothing is truncated in place: a replaced file is written under a temporary name in the
  * same folder (mode as given, O_EXCL, O_NOFOLLOW), synced, closed, renamed, and the folder is
- * synced. Links are never followed at the last component. Paths are NUL-terminated bytes.
+ * synced. Links are never followed at the last component. Paths are NUL-terminated bytes. Temporary
+ * names are ".keymuster-" 16 hex digits ".tmp"; a killed run may leave one.
  */
 #ifndef SYS_FILE_H
 #define SYS_FILE_H
@@ -65,6 +66,9 @@ enum rc path_absolute(char out[PATH_SIZE], const char *path, struct err *err) MU
  * statfs type. 1 yes, 0 no or unknown; name of the type in *type.
  */
 int fs_is_network(const char *path, const char **type);
+/* The same from statfs's f_type and, for FUSE, the type in /proc/self/mountinfo ("fuse.sshfs") or
+ * NULL. */
+int fs_type_is_network(long magic, const char *fstype);
 /* 1 when both paths lie on the same device. */
 int fs_same_device(const char *a, const char *b);
 

@@ -14,7 +14,7 @@
 
 struct ini; /* a parsed file; owns its text */
 
-/* file is used in messages only. RC_CONFIG. */
+/* file is used in messages only. RC_CONFIG. At most 10,000 lines. */
 enum rc ini_parse(struct ini **out, const char *text, size_t len, const char *file,
                   struct err *err) MUST_CHECK;
 void ini_free(struct ini *ini);

@@ -6,7 +6,7 @@
  * zeros; depth at most 32; at most 200,000 nodes. Member names are case-sensitive.
  *
  * Writing: struct jw streams into a buf, members in the order written, no spaces; sticky failure as
- * in buf.
+ * in buf. Texts are UTF-8; a byte that is not becomes U+FFFD, so that the output is always valid.
  */
 #ifndef TEXT_JSON_H
 #define TEXT_JSON_H

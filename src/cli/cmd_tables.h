@@ -1,0 +1,41 @@
+/* The tables of commands, one a file, and the few pieces that several of those files use. */
+#ifndef CLI_CMD_TABLES_H
+#define CLI_CMD_TABLES_H
+
+#include "cli/cmd.h"
+#include "escrow/view.h"
+#include "text/json.h"
+#include "text/table.h"
+
+extern const struct cmd cmd_setup_table[];
+extern const struct cmd cmd_kms_table[];
+extern const struct cmd cmd_root_table[];
+extern const struct cmd cmd_create_table[];
+extern const struct cmd cmd_record_table[];
+extern const struct cmd cmd_list_table[];
+extern const struct cmd cmd_status_table[];
+extern const struct cmd cmd_author_table[];
+extern const struct cmd cmd_copy_table[];
+extern const struct cmd cmd_sync_table[];
+extern const struct cmd cmd_reveal_table[];
+extern const struct cmd cmd_join_table[];
+extern const struct cmd cmd_audit_table[];
+
+/* The name is allowed and free: RC_BAD_NAME, RC_EXISTS. */
+enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name, struct err *err) MUST_CHECK;
+/* "added site mad", or its JSON. done: "added", "changed". */
+enum rc cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name, const char *uuid,
+                          const char *done, struct err *err) MUST_CHECK;
+
+/* Columns of the screen when standard output is one, else 0. */
+unsigned cmd_width(const struct ctx *ctx);
+enum rc cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titles, struct err *err) MUST_CHECK;
+enum rc cmd_table_row(struct table *t, const char *const *cells, size_t count, struct err *err) MUST_CHECK;
+/*
+ * Lists all objects of a kind as a table or as JSON {"schema","items":[...]}: sets *w or *table (inside arg), then calls
+ * fn for each object.
+ */
+enum rc cmd_list_objects(struct ctx *ctx, const char *schema, const char *kind, const char *const *titles,
+                         object_fn fn, void *arg, struct jw **w, struct table **table, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,315 @@
+#include "cli/from.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "copy/memory.h"
+#include "copy/publish.h"
+#include "escrow/log.h"
+#include "text/enc.h"
+#include "text/time.h"
+
+/* ---- the card ---- */
+
+/* The next blank-separated word of a line into out; "" at its end. */
+static const char *
+next_word(const char *line, char *out, size_t size)
+{
+    line += strspn(line, " \t:\r");
+    size_t len = strcspn(line, " \t\r");
+    size_t kept = len < size ? len : size - 1;
+    memcpy(out, line, kept);
+    out[kept] = '\0';
+    return line + len;
+}
+
+static int
+parse_floor(struct card_floor *f, const char *rest)
+{
+    char entries[20];
+    char hash[HASH_TEXT + 2];
+    rest = next_word(rest, f->author, sizeof f->author);
+    rest = next_word(rest, entries, sizeof entries);
+    (void)next_word(rest, hash, sizeof hash);
+    size_t digits = strlen(entries);
+    if (digits == 0 || digits > 15 || strspn(entries, "0123456789") != digits)
+        return -1;
+    f->entries = strtoll(entries, NULL, 10);
+    if (!hex_is(f->author, AUTHOR_TEXT) || f->entries < 1)
+        return -1;
+    return hex_decode(f->hash, HASH_SIZE, hash);
+}
+
+static enum rc
+bad_line(const char *path, const char *word, struct err *err)
+{
+    (void)err_set(err, RC_BAD_VALUE, "%s: the line \"%s\" is malformed", path, word);
+    return err_hint(err, "a card has lines: escrow ID, founder KEY, floor AUTHOR ENTRIES HASH");
+}
+
+static enum rc
+take_line(struct card *card, struct sign_public *founder, const char *line, const char *path,
+          struct err *err)
+{
+    char word[16];
+    char text[SIGN_PUBLIC_TEXT + 2];
+    const char *rest = next_word(line, word, sizeof word);
+    if (strcmp(word, "escrow") == 0) {
+        (void)next_word(rest, text, sizeof text);
+        if (!hex_is(text, AUTHOR_TEXT))
+            return bad_line(path, word, err);
+        memcpy(card->escrow, text, sizeof card->escrow);
+    } else if (strcmp(word, "founder") == 0) {
+        (void)next_word(rest, text, sizeof text);
+        if (sign_public_parse(founder, text) != 0)
+            return bad_line(path, word, err);
+    } else if (strcmp(word, "floor") == 0) {
+        if (card->floor_count == CARD_FLOORS)
+            return err_set(err, RC_BAD_VALUE, "%s: more than %d floors", path, CARD_FLOORS);
+        if (parse_floor(&card->floors[card->floor_count], rest) != 0)
+            return bad_line(path, word, err);
+        card->floor_count++;
+    }
+    return RC_OK;
+}
+
+static enum rc
+settle_escrow(struct card *card, const struct sign_public *founder, const char *path,
+              struct err *err)
+{
+    char founded[AUTHOR_TEXT + 1] = "";
+    if (founder->text[0] != '\0')
+        escrow_id(founded, founder);
+    if (card->escrow[0] == '\0')
+        memcpy(card->escrow, founded, sizeof founded);
+    if (card->escrow[0] == '\0') {
+        (void)err_set(err, RC_BAD_VALUE, "%s is no recovery card", path);
+        return err_why(err, "it has neither a line \"escrow ID\" nor a line \"founder KEY\"");
+    }
+    if (founded[0] != '\0' && strcmp(founded, card->escrow) != 0)
+        return err_set(err, RC_NOT_ANCHORED, "%s: its founder's key did not found its escrow",
+                       path);
+    return RC_OK;
+}
+
+enum rc
+card_read(struct card *out, const char *path, struct err *err)
+{
+    struct buf text;
+    struct sign_public founder;
+    memset(out, 0, sizeof *out);
+    memset(&founder, 0, sizeof founder);
+    buf_init(&text, LIMIT_SMALL_FILE);
+    enum rc rc = file_read(&text, path, err);
+    char *line = text.data;
+    while (rc == RC_OK && line != NULL) {
+        char *end = strchr(line, '\n');
+        if (end != NULL)
+            *end = '\0';
+        rc = take_line(out, &founder, line, path, err);
+        line = end != NULL ? end + 1 : NULL;
+    }
+    buf_release(&text);
+    return rc == RC_OK ? settle_escrow(out, &founder, path, err) : rc;
+}
+
+/* Compares one line of the store with the card's hash of it. */
+static enum rc
+same_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
+{
+    const struct card_floor *f = arg;
+    unsigned char hash[HASH_SIZE];
+    sha256(hash, line, len);
+    if (memcmp(hash, f->hash, HASH_SIZE) == 0)
+        return RC_OK;
+    return err_set(err, RC_COPY_FORKED, "entry %lld of author %s is not the one of the card",
+                   (long long)seq, f->author);
+}
+
+enum rc
+card_check(const struct card *card, const struct store *store, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < card->floor_count; i++) {
+        struct card_floor f = card->floors[i];
+        struct log_end end;
+        rc = log_end(store, f.author, &end, err);
+        if (rc == RC_OK && end.seq < f.entries) {
+            (void)err_set(err, RC_CARD_FLOOR, "the copy is older than the card");
+            (void)err_why(err, "author %s: %lld entries in the copy, %lld when the card was printed",
+                          f.author, (long long)end.seq, (long long)f.entries);
+            return err_hint(err, "look for a newer copy; without the card: --expect %s",
+                            card->escrow);
+        }
+        if (rc == RC_OK)
+            rc = log_each(store, f.author, f.entries, f.entries, same_line, &f, err);
+    }
+    return rc;
+}
+
+/* ---- the anchor ---- */
+
+static enum rc
+confirm_seen(void *arg, const struct join_seen *seen, struct err *err)
+{
+    struct anchor *a = arg;
+    char ago[32] = "never";
+    char question[LIMIT_TEXT + 512];
+    int64_t at;
+    if (time_parse(&at, seen->report.newest_at) == 0)
+        time_ago(ago, at, clock_now_ms());
+    (void)snprintf(question, sizeof question,
+                   "escrow %s\nname   %s\nnewest %s (%s)\n"
+                   "Nothing here proves that it is yours. Is it the one on the recovery card?",
+                   seen->identity.escrow, seen->identity.name, seen->report.newest_at, ago);
+    if (!opt_has(&a->ctx->opts, OPT_YES))
+        return confirm_yes(a->ctx, question, err);
+    *strrchr(question, '\n') = '\0'; /* answered already: only what it is */
+    out_note(a->ctx, "taken as it is, by --yes:\n%s", question);
+    return RC_OK;
+}
+
+static enum rc
+check_pulled(void *arg, const struct store *pulled, const struct join_seen *seen, struct err *err)
+{
+    (void)seen;
+    struct anchor *a = arg;
+    enum rc rc = a->have_card ? card_check(&a->card, pulled, err) : RC_OK;
+    if (rc != RC_OK || !a->dry)
+        return rc;
+    a->dry_reached = 1;
+    return err_set(err, RC_NO_CONFIRM, "only looked at");
+}
+
+enum rc
+anchor_set(struct anchor *a, struct ctx *ctx, struct join *how, struct err *err)
+{
+    const char *card = opt_get(&ctx->opts, OPT_CARD);
+    const char *expect = opt_get(&ctx->opts, OPT_EXPECT);
+    memset(a, 0, sizeof *a);
+    a->ctx = ctx;
+    how->confirm = confirm_seen;
+    how->check = check_pulled;
+    how->arg = a;
+    if (expect != NULL && !hex_is(expect, AUTHOR_TEXT)) {
+        (void)err_set(err, RC_USAGE, "--expect wants the id of an escrow: %d hex digits",
+                      AUTHOR_TEXT);
+        return err_hint(err, "it stands on the card and in `keymuster status`");
+    }
+    how->expect = expect;
+    if (card == NULL)
+        return RC_OK;
+    enum rc rc = card_read(&a->card, card, err);
+    if (rc != RC_OK)
+        return rc;
+    a->have_card = 1;
+    if (expect != NULL && strcmp(expect, a->card.escrow) != 0)
+        return err_set(err, RC_USAGE, "--expect and --card name different escrows");
+    how->expect = a->card.escrow;
+    return RC_OK;
+}
+
+/* ---- --from ---- */
+
+/* --site, --card and the rest mean nothing without --from. */
+static enum rc
+check_usage(const struct ctx *ctx, struct err *err)
+{
+    static const struct {
+        enum opt_id id;
+        const char *name;
+    } only[] = {{OPT_SITE, "--site"},
+                {OPT_EVIDENCE, "--evidence"},
+                {OPT_CARD, "--card"},
+                {OPT_EXPECT, "--expect"}};
+    for (size_t i = 0; i < sizeof only / sizeof only[0]; i++) {
+        if (opt_has(&ctx->opts, only[i].id))
+            return err_set(err, RC_USAGE, "%s goes with --from COPY only", only[i].name);
+    }
+    return RC_OK;
+}
+
+/* Without a place to write, nothing may be shown; so this is "no record", whatever the cause. */
+static enum rc
+no_place(enum rc rc, struct err *err)
+{
+    if (rc != RC_IO && rc != RC_READ_ONLY && rc != RC_DISK_FULL && rc != RC_STORE_NETFS)
+        return rc;
+    struct err cause = *err;
+    (void)err_set(err, RC_NO_RECORD, "no place to keep the records of this recovery");
+    (void)err_why(err, "%s%s%s", cause.msg, cause.why[0] != '\0' ? ": " : "", cause.why);
+    err->os_errno = cause.os_errno;
+    return err_hint(err, "name a folder on a local disk or in memory: --evidence DIR");
+}
+
+enum rc
+from_open(struct ctx *ctx, struct err *err)
+{
+    const char *from = opt_get(&ctx->opts, OPT_FROM);
+    if (from == NULL) {
+        enum rc rc = check_usage(ctx, err);
+        if (rc == RC_OK)
+            rc = session_open(ctx, err);
+        if (rc == RC_NO_STORE)
+            (void)err_hint(err, "or work from a copy: --from COPY");
+        return rc;
+    }
+    struct anchor anchor;
+    struct join_seen seen;
+    struct join how = {.url = from, .site = opt_get(&ctx->opts, OPT_SITE)};
+    enum rc rc = anchor_set(&anchor, ctx, &how, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = join_from(&ctx->store, &how, opt_get(&ctx->opts, OPT_EVIDENCE), &seen, err);
+    if (rc == RC_OK)
+        rc = memory_check(ctx->store, err);
+    if (rc != RC_OK)
+        return no_place(rc, err);
+    if (seen.report.note[0] != '\0')
+        out_warn(ctx, "%s", seen.report.note);
+    if (ctx->verbose)
+        out_note(ctx, "records are kept in %s", ctx->store->dir);
+    return RC_OK;
+}
+
+/* The copy of --from alone: the others bound to that store are of former commands. */
+static enum rc
+publish_back(struct ctx *ctx, const char *from, struct err *err)
+{
+    int made = 0;
+    struct copy copy = {.remote = NULL};
+    struct publish_report report;
+    enum rc rc = publish_prepare(ctx->store, &made, err);
+    if (rc == RC_OK)
+        rc = copy_open_url(ctx->store, from, "from", &copy, err);
+    if (rc == RC_OK)
+        rc = publish_to(ctx->store, &copy, &report, err);
+    copy_close(&copy);
+    return rc;
+}
+
+enum rc
+from_publish(struct ctx *ctx, struct err *err)
+{
+    const char *from = opt_get(&ctx->opts, OPT_FROM);
+    if (from == NULL)
+        return session_publish(ctx, err);
+    if (ctx->dry_run || ctx->offline)
+        return RC_OK;
+    struct err failed = ERR_INIT;
+    enum rc rc = publish_back(ctx, from, &failed);
+    if (rc == RC_OK)
+        return RC_OK;
+    int status = err_exit(rc);
+    if (status == 15 || status == 16) {
+        *err = failed;
+        return rc;
+    }
+    out_warn(ctx, "the records could not be published to the copy: %s%s%s; they are kept in %s",
+             failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why, ctx->store->dir);
+    return RC_OK;
+}

@@ -1,0 +1,59 @@
+/*
+ * --from COPY: no store at hand. An implicit join into a store under the user's state folder (or
+ * --evidence DIR), so that records are durable; -C and KEYMUSTER_STORE are ignored. For commands
+ * with CMD_NO_STORE that call from_open themselves, after their own usage checks, so that a wrong
+ * command line touches nothing.
+ */
+#ifndef CLI_FROM_H
+#define CLI_FROM_H
+
+#include "cli/cmd.h"
+#include "escrow/store.h"
+#include "recover/join.h"
+
+/* Rows of an option table for commands that take --from. */
+/* clang-format off */
+#define FROM_OPTIONS                                                                               \
+    {OPT_FROM, "from", 0, "COPY", 0, "no store here: work from this copy of the escrow"},          \
+    {OPT_SITE, "site", 0, "SITE", 0, "with --from: the site where this machine stands"},           \
+    {OPT_EVIDENCE, "evidence", 0, "DIR", 0, "with --from: where the records are kept"},            \
+    {OPT_CARD, "card", 0, "FILE", 0, "recovery card that the copy must agree with"},               \
+    {OPT_EXPECT, "expect", 0, "ID", 0, "id of the escrow that the copy must be of"}
+/* clang-format on */
+
+/* What a recovery card says; text with lines `escrow ID`, `founder KEY`, `floor AUTHOR ENTRIES
+ * HASH`; other lines are for people. */
+enum { CARD_FLOORS = 64 };
+struct card_floor {
+    char author[AUTHOR_TEXT + 1];
+    int64_t entries;
+    unsigned char hash[HASH_SIZE];
+};
+struct card {
+    char escrow[AUTHOR_TEXT + 1];
+    struct card_floor floors[CARD_FLOORS];
+    size_t floor_count;
+};
+/* RC_BAD_VALUE naming the line; RC_NOT_ANCHORED when founder and escrow do not fit each other. */
+enum rc card_read(struct card *out, const char *path, struct err *err) MUST_CHECK;
+/* RC_CARD_FLOOR when the store knows less of an author, RC_COPY_FORKED when it knows another entry
+ * there. */
+enum rc card_check(const struct card *card, const struct store *store, struct err *err) MUST_CHECK;
+
+/* --card and --expect of a command line: what anchors a copy. */
+struct anchor {
+    struct ctx *ctx;
+    int have_card;
+    struct card card;
+    int dry;         /* join -n: stop before anything is kept */
+    int dry_reached; /* it was */
+};
+/* Sets expect, confirm, check and arg of how. RC_USAGE. */
+enum rc anchor_set(struct anchor *a, struct ctx *ctx, struct join *how, struct err *err) MUST_CHECK;
+
+/* Opens ctx->store: from the copy with --from, else as session_open. */
+enum rc from_open(struct ctx *ctx, struct err *err) MUST_CHECK;
+/* session_publish; with --from a copy that cannot be written is a warning. */
+enum rc from_publish(struct ctx *ctx, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,136 @@
+/* keymuster: disaster-recovery escrow for backup-encryption keys. */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "crypt/hash.h"
+#include "sys/env.h"
+
+extern char **environ;
+
+/* A descriptor 0, 1 or 2 that was closed would be given to the next file opened, the store perhaps,
+ * and our output would go there. Read-only: writing to it has to fail. */
+static enum rc
+occupy_standard_descriptors(struct err *err)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        if (open("/dev/null", O_RDONLY) != fd)
+            return err_errno(err, RC_IO, "opening /dev/null");
+    }
+    return RC_OK;
+}
+
+static enum rc
+prepare(struct ctx *ctx, int argc, char **argv, struct err *err)
+{
+    enum rc rc = env_scrub(environ, err);
+    if (rc == RC_OK)
+        rc = occupy_standard_descriptors(err);
+    if (rc != RC_OK)
+        return rc;
+    process_harden();
+    signals_catch();
+    (void)setlocale(LC_CTYPE, ""); /* without the locale everything works, in ASCII */
+    ctx->format = out_guess(argc, argv);
+    return crypt_init(err);
+}
+
+/* Without a command: the short page, a page asked for, or the version. */
+static enum rc
+run_without_command(struct ctx *ctx, const struct cmd_line *line, struct err *err)
+{
+    if (line->noun != NULL)
+        return help_answer(ctx, line->noun, NULL, err);
+    if (line->help || (!line->version && out_is_json(ctx)))
+        return help_answer(ctx, NULL, NULL, err);
+    if (line->version)
+        return version_answer(ctx, err);
+    help_short(&ctx->out, ".");
+    return RC_OK;
+}
+
+static enum rc
+run_command(struct ctx *ctx, struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (ctx->accept_risk != NULL)
+        rc = secret_arena_open(SECRET_UNLOCKED_OK, err);
+    if (rc != RC_OK)
+        return rc;
+    if (secret_unlocked())
+        out_warn(ctx, "memory for secrets is not locked; the record will say so");
+    if ((ctx->cmd->flags & (CMD_READ | CMD_WRITE)) && cmd_open_store != NULL)
+        rc = cmd_open_store(ctx, err);
+    return rc == RC_OK ? ctx->cmd->run(ctx, err) : rc;
+}
+
+static enum rc
+run(struct ctx *ctx, int argc, char **argv, struct err *err)
+{
+    struct cmd_line line;
+    enum rc rc = cmd_look_up(&line, argc, argv, err);
+    if (rc != RC_OK)
+        return rc;
+    if (line.cmd == NULL)
+        return run_without_command(ctx, &line, err);
+    ctx->cmd = line.cmd;
+    if (line.help) {
+        const char *noun = line.cmd->noun;
+        return help_answer(ctx, noun == NULL ? line.cmd->verb : noun,
+                           noun == NULL ? NULL : line.cmd->verb, err);
+    }
+    if (line.version)
+        return version_answer(ctx, err);
+    rc = opt_parse(&ctx->opts, argc, argv, line.cmd->options, line.words,
+                   line.cmd->flags & CMD_EXEC ? OPT_PARSE_EXEC : OPT_PARSE_PLAIN, err);
+    if (rc == RC_OK)
+        rc = ctx_settle(ctx, err);
+    return rc == RC_OK ? run_command(ctx, err) : rc;
+}
+
+/* Writes what is left and says what failed. Returns the exit status. */
+static int
+finish(struct ctx *ctx, enum rc rc, struct err *err)
+{
+    struct err later = ERR_INIT;
+    int status = ctx->exit_status >= 0 ? ctx->exit_status : ctx->findings > 0 ? 3 : 0;
+    /* Before the error, so that on a terminal it stands below what came out until then. */
+    if (out_flush(ctx, &later) != RC_OK && rc == RC_OK) {
+        *err = later;
+        rc = err->code;
+    }
+    if (rc != RC_OK) {
+        status = out_exit(ctx, err);
+        out_error(ctx, err);
+    }
+    err_clear(&later);
+    if (out_end(ctx, status, &later) != RC_OK) {
+        out_error(ctx, &later);
+        status = err_worse_exit(status, out_exit(ctx, &later));
+    }
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct err err = ERR_INIT;
+    struct ctx ctx;
+    ctx_init(&ctx);
+    enum rc rc = prepare(&ctx, argc, argv, &err);
+    if (rc == RC_OK)
+        rc = run(&ctx, argc, argv, &err);
+    int status = finish(&ctx, rc, &err);
+    if (cmd_close_store != NULL)
+        cmd_close_store(&ctx);
+    ctx_release(&ctx);
+    secret_arena_close();
+    return status;
+}

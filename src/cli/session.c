@@ -1,0 +1,263 @@
+#include "cli/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/out.h"
+#include "cli/ref.h"
+#include "copy/memory.h"
+#include "copy/publish.h"
+#include "escrow/log.h"
+
+enum { POOL_MAX = 32 };
+
+struct pool {
+    struct {
+        char uuid[UUID_TEXT + 1];
+        struct kms *kms;
+    } open[POOL_MAX];
+    size_t count;
+};
+
+/* ---- the store ---- */
+
+enum rc
+session_open(struct ctx *ctx, struct err *err)
+{
+    char dir[PATH_SIZE];
+    enum rc rc = RC_OK;
+    if (ctx->store_dir != NULL)
+        (void)snprintf(dir, sizeof dir, "%s", ctx->store_dir);
+    else
+        rc = store_default_dir(dir, err);
+    enum db_flags flags = (ctx->cmd->flags & CMD_WRITE) && !ctx->dry_run ? DB_WRITE : DB_READ;
+    if (rc == RC_OK)
+        rc = store_open(&ctx->store, dir, flags, err);
+    if (rc == RC_OK && flags == DB_WRITE && !(ctx->cmd->flags & CMD_OLD_OK))
+        rc = memory_check(ctx->store, err);
+    return rc;
+}
+
+void
+session_close(struct ctx *ctx)
+{
+    for (size_t i = 0; ctx->pool != NULL && i < ctx->pool->count; i++)
+        kms_close(ctx->pool->open[i].kms);
+    free(ctx->pool);
+    ctx->pool = NULL;
+    store_close(ctx->store);
+    ctx->store = NULL;
+}
+
+/* ---- KMSs ---- */
+
+/* VALUE of a repeated NAME=VALUE option for this name; with bare, a lone value without a name
+ * counts, too. */
+static const char *
+named_value(const struct ctx *ctx, enum opt_id id, const char *name, int bare)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < opt_count(&ctx->opts, id); i++) {
+        const char *text = opt_at(&ctx->opts, id, i);
+        if (strncmp(text, name, len) == 0 && text[len] == '=')
+            return text + len + 1;
+    }
+    if (bare && opt_count(&ctx->opts, id) == 1 &&
+        (id != OPT_CREDENTIAL || ref_is(opt_get(&ctx->opts, id))))
+        return opt_get(&ctx->opts, id);
+    return NULL;
+}
+
+/* Binding here, else what the log says; "" if neither. An endpoint in the log that is not the bound
+ * one is refused. */
+static enum rc
+setting(const struct ctx *ctx, const struct object *kms, const char *key, struct buf *out,
+        struct err *err)
+{
+    const char *bound = store_conf(ctx->store, "kms", kms->name, key);
+    int conflict = 0;
+    enum rc rc = field_get(ctx->store, kms->uuid, key, out, &conflict, err);
+    if (rc != RC_OK)
+        return rc;
+    int endpoint = strcmp(key, "endpoint") == 0;
+    if (endpoint &&
+        (conflict || (bound != NULL && out->len > 0 && strcmp(buf_str(out), bound) != 0))) {
+        (void)err_set(err, RC_ENDPOINT_DIFFERS,
+                      "KMS %s: the endpoint in the log is not the one bound here", kms->name);
+        return err_hint(err, "if the new one is right: keymuster kms set %s --endpoint URL",
+                        kms->name);
+    }
+    if (bound != NULL) {
+        buf_clear(out);
+        buf_adds(out, bound);
+    }
+    return buf_check(out, key, err);
+}
+
+static enum rc
+read_credential(const struct ctx *ctx, const struct object *kms, struct secret **out,
+                struct err *err)
+{
+    const char *ref = named_value(ctx, OPT_CREDENTIAL, kms->name, 1);
+    if (ref == NULL)
+        ref = store_conf(ctx->store, "kms", kms->name, "credential");
+    if (ref == NULL) {
+        struct buf kept;
+        buf_init(&kept, LIMIT_TEXT);
+        struct err scratch = ERR_INIT;
+        err_ignore(field_get(ctx->store, kms->uuid, "kept_at", &kept, NULL,
+                             &scratch)); /* only for a better hint */
+        (void)err_set(err, RC_KMS_NO_CREDENTIAL, "no credential for KMS %s", kms->name);
+        if (kept.len > 0)
+            (void)err_why(err, "the escrow says it is kept at: %.200s", buf_str(&kept));
+        buf_release(&kept);
+        return err_hint(err,
+                        "for this command: --credential %s=REF (file:PATH, prompt, ...)\n"
+                        "for good: keymuster kms set %s --credential REF",
+                        kms->name, kms->name);
+    }
+    char what[128];
+    (void)snprintf(what, sizeof what, "credential of KMS %s", kms->name);
+    return ref_read(out, ref, what, err);
+}
+
+static enum rc
+open_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err *err)
+{
+    struct buf provider, file, endpoint, instance;
+    struct secret *credential = NULL;
+    buf_init(&provider, LIMIT_TEXT);
+    buf_init(&file, PATH_SIZE);
+    buf_init(&endpoint, LIMIT_TEXT);
+    buf_init(&instance, LIMIT_TEXT);
+    enum rc rc = field_get(ctx->store, kms->uuid, "provider", &provider, NULL, err);
+    if (rc == RC_OK)
+        rc = setting(ctx, kms, "file", &file, err);
+    if (rc == RC_OK)
+        rc = setting(ctx, kms, "endpoint", &endpoint, err);
+    if (rc == RC_OK)
+        rc = field_get(ctx->store, kms->uuid, "instance", &instance, NULL, err);
+    const char *path = named_value(ctx, OPT_KMS_FILE, kms->name, 1);
+    if (rc == RC_OK)
+        rc = read_credential(ctx, kms, &credential, err);
+    if (rc == RC_OK) {
+        struct kms_config config = {.provider = buf_str(&provider),
+                                    .name = kms->name,
+                                    .file = path != NULL ? path : buf_str(&file),
+                                    .endpoint = buf_str(&endpoint),
+                                    .instance = buf_str(&instance),
+                                    .credential = credential};
+        rc = kms_open(out, &config, err);
+    }
+    secret_free(credential);
+    buf_release(&provider);
+    buf_release(&file);
+    buf_release(&endpoint);
+    buf_release(&instance);
+    return rc;
+}
+
+enum rc
+session_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err *err)
+{
+    *out = NULL;
+    if (kms->uuid[0] == '\0')
+        return err_set(err, RC_NOT_FOUND,
+                       "the KMS of that root key is not known here yet; sync first");
+    if (ctx->pool == NULL)
+        ctx->pool = calloc(1, sizeof *ctx->pool);
+    if (ctx->pool == NULL)
+        return err_nomem(err);
+    for (size_t i = 0; i < ctx->pool->count; i++) {
+        if (strcmp(ctx->pool->open[i].uuid, kms->uuid) == 0) {
+            *out = ctx->pool->open[i].kms;
+            return RC_OK;
+        }
+    }
+    if (ctx->pool->count == POOL_MAX)
+        return err_set(err, RC_INTERNAL, "more than %d KMSs in one command", POOL_MAX);
+    enum rc rc = open_kms(ctx, kms, out, err);
+    if (rc != RC_OK)
+        return rc;
+    (void)snprintf(ctx->pool->open[ctx->pool->count].uuid, UUID_TEXT + 1, "%s", kms->uuid);
+    ctx->pool->open[ctx->pool->count++].kms = *out;
+    return RC_OK;
+}
+
+/* ---- recording and publishing ---- */
+
+enum rc
+session_record(struct ctx *ctx, const char *kind, const struct buf *body, char *hash,
+               struct err *err)
+{
+    if (ctx->dry_run)
+        return buf_check(body, kind, err);
+    return log_append_one(ctx->store, kind, body, hash != NULL ? hash : ctx->entry, err);
+}
+
+enum rc
+session_publish(struct ctx *ctx, struct err *err)
+{
+    if (ctx->offline || ctx->dry_run)
+        return RC_OK;
+    int reached = 0;
+    int bound = 0;
+    enum rc rc = publish_all(ctx->store, &reached, &bound, err);
+    if (rc == RC_OK && reached < bound && !ctx->quiet)
+        out_note(ctx,
+                 "%d of %d copies not reached; what is missing there goes with the next command or "
+                 "`keymuster sync`",
+                 bound - reached, bound);
+    return rc;
+}
+
+void
+session_answer(struct buf *doc, struct jw *w, const char *name)
+{
+    char schema[96];
+    (void)snprintf(schema, sizeof schema, "keymuster.%s/1", name);
+    buf_init(doc, (size_t)256 * 1024 * 1024);
+    jw_init(w, doc);
+    jw_obj(w, NULL);
+    jw_str(w, "schema", schema);
+}
+
+/* A time as text, or nothing. */
+static void
+put_time(struct jw *w, const char *name, int64_t ms)
+{
+    char text[TIME_TEXT + 1];
+    if (ms == 0)
+        return;
+    time_format(text, ms);
+    jw_str(w, name, text);
+}
+
+enum rc
+session_observe(struct ctx *ctx, const struct root *root, const struct root_info *info,
+                struct err *err)
+{
+    if (root->state == info->state && strcmp(root->version, info->version) == 0)
+        return RC_OK;
+    struct buf body;
+    struct jw w;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "root", root->object.uuid);
+    jw_str(&w, "state", root_state_name(info->state));
+    jw_str(&w, "version", info->version);
+    jw_int(&w, "versions", info->versions);
+    put_time(&w, "created", info->created_ms);
+    put_time(&w, "updated", info->updated_ms);
+    put_time(&w, "rotated", info->rotated_ms);
+    put_time(&w, "deleted", info->deleted_ms);
+    put_time(&w, "restore_until", info->restore_until_ms);
+    put_time(&w, "expires", info->expires_ms);
+    jw_opt(&w, "request", info->request);
+    jw_end_obj(&w);
+    enum rc rc = log_append(ctx->store, "root.observed", &body, NULL, err);
+    buf_release(&body);
+    return rc;
+}

@@ -1,0 +1,254 @@
+#include "cli/showing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/from.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "sys/env.h"
+#include "sys/term.h"
+#include "text/time.h"
+#include "text/uni.h"
+
+/* ---- why and who ---- */
+
+static int
+can_ask(const struct ctx *ctx)
+{
+    int fd;
+    struct err none = ERR_INIT;
+    return !ctx->no_input && term_open(&fd, &none) == RC_OK;
+}
+
+enum rc
+showing_ask_reason(struct ctx *ctx, struct asker *out, struct err *err)
+{
+    enum rc rc = RC_OK;
+    out->reason[0] = '\0';
+    if (ctx->reason != NULL) {
+        rc = text_check(ctx->reason, "--reason", err);
+        (void)snprintf(out->reason, sizeof out->reason, "%s", ctx->reason);
+        return rc;
+    }
+    if (can_ask(ctx))
+        rc = term_ask(out->reason, sizeof out->reason, "Reason, for the record: ", err);
+    if (rc != RC_OK)
+        return rc;
+    if (out->reason[0] != '\0')
+        return text_check(out->reason, "the reason", err);
+    (void)err_set(err, RC_NO_REASON, "a secret is handed out only for a reason");
+    return err_hint(err, "--reason TEXT   why it is needed; goes into the record");
+}
+
+static enum rc
+take_any(void *arg, const struct object *o, struct err *err)
+{
+    (void)o;
+    (void)err;
+    *(int *)arg = 1;
+    return RC_OK;
+}
+
+enum rc
+showing_ask_person(struct ctx *ctx, struct asker *out, struct err *err)
+{
+    const char *given = opt_get(&ctx->opts, OPT_AS);
+    int registered = 0;
+    out->person[0] = '\0';
+    if (given != NULL) {
+        (void)snprintf(out->person, sizeof out->person, "%s", given);
+        return text_check(given, "--as", err);
+    }
+    enum rc rc = object_each(ctx->store, "person", take_any, &registered, err);
+    if (rc != RC_OK || !registered || actor_get()->login[0] != '\0' || !can_ask(ctx))
+        return rc;
+    rc = term_ask(out->person, sizeof out->person, "Who are you, for the record (Enter: unknown)? ",
+                  err);
+    if (rc == RC_OK && out->person[0] != '\0')
+        rc = text_check(out->person, "the name", err);
+    return rc;
+}
+
+enum rc
+showing_memory(struct ctx *ctx, struct err *err)
+{
+    return secret_arena_open(ctx->accept_risk != NULL ? SECRET_UNLOCKED_OK : SECRET_LOCKED, err);
+}
+
+/* ---- which key ---- */
+
+void
+showing_label(char out[SHOWING_LABEL], const struct key *key)
+{
+    (void)snprintf(out, SHOWING_LABEL, "%s@%lld", key->name, (long long)key->generation);
+}
+
+struct dated {
+    int64_t at;
+    struct key *out;
+    int hits; /* of the newest generation that fits */
+};
+
+static enum rc
+take_dated(void *arg, const struct key *key, struct err *err)
+{
+    (void)err;
+    struct dated *d = arg;
+    int64_t made;
+    if (time_parse(&made, key->created_at) != 0 || made > d->at)
+        return RC_OK;
+    d->hits = d->hits > 0 && key->generation == d->out->generation ? d->hits + 1 : 1;
+    *d->out = *key; /* generations come in rising order */
+    return RC_OK;
+}
+
+static enum rc
+find_dated(struct ctx *ctx, const char *ref, const char *date, struct key *out, struct err *err)
+{
+    struct key newest = *out;
+    struct dated d = {.out = out};
+    if (strcmp(ref, newest.name) != 0)
+        return err_set(err, RC_USAGE, "--at goes with a key's plain name; it finds the generation");
+    enum rc rc = date_parse(&d.at, date, "--at", err);
+    if (rc == RC_OK)
+        rc = key_each(ctx->store, newest.name, take_dated, &d, err);
+    if (rc != RC_OK || d.hits == 1)
+        return rc;
+    if (d.hits > 1)
+        (void)err_set(err, RC_AMBIGUOUS, "two sites made generation %lld of %s apart",
+                      (long long)out->generation, newest.name);
+    else
+        (void)err_set(err, RC_NOT_FOUND, "key %s had no generation yet at %s", newest.name, date);
+    return err_hint(err, "see them: keymuster list");
+}
+
+enum rc
+showing_find(struct ctx *ctx, const char *ref, struct key *out, struct err *err)
+{
+    const char *date = opt_get(&ctx->opts, OPT_AT);
+    enum rc rc = key_find(ctx->store, ref, out, err);
+    return rc == RC_OK && date != NULL ? find_dated(ctx, ref, date, out, err) : rc;
+}
+
+/* ---- the gate ---- */
+
+/* A key whose record no copy has yet may get one now: its copy may be in reach again. */
+static enum rc
+check_released(struct ctx *ctx, struct showing *s, struct err *err)
+{
+    struct err ignored = ERR_INIT;
+    enum rc rc = reveal_released(ctx->store, &s->key, err);
+    if (rc == RC_NOT_RELEASED && from_publish(ctx, &ignored) == RC_OK)
+        rc = reveal_released(ctx->store, &s->key, err);
+    if (rc != RC_NOT_RELEASED)
+        return rc;
+    if (ctx->unsynced) {
+        s->record.unsynced = 1;
+        return RC_OK;
+    }
+    /* The key came from that copy, and a recovery is not stopped by where the log says it lies. */
+    if (!opt_has(&ctx->opts, OPT_FROM))
+        return rc;
+    out_warn(ctx, "%s: %s", err->msg, err->why);
+    return RC_OK;
+}
+
+static void
+warn_of_state(struct ctx *ctx, const struct showing *s)
+{
+    if (strcmp(s->key.state, "active") != 0)
+        out_warn(ctx, "%s is %s; it is handed out all the same", s->label, s->key.state);
+}
+
+/* The record should be away before the secret is; a copy that cannot take it is no hindrance. */
+static void
+publish_intended(struct ctx *ctx)
+{
+    struct err failed = ERR_INIT;
+    if (from_publish(ctx, &failed) != RC_OK)
+        out_warn(ctx, "%s%s%s", failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why);
+}
+
+static enum rc
+open_kms(void *arg, const struct object *kms, struct kms **out, struct err *err)
+{
+    return session_kms(arg, kms, out, err);
+}
+
+/* Unwraps, and records what came of it, either way. */
+static enum rc
+unwrap(struct ctx *ctx, struct showing *s, const char *root, struct err *err)
+{
+    char how[sizeof err->msg + 16];
+    enum rc rc = unwrap_key(ctx->store, &s->key, root, open_kms, ctx, &s->unwrap, err);
+    if (rc == RC_OK)
+        return reveal_shown(ctx->store, &s->record, &s->unwrap, err);
+    (void)snprintf(how, sizeof how, "failed: %s", err->msg);
+    showing_close(ctx, s, how);
+    return rc;
+}
+
+enum rc
+showing_open(struct ctx *ctx, struct showing *s, const struct asker *asker, const char *to,
+             struct err *err)
+{
+    struct root root = {.state = ROOT_UNKNOWN};
+    const char *wanted = opt_get(&ctx->opts, OPT_ROOT);
+    s->record = (struct reveal){.key = &s->key,
+                                .reason = asker->reason,
+                                .ticket = ctx->ticket,
+                                .to = to,
+                                .person = asker->person,
+                                .unlocked = secret_unlocked(),
+                                .accept_risk = ctx->accept_risk};
+    showing_label(s->label, &s->key);
+    enum rc rc = wanted != NULL ? root_find(ctx->store, wanted, &root, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = check_released(ctx, s, err);
+    if (rc == RC_OK)
+        rc = reveal_intended(ctx->store, &s->record, err);
+    if (rc != RC_OK)
+        return rc;
+    memcpy(ctx->entry, s->record.intended, sizeof ctx->entry);
+    warn_of_state(ctx, s);
+    publish_intended(ctx);
+    rc = unwrap(ctx, s, wanted != NULL ? root.object.uuid : NULL, err);
+    if (rc != RC_OK)
+        return rc;
+    if (s->unwrap.note[0] != '\0')
+        out_warn(ctx, "another wrap was used, because:\n%s", s->unwrap.note);
+    if (!s->unwrap.checked)
+        out_warn(ctx, "%s has no check value: nothing proves that this is the right one", s->label);
+    return RC_OK;
+}
+
+void
+showing_close(struct ctx *ctx, struct showing *s, const char *how)
+{
+    struct err failed = ERR_INIT;
+    if (reveal_closed(ctx->store, &s->record, how, &failed) != RC_OK)
+        out_warn(ctx, "how it ended could not be recorded: %s", failed.msg);
+}
+
+void
+showing_release(struct showing *s)
+{
+    unwrap_release(&s->unwrap);
+}
+
+void
+showing_members(struct jw *w, const struct showing *s)
+{
+    jw_str(w, "key", s->key.uuid);
+    jw_str(w, "name", s->key.name);
+    jw_int(w, "generation", s->key.generation);
+    jw_str(w, "root", s->unwrap.root_name);
+    jw_str(w, "root_uuid", s->unwrap.root);
+    jw_str(w, "wrap", s->unwrap.wrap);
+    jw_bool(w, "checked", s->unwrap.checked);
+    jw_str(w, "to", s->record.to);
+    jw_str(w, "intended", s->record.intended);
+    if (s->unwrap.note[0] != '\0')
+        jw_str(w, "note", s->unwrap.note);
+}

@@ -1,0 +1,415 @@
+#include "copy/copy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crypt/hash.h"
+#include "text/enc.h"
+#include "text/json.h"
+
+static const char ESCROW_OBJECT[] = "escrow.json";
+static const char COPY_OBJECT[] = "copy.json";
+
+void
+copy_id_to_uuid(char uuid[UUID_TEXT + 1], const char *id)
+{
+    unsigned char raw[16];
+    uuid[0] = '\0';
+    if (hex_decode(raw, sizeof raw, id) == 0)
+        uuid_format(uuid, raw);
+}
+
+/* ---- the two objects that say what a place is ---- */
+
+static void
+escrow_text(struct buf *out, const struct copy_identity *id)
+{
+    struct jw w;
+    buf_clear(out);
+    jw_init(&w, out);
+    jw_obj(&w, NULL);
+    jw_str(&w, "type", "escrow");
+    jw_int(&w, "keymuster", 1);
+    jw_str(&w, "escrow", id->escrow);
+    jw_str(&w, "founder", id->founder.text);
+    jw_str(&w, "name", id->name);
+    jw_end_obj(&w);
+    buf_addc(out, '\n');
+}
+
+static void
+copy_text(struct buf *out, const char *id, const char *escrow)
+{
+    struct jw w;
+    buf_clear(out);
+    jw_init(&w, out);
+    jw_obj(&w, NULL);
+    jw_str(&w, "type", "copy");
+    jw_int(&w, "keymuster", 1);
+    jw_str(&w, "copy", id);
+    jw_str(&w, "escrow", escrow);
+    jw_end_obj(&w);
+    buf_addc(out, '\n');
+}
+
+static enum rc
+tampered(const struct remote *r, const char *object, const char *why, struct err *err)
+{
+    (void)err_set(err, RC_COPY_TAMPERED, "%s at %.300s was altered", object, remote_url(r));
+    return err_why(err, "%s", why);
+}
+
+/* Reads and parses an object; its type must fit. */
+static enum rc
+get_object(struct remote *r, const char *object, const char *type, struct buf *text,
+           struct json **doc, struct err *err)
+{
+    enum rc rc = remote_get(r, object, text, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = json_parse(doc, buf_str(text), text->len, object, err);
+    if (rc == RC_MALFORMED) {
+        char why[sizeof err->why];
+        (void)snprintf(why, sizeof why, "%.500s", err->why[0] != '\0' ? err->why : err->msg);
+        return tampered(r, object, why, err);
+    }
+    int64_t version = 0;
+    const char *found = json_gets(*doc, "type");
+    if (rc == RC_OK && (found == NULL || strcmp(found, type) != 0))
+        rc = tampered(r, object, "its type is another", err);
+    else if (rc == RC_OK && (json_geti(*doc, "keymuster", &version) != 0 || version != 1))
+        rc = tampered(r, object, "its format is not known; a newer keymuster may have written it",
+                      err);
+    return rc;
+}
+
+/* Every byte must be as we write it, so that nothing can be hidden in what is not looked at. */
+static enum rc
+check_canonical(const struct remote *r, const char *object, const struct buf *text,
+                const struct buf *again, struct err *err)
+{
+    enum rc rc = buf_check(again, object, err);
+    if (rc == RC_OK && (again->len != text->len ||
+                        (text->len > 0 && memcmp(buf_str(again), buf_str(text), text->len) != 0)))
+        rc = tampered(r, object, "it is not written in the one way that keymuster writes it", err);
+    return rc;
+}
+
+static enum rc
+read_escrow(const struct remote *r, struct copy_identity *out, const struct json *doc,
+            struct err *err)
+{
+    char id[AUTHOR_TEXT + 1];
+    const char *escrow = json_gets(doc, "escrow");
+    const char *founder = json_gets(doc, "founder");
+    const char *name = json_gets(doc, "name");
+    if (escrow == NULL || !hex_is(escrow, AUTHOR_TEXT))
+        return tampered(r, ESCROW_OBJECT, "its escrow id is malformed", err);
+    if (founder == NULL || sign_public_parse(&out->founder, founder) != 0)
+        return tampered(r, ESCROW_OBJECT, "its founder's key is malformed", err);
+    escrow_id(id, &out->founder);
+    if (strcmp(id, escrow) != 0)
+        return tampered(r, ESCROW_OBJECT, "its founder's key does not give its escrow id", err);
+    if (name == NULL || strlen(name) > LIMIT_TEXT)
+        return tampered(r, ESCROW_OBJECT, "its name is malformed", err);
+    memcpy(out->escrow, id, sizeof id);
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    return RC_OK;
+}
+
+static enum rc
+identify_escrow(struct remote *r, struct copy_identity *out, struct buf *text, struct buf *again,
+                struct err *err)
+{
+    struct json *doc = NULL;
+    enum rc rc = get_object(r, ESCROW_OBJECT, "escrow", text, &doc, err);
+    if (rc == RC_NOT_FOUND) {
+        (void)err_set(err, RC_COPY_NONE, "no copy at %.300s", remote_url(r));
+        (void)err_why(err, "there is no %s", ESCROW_OBJECT);
+        (void)err_hint(err, "is the disk or share mounted? `keymuster copy add` makes a place a "
+                            "copy");
+    }
+    if (rc == RC_NOT_FOUND)
+        rc = RC_COPY_NONE;
+    if (rc == RC_OK)
+        rc = read_escrow(r, out, doc, err);
+    if (rc == RC_OK) {
+        escrow_text(again, out);
+        rc = check_canonical(r, ESCROW_OBJECT, text, again, err);
+    }
+    json_free(doc);
+    return rc;
+}
+
+static enum rc
+identify_copy(struct remote *r, struct copy_identity *out, struct buf *text, struct buf *again,
+              struct err *err)
+{
+    struct json *doc = NULL;
+    enum rc rc = get_object(r, COPY_OBJECT, "copy", text, &doc, err);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK; /* readable, without high-water memory */
+    const char *id = json_gets(doc, "copy");
+    const char *escrow = json_gets(doc, "escrow");
+    if (rc == RC_OK &&
+        (id == NULL || !hex_is(id, AUTHOR_TEXT) || escrow == NULL || !hex_is(escrow, AUTHOR_TEXT)))
+        rc = tampered(r, COPY_OBJECT, "its ids are malformed", err);
+    if (rc == RC_OK) {
+        copy_text(again, id, escrow);
+        rc = check_canonical(r, COPY_OBJECT, text, again, err);
+    }
+    if (rc == RC_OK && strcmp(escrow, out->escrow) != 0) {
+        rc = err_set(err, RC_COPY_FOREIGN, "%s at %.300s names another escrow", COPY_OBJECT,
+                     remote_url(r));
+        (void)err_why(err, "escrow.json says %s, copy.json says %s", out->escrow, escrow);
+    }
+    if (rc == RC_OK)
+        memcpy(out->id, id, sizeof out->id);
+    json_free(doc);
+    return rc;
+}
+
+enum rc
+copy_identify(struct remote *r, struct copy_identity *out, struct err *err)
+{
+    struct buf text;
+    struct buf again;
+    memset(out, 0, sizeof *out);
+    buf_init(&text, LIMIT_SMALL_FILE);
+    buf_init(&again, LIMIT_SMALL_FILE);
+    enum rc rc = remote_reach(r, err);
+    if (rc == RC_OK)
+        rc = identify_escrow(r, out, &text, &again, err);
+    if (rc == RC_OK)
+        rc = identify_copy(r, out, &text, &again, err);
+    if (rc != RC_OK)
+        memset(out, 0, sizeof *out);
+    buf_release(&text);
+    buf_release(&again);
+    return rc;
+}
+
+/* ---- opening ---- */
+
+static enum rc
+check_escrow(const struct store *store, const struct remote *r, const struct copy_identity *id,
+             struct err *err)
+{
+    if (strcmp(id->escrow, store->escrow) != 0) {
+        (void)err_set(err, RC_COPY_FOREIGN, "%.300s belongs to another escrow", remote_url(r));
+        (void)err_why(err, "it is a copy of escrow %s \"%.100s\"; this store's is %s", id->escrow,
+                      id->name, store->escrow);
+        return err_hint(err, "give each escrow a place of its own");
+    }
+    if (strcmp(id->name, store->name) != 0)
+        return tampered(r, ESCROW_OBJECT, "its name is not that of the escrow", err);
+    return RC_OK;
+}
+
+/* Opens and identifies; *out is zero on failure. */
+static enum rc
+open_place(const struct store *store, const char *url, const char *name, struct copy *out,
+           struct err *err)
+{
+    struct copy_identity id;
+    memset(out, 0, sizeof *out);
+    enum rc rc = remote_open(&out->remote, url, err);
+    if (rc == RC_OK)
+        rc = copy_identify(out->remote, &id, err);
+    if (rc == RC_OK)
+        rc = check_escrow(store, out->remote, &id, err);
+    if (rc != RC_OK)
+        return err_wrap(err, "copy %s", name);
+    memcpy(out->id, id.id, sizeof out->id);
+    if (out->id[0] != '\0')
+        copy_id_to_uuid(out->uuid, out->id);
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    return RC_OK;
+}
+
+static enum rc
+any_name(void *arg, const char *name, struct err *err)
+{
+    (void)name;
+    (void)err;
+    *(int *)arg = 1;
+    return RC_OK;
+}
+
+/* A copy that we know, at a place without escrow.json: mostly the empty folder on which the disk is
+ * mounted when it is there. */
+static enum rc
+nothing_there(struct remote *r, const char *name, struct err *err)
+{
+    int heads = 0;
+    struct err scratch = ERR_INIT;
+    enum rc rc = remote_list(r, "head", any_name, &heads, &scratch);
+    if (rc == RC_OK && heads) {
+        (void)err_set(err, RC_COPY_TAMPERED, "copy %s: %s is gone from %.300s", name, ESCROW_OBJECT,
+                      remote_url(r));
+        return err_why(err, "other objects of a copy are there");
+    }
+    (void)err_set(err, RC_COPY_UNREACHABLE, "copy %s cannot be reached", name);
+    (void)err_why(err, "nothing is there at %.300s", remote_url(r));
+    return err_hint(err, "is the disk or share mounted? then run `keymuster sync`");
+}
+
+static enum rc
+check_bound(const struct copy *c, const char *bound, struct err *err)
+{
+    if (bound == NULL || bound[0] == '\0' || strcmp(bound, c->id) == 0)
+        return RC_OK;
+    (void)err_set(err, RC_COPY_TAMPERED, "copy %s: %.300s is not the copy that was bound", c->name,
+                  remote_url(c->remote));
+    (void)err_why(err, "bound was %s; it says that it is %s", bound,
+                  c->id[0] != '\0' ? c->id : "nothing (copy.json is gone)");
+    return err_hint(err, "if the place was replaced on purpose, bind it: keymuster copy set %s",
+                    c->name);
+}
+
+enum rc
+copy_open(struct store *store, const char *name, struct copy *out, struct err *err)
+{
+    memset(out, 0, sizeof *out);
+    const char *url = store_conf(store, "copy", name, "url");
+    if (url == NULL) {
+        (void)err_set(err, RC_COPY_NOT_BOUND, "copy %s is not bound here", name);
+        return err_hint(err, "bind it: keymuster copy set %s URL", name);
+    }
+    enum rc rc = open_place(store, url, name, out, err);
+    if (rc == RC_COPY_NONE)
+        rc = nothing_there(out->remote, name, err);
+    if (rc == RC_OK)
+        rc = check_bound(out, store_conf(store, "copy", name, "id"), err);
+    if (rc != RC_OK)
+        copy_close(out);
+    return rc;
+}
+
+enum rc
+copy_open_url(struct store *store, const char *url, const char *name, struct copy *out,
+              struct err *err)
+{
+    enum rc rc = open_place(store, url, name, out, err);
+    if (rc != RC_OK)
+        copy_close(out);
+    return rc;
+}
+
+void
+copy_close(struct copy *c)
+{
+    remote_close(c->remote);
+    memset(c, 0, sizeof *c);
+}
+
+/* ---- making a place a copy ---- */
+
+/* A folder that is not there yet is made when the one above it is: a mistyped mount point must not
+ * become a tree on the system disk. */
+static enum rc
+make_folder(struct remote *r, struct err *err)
+{
+    char parent[PATH_SIZE];
+    const char *folder = remote_folder(r);
+    if (folder == NULL || dir_exists(folder))
+        return RC_OK;
+    (void)snprintf(parent, sizeof parent, "%s", folder);
+    char *slash = strrchr(parent, '/');
+    *slash = '\0';
+    if (slash != parent && !dir_exists(parent))
+        return remote_reach(r, err);
+    struct err cause = ERR_INIT;
+    enum rc rc = dir_make(folder, 0700, &cause);
+    if (rc == RC_OK)
+        return RC_OK;
+    (void)err_set(err, rc == RC_READ_ONLY ? RC_COPY_READ_ONLY : RC_COPY_UNREACHABLE,
+                  "%.300s cannot be made", remote_url(r));
+    err->os_errno = cause.os_errno;
+    return err_why(err, "%s", cause.why);
+}
+
+/* Whether this store knows the id at another place than this. */
+static int
+bound_elsewhere(const struct store *store, const struct remote *r, const char *id)
+{
+    for (size_t i = 0;; i++) {
+        const char *name = ini_name_at(store->conf, "copy", i);
+        if (name == NULL)
+            return 0;
+        const char *bound = store_conf(store, "copy", name, "id");
+        const char *url = store_conf(store, "copy", name, "url");
+        if (bound == NULL || url == NULL || strcmp(bound, id) != 0)
+            continue;
+        struct remote *other = NULL;
+        struct err scratch = ERR_INIT;
+        int same = remote_open(&other, url, &scratch) == RC_OK &&
+                   strcmp(remote_url(other), remote_url(r)) == 0;
+        remote_close(other);
+        if (!same)
+            return 1;
+    }
+}
+
+static enum rc
+lay_escrow(const struct store *store, struct remote *r, struct err *err)
+{
+    struct copy_identity mine;
+    struct buf text;
+    memset(&mine, 0, sizeof mine);
+    buf_init(&text, LIMIT_SMALL_FILE);
+    memcpy(mine.escrow, store->escrow, sizeof mine.escrow);
+    (void)snprintf(mine.name, sizeof mine.name, "%s", store->name);
+    mine.founder = store->founder;
+    escrow_text(&text, &mine);
+    enum rc rc = buf_check(&text, ESCROW_OBJECT, err);
+    if (rc == RC_OK)
+        rc = remote_create_once(r, ESCROW_OBJECT, buf_str(&text), text.len, err);
+    buf_release(&text);
+    return rc;
+}
+
+/* A new id; over the old one when the place is a copy of a copy. */
+static enum rc
+lay_id(const struct store *store, struct remote *r, int replace, char id[AUTHOR_TEXT + 1],
+       struct err *err)
+{
+    unsigned char raw[16];
+    struct buf text;
+    buf_init(&text, LIMIT_SMALL_FILE);
+    random_bytes(raw, sizeof raw);
+    hex_encode(id, raw, sizeof raw);
+    copy_text(&text, id, store->escrow);
+    enum rc rc = buf_check(&text, COPY_OBJECT, err);
+    if (rc == RC_OK && replace)
+        rc = remote_put(r, COPY_OBJECT, buf_str(&text), text.len, err);
+    else if (rc == RC_OK)
+        rc = remote_create_once(r, COPY_OBJECT, buf_str(&text), text.len, err);
+    buf_release(&text);
+    return rc;
+}
+
+enum rc
+copy_lay_out(struct store *store, struct remote *r, char id[AUTHOR_TEXT + 1], struct err *err)
+{
+    struct copy_identity there;
+    id[0] = '\0';
+    enum rc rc = make_folder(r, err);
+    if (rc == RC_OK)
+        rc = copy_identify(r, &there, err);
+    if (rc == RC_COPY_NONE) {
+        rc = lay_escrow(store, r, err);
+        if (rc == RC_OK)
+            rc = copy_identify(r, &there, err); /* read back; and a torn copy.json may be there */
+    }
+    if (rc == RC_OK)
+        rc = check_escrow(store, r, &there, err);
+    if (rc != RC_OK)
+        return rc;
+    int replace = there.id[0] != '\0' && bound_elsewhere(store, r, there.id);
+    if (there.id[0] == '\0' || replace)
+        return lay_id(store, r, replace, id, err);
+    memcpy(id, there.id, sizeof there.id); /* adopted */
+    return RC_OK;
+}

@@ -1,0 +1,34 @@
+/* One author's part of pulling from one copy. */
+#ifndef COPY_PULL_AUTHOR_H
+#define COPY_PULL_AUTHOR_H
+
+#include "copy/held.h"
+#include "copy/pull.h"
+
+/* A pull from one copy. Invariant: a transaction of the store runs. */
+struct pull {
+    struct store *store;
+    struct copy *copy;
+    enum pull_flags flags;
+    /* The object that proved a fork, to be kept once the transaction was taken back. */
+    struct buf evidence;
+    char evidence_author[AUTHOR_TEXT + 1];
+    char evidence_what[OBJECT_NAME];
+};
+
+/* What was found of an author. */
+struct pulled {
+    struct head
+        head; /* the newest there; head.number 0: the copy shows none. Caller: head_release */
+    int64_t new_entries;
+    int lagging; /* less is shown than is held here */
+};
+
+/*
+ * Verifies what the copy shows of an author and takes in what is new: lines, head, copy_seen. On a
+ * failure lines may already be in the transaction; the caller takes them back.
+ */
+enum rc pull_author(struct pull *p, const char *author, struct pulled *out,
+                    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,356 @@
+#include "crypt/sign.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "crypt/hash.h"
+#include "text/enc.h"
+
+/* minisign, "Signature format" and "Secret key format": offsets in the decoded bytes. */
+enum {
+    KEY_ID = 8,
+    SIGNATURE = crypto_sign_BYTES,
+    SECRET_KEY = crypto_sign_SECRETKEYBYTES,
+    CHECKSUM = 32,
+
+    PUBLIC_RAW = 2 + KEY_ID + SIGN_PUBLIC_SIZE, /* algorithm, key id, key */
+    SIGNATURE_RAW = 2 + KEY_ID + SIGNATURE,     /* algorithm, key id, signature */
+
+    /* algorithm 2, kdf 2, checksum algorithm 2, salt 32, operations 8, memory 8, then: */
+    FILE_KDF = 2,
+    FILE_SALT = 6,
+    FILE_KEY_ID = 54,
+    FILE_SECRET = FILE_KEY_ID + KEY_ID,
+    FILE_CHECKSUM = FILE_SECRET + SECRET_KEY,
+    FILE_RAW = FILE_CHECKSUM + CHECKSUM,
+
+    HASHED = crypto_generichash_BYTES_MAX, /* BLAKE2b-512 */
+    LINES_MAX = 4096                       /* of a whole signature text */
+};
+_Static_assert(SIGN_PUBLIC_SIZE == crypto_sign_PUBLICKEYBYTES, "SIGN_PUBLIC_SIZE");
+_Static_assert((PUBLIC_RAW + 2) / 3 * 4 == SIGN_PUBLIC_TEXT, "SIGN_PUBLIC_TEXT");
+
+static const char ALG[2] NONSTRING = {'E', 'd'};           /* of keys */
+static const char ALG_PREHASHED[2] NONSTRING = {'E', 'D'}; /* of signatures */
+static const char ALG_CHECKSUM[2] NONSTRING = {'B', '2'};
+static const char FILE_COMMENT[] = "untrusted comment: keymuster author key\n";
+static const char SIG_COMMENT[] = "untrusted comment: keymuster\n";
+static const char TRUSTED_COMMENT[] = "trusted comment: ";
+
+/* The key id is the first bytes of the author id, which is the start of the key's SHA-256. */
+static void
+key_id(unsigned char id[KEY_ID], const unsigned char key[SIGN_PUBLIC_SIZE])
+{
+    unsigned char hash[HASH_SIZE];
+    sha256(hash, key, SIGN_PUBLIC_SIZE);
+    memcpy(id, hash, KEY_ID);
+}
+
+static void
+base64_fixed(char *out, size_t chars, const unsigned char *bytes, size_t len)
+{
+    (void)sodium_bin2base64(out, chars + 1, bytes, len, sodium_base64_VARIANT_ORIGINAL);
+}
+
+static void
+public_fill(struct sign_public *pub, const unsigned char key[SIGN_PUBLIC_SIZE])
+{
+    unsigned char raw[PUBLIC_RAW], hash[HASH_SIZE];
+    sha256(hash, key, SIGN_PUBLIC_SIZE);
+    hex_encode(pub->author, hash, AUTHOR_TEXT / 2);
+    memcpy(pub->key, key, SIGN_PUBLIC_SIZE);
+    memcpy(raw, ALG, 2);
+    memcpy(raw + 2, hash, KEY_ID);
+    memcpy(raw + 2 + KEY_ID, key, SIGN_PUBLIC_SIZE);
+    base64_fixed(pub->text, SIGN_PUBLIC_TEXT, raw, sizeof raw);
+}
+
+int
+sign_public_parse(struct sign_public *out, const char *text)
+{
+    unsigned char raw[PUBLIC_RAW];
+    size_t len = 0;
+    memset(out, 0, sizeof *out);
+    if (strlen(text) != SIGN_PUBLIC_TEXT ||
+        sodium_base642bin(raw, sizeof raw, text, SIGN_PUBLIC_TEXT, NULL, &len, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
+        len != sizeof raw)
+        return -1;
+    /* Filled from the key alone: equal text means algorithm, key id and encoding are as they must
+     * be. */
+    public_fill(out, raw + 2 + KEY_ID);
+    if (strcmp(out->text, text) != 0) {
+        memset(out, 0, sizeof *out);
+        return -1;
+    }
+    return 0;
+}
+
+enum rc
+sign_generate(struct secret **out, struct sign_public *pub, struct err *err)
+{
+    unsigned char key[SIGN_PUBLIC_SIZE];
+    struct secret *made = NULL;
+    *out = NULL;
+    enum rc rc = secret_new(&made, err);
+    if (rc != RC_OK)
+        return rc;
+    (void)crypto_sign_keypair(key, made->bytes);
+    made->len = SECRET_KEY;
+    public_fill(pub, key);
+    *out = made; /* transferred */
+    return RC_OK;
+}
+
+/* BLAKE2b-256 of algorithm, key id and secret key, as in minisign's sealed keys. For unsealed ones
+ * minisign writes zeros and looks at nothing; we want to notice damage there, too. */
+static void
+file_checksum(unsigned char out[CHECKSUM], const unsigned char raw[FILE_RAW])
+{
+    crypto_generichash_state state;
+    (void)crypto_generichash_init(&state, NULL, 0, CHECKSUM);
+    (void)crypto_generichash_update(&state, raw, 2);
+    (void)crypto_generichash_update(&state, raw + FILE_KEY_ID, KEY_ID + SECRET_KEY);
+    (void)crypto_generichash_final(&state, out, CHECKSUM);
+    sodium_memzero(&state, sizeof state);
+}
+
+enum rc
+sign_key_write(struct secret *file, const struct secret *key, struct err *err)
+{
+    assert(key->len == SECRET_KEY);
+    struct secret *raw = NULL;
+    enum rc rc = secret_new(&raw, err);
+    if (rc != RC_OK)
+        return rc;
+    /* Salt, operations and memory stay zero: minisign's "no kdf". */
+    memset(raw->bytes, 0, FILE_RAW);
+    memcpy(raw->bytes, ALG, 2);
+    memcpy(raw->bytes + 4, ALG_CHECKSUM, 2);
+    key_id(raw->bytes + FILE_KEY_ID, key->bytes + SECRET_KEY - SIGN_PUBLIC_SIZE);
+    memcpy(raw->bytes + FILE_SECRET, key->bytes, SECRET_KEY);
+    file_checksum(raw->bytes + FILE_CHECKSUM, raw->bytes);
+    raw->len = FILE_RAW;
+    if ((rc = secret_add(file, FILE_COMMENT, sizeof FILE_COMMENT - 1, err)) == RC_OK &&
+        (rc = base64_encode_secret(file, raw, err)) == RC_OK)
+        rc = secret_add(file, "\n", 1, err);
+    secret_free(raw);
+    return rc;
+}
+
+static enum rc
+key_bad(struct err *err, const char *why)
+{
+    (void)err_set(err, RC_STORE_CORRUPT, "the author's key file is not usable");
+    return err_why(err, "%s", why);
+}
+
+/* The decoded second line of a key file; the first is a comment and may say anything. */
+static enum rc
+file_decode(struct secret *raw, const struct secret *file, struct err *err)
+{
+    struct secret *line = NULL;
+    const unsigned char *lf = memchr(file->bytes, '\n', file->len);
+    if (lf == NULL)
+        return key_bad(err, "it does not have two lines");
+    const unsigned char *text = lf + 1;
+    size_t len = file->len - (size_t)(text - file->bytes);
+    if (len > 0 && text[len - 1] == '\n')
+        len--;
+    enum rc rc = secret_new(&line, err);
+    if (rc != RC_OK || (rc = secret_add(line, text, len, err)) != RC_OK)
+        goto out;
+    rc = base64_decode_secret(raw, line, err);
+    if (rc == RC_BAD_VALUE || (rc == RC_OK && raw->len != FILE_RAW))
+        rc = key_bad(err, "its second line is not a minisign secret key in base64");
+out:
+    secret_free(line);
+    return rc;
+}
+
+/* NULL, or what is wrong with the decoded file. scratch takes the key as the seed makes it. */
+static const char *
+file_fault(const struct secret *raw, struct secret *scratch, struct sign_public *pub)
+{
+    static const unsigned char none[2] = {0, 0};
+    const unsigned char *b = raw->bytes;
+    unsigned char sum[CHECKSUM], key[SIGN_PUBLIC_SIZE], id[KEY_ID];
+
+    if (memcmp(b, ALG, 2) != 0)
+        return "its algorithm is not Ed25519";
+    if (memcmp(b + FILE_KDF, none, 2) != 0)
+        return "it is sealed by a passphrase, which this place cannot ask for";
+    if (memcmp(b + 4, ALG_CHECKSUM, 2) != 0)
+        return "its checksum algorithm is not BLAKE2b";
+    file_checksum(sum, b);
+    if (sodium_memcmp(sum, b + FILE_CHECKSUM, CHECKSUM) != 0)
+        return "its checksum is wrong: it was damaged, altered, or not made by keymuster";
+    (void)crypto_sign_seed_keypair(key, scratch->bytes, b + FILE_SECRET);
+    if (sodium_memcmp(scratch->bytes, b + FILE_SECRET, SECRET_KEY) != 0)
+        return "its two halves do not belong together";
+    key_id(id, key);
+    if (memcmp(id, b + FILE_KEY_ID, KEY_ID) != 0)
+        return "its key id is not the one that keymuster gives this key";
+    public_fill(pub, key);
+    scratch->len = SECRET_KEY;
+    return NULL;
+}
+
+enum rc
+sign_key_read(struct secret **out, struct sign_public *pub, const struct secret *file,
+              struct err *err)
+{
+    struct secret *raw = NULL, *key = NULL;
+    *out = NULL;
+    enum rc rc = secret_new(&raw, err);
+    if (rc != RC_OK || (rc = secret_new(&key, err)) != RC_OK ||
+        (rc = file_decode(raw, file, err)) != RC_OK)
+        goto out;
+    const char *fault = file_fault(raw, key, pub);
+    if (fault != NULL) {
+        rc = key_bad(err, fault);
+        goto out;
+    }
+    *out = key;
+    key = NULL; /* transferred */
+out:
+    secret_free(key);
+    secret_free(raw);
+    return rc;
+}
+
+/* The four lines, from their parts. */
+static void
+lines_add(struct buf *out, const unsigned char id[KEY_ID], const unsigned char sig[SIGNATURE],
+          const char *trusted, const unsigned char global[SIGNATURE])
+{
+    unsigned char raw[SIGNATURE_RAW];
+    memcpy(raw, ALG_PREHASHED, 2);
+    memcpy(raw + 2, id, KEY_ID);
+    memcpy(raw + 2 + KEY_ID, sig, SIGNATURE);
+    buf_adds(out, SIG_COMMENT);
+    base64_encode(out, raw, sizeof raw);
+    buf_addf(out, "\n%s%s\n", TRUSTED_COMMENT, trusted);
+    base64_encode(out, global, SIGNATURE);
+    buf_addc(out, '\n');
+}
+
+static void
+prehash(unsigned char out[HASHED], const void *bytes, size_t len)
+{
+    (void)crypto_generichash(out, HASHED, bytes, len, NULL, 0);
+}
+
+/* What the global signature covers: signature, then the comment's text. */
+static enum rc
+global_message(struct buf *out, const unsigned char sig[SIGNATURE], const char *trusted,
+               struct err *err)
+{
+    buf_add(out, sig, SIGNATURE);
+    buf_adds(out, trusted);
+    return buf_check(out, "a trusted comment", err);
+}
+
+enum rc
+sign_detached(struct buf *out, const struct secret *key, const char *trusted, const void *bytes,
+              size_t len, struct err *err)
+{
+    assert(key->len == SECRET_KEY);
+    assert(strchr(trusted, '\n') == NULL && strchr(trusted, '\r') == NULL);
+    unsigned char hash[HASHED], sig[SIGNATURE], global[SIGNATURE], id[KEY_ID];
+    struct buf message;
+    buf_init(&message, LINES_MAX);
+    prehash(hash, bytes, len);
+    (void)crypto_sign_detached(sig, NULL, hash, sizeof hash, key->bytes);
+    enum rc rc = global_message(&message, sig, trusted, err);
+    if (rc != RC_OK)
+        goto out;
+    (void)crypto_sign_detached(global, NULL, (const unsigned char *)message.data, message.len,
+                               key->bytes);
+    key_id(id, key->bytes + SECRET_KEY - SIGN_PUBLIC_SIZE);
+    lines_add(out, id, sig, trusted, global);
+    rc = buf_check(out, "a signature", err);
+out:
+    buf_release(&message);
+    return rc;
+}
+
+/* The second and fourth line, decoded. NULL, or what is wrong. */
+static const char *
+lines_parse(unsigned char id[KEY_ID], unsigned char sig[SIGNATURE], unsigned char global[SIGNATURE],
+            const char *text, size_t len)
+{
+    const char *line[5];
+    struct buf raw;
+    const char *fault = NULL;
+    line[0] = text;
+    for (int i = 0; i < 4; i++) {
+        const char *lf = memchr(line[i], '\n', len - (size_t)(line[i] - text));
+        if (lf == NULL)
+            return "it does not have four whole lines";
+        line[i + 1] = lf + 1;
+    }
+    buf_init(&raw, SIGNATURE_RAW + SIGNATURE);
+    if (base64_decode(&raw, line[1], (size_t)(line[2] - line[1]) - 1) != 0 ||
+        raw.len != SIGNATURE_RAW || memcmp(raw.data, ALG_PREHASHED, 2) != 0) {
+        fault = "its second line is not a prehashed minisign signature in base64";
+    } else if (base64_decode(&raw, line[3], (size_t)(line[4] - line[3]) - 1) != 0 ||
+               raw.len != SIGNATURE_RAW + SIGNATURE) {
+        fault = "its fourth line is not a signature in base64";
+    } else {
+        memcpy(id, raw.data + 2, KEY_ID);
+        memcpy(sig, raw.data + 2 + KEY_ID, SIGNATURE);
+        memcpy(global, raw.data + SIGNATURE_RAW, SIGNATURE);
+    }
+    buf_release(&raw);
+    return fault;
+}
+
+/* NULL, or what is wrong. The order names the part a reader would look at first. */
+static const char *
+sig_fault(const struct sign_public *pub, const char *trusted, const void *bytes, size_t len,
+          const char *text, size_t text_len, struct buf *scratch, struct err *err)
+{
+    unsigned char id[KEY_ID], own[KEY_ID], sig[SIGNATURE], global[SIGNATURE], hash[HASHED];
+    const char *fault = lines_parse(id, sig, global, text, text_len);
+    if (fault != NULL)
+        return fault;
+    key_id(own, pub->key);
+    if (memcmp(id, own, KEY_ID) != 0)
+        return "it was made by another key";
+    prehash(hash, bytes, len);
+    if (crypto_sign_verify_detached(sig, hash, sizeof hash, pub->key) != 0)
+        return "the signature does not fit the bytes";
+    if (global_message(scratch, sig, trusted, err) != RC_OK)
+        return "its trusted comment is too long";
+    if (crypto_sign_verify_detached(global, (const unsigned char *)scratch->data, scratch->len,
+                                    pub->key) != 0)
+        return "the global signature does not fit the trusted comment";
+    buf_clear(scratch);
+    lines_add(scratch, id, sig, trusted, global);
+    if (buf_check(scratch, "a signature", err) != RC_OK || scratch->len != text_len ||
+        memcmp(scratch->data, text, text_len) != 0)
+        return "its lines are not exactly those that keymuster writes";
+    return NULL;
+}
+
+enum rc
+sign_verify(const struct sign_public *pub, const char *trusted, const void *bytes, size_t len,
+            const char *sig, size_t sig_len, const char *what, struct err *err)
+{
+    struct buf scratch;
+    struct err inner = ERR_INIT; /* only memory can fail in there */
+    enum rc rc = RC_OK;
+    buf_init(&scratch, LINES_MAX);
+    const char *fault = sig_fault(pub, trusted, bytes, len, sig, sig_len, &scratch, &inner);
+    if (inner.code == RC_NO_MEMORY) {
+        rc = err_nomem(err);
+    } else if (fault != NULL) {
+        (void)err_set(err, RC_COPY_SIGNATURE, "the signature of %s does not verify", what);
+        rc = err_why(err, "%s", fault);
+    }
+    buf_release(&scratch);
+    return rc;
+}

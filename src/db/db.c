@@ -1,0 +1,441 @@
+#include "db/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/migrate.h"
+#include "sys/file.h"
+
+enum { APPLICATION_ID = 1263358804, STMT_MAX = 256 }; /* "KMST" */
+
+struct stmt {
+    struct db *db;
+    const char *sql; /* its address is the key of the cache */
+    sqlite3_stmt *raw;
+    int bound;  /* first failure of a bind, or SQLITE_OK */
+    int more;   /* the last step found a row */
+    int in_use; /* given out, not yet done */
+};
+
+struct db {
+    sqlite3 *raw;
+    char path[PATH_SIZE];
+    struct stmt stmts[STMT_MAX];
+    size_t stmt_count;
+};
+
+const char *
+db_path(const struct db *db)
+{
+    return db->path;
+}
+
+/* What SQLite said becomes our code; the texts are SQLite's own and hold no bound value. */
+static enum rc
+fail(struct db *db, int code, const char *doing, struct err *err)
+{
+    const char *text = db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code);
+    int os = db->raw != NULL ? sqlite3_system_errno(db->raw) : 0;
+    enum rc rc = RC_IO;
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        rc = RC_STORE_BUSY;
+        break;
+    case SQLITE_FULL:
+        rc = RC_DISK_FULL;
+        break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        rc = RC_STORE_CORRUPT;
+        break;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        rc = RC_READ_ONLY;
+        break;
+    case SQLITE_NOMEM:
+        rc = RC_NO_MEMORY;
+        break;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        rc = RC_STORE_CORRUPT;
+        break;
+    default:
+        break;
+    }
+    if (rc == RC_IO && (os == ENOSPC || os == EDQUOT))
+        rc = RC_DISK_FULL;
+    (void)err_set(err, rc, "%s %s", doing, db->path);
+    err->os_errno = os;
+    (void)err_why(err, "%s", text);
+    if (rc == RC_STORE_BUSY)
+        (void)err_hint(err, "another keymuster is writing; try again in a moment");
+    if (rc == RC_DISK_FULL)
+        (void)err_hint(err, "free some space, then run the command again; nothing was stored");
+    return rc;
+}
+
+static uint32_t
+big_endian(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Judges the file by its first 100 bytes, before SQLite sees it (a foreign file may be hostile). */
+static enum rc
+check_identity(const char *path, int *version, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        if (errno == ENOENT)
+            return err_set(err, RC_NO_STORE, "no store: %s is not there", path);
+        if (errno == ELOOP)
+            return err_set(err, RC_STORE_FOREIGN, "%s is a link, not a database", path);
+        return err_errno(err, RC_IO, "opening %s", path);
+    }
+    unsigned char head[100];
+    ssize_t n = pread(fd, head, sizeof head, 0);
+    (void)close(fd);
+    if (n != (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0)
+        return err_set(err, RC_STORE_FOREIGN, "%s is no database of keymuster", path);
+    if (big_endian(head + 68) != APPLICATION_ID) {
+        (void)err_set(err, RC_STORE_FOREIGN, "%s is a database of another program", path);
+        return err_why(err, "its application id is %08x, not %08x", big_endian(head + 68), APPLICATION_ID);
+    }
+    *version = (int)big_endian(head + 60);
+    if (*version > migration_count) {
+        (void)err_set(err, RC_STORE_NEWER, "%s was written by a newer keymuster", path);
+        (void)err_why(err, "its schema is version %d; this program knows up to %d", *version, migration_count);
+        return err_hint(err, "use the newer program; nothing was touched");
+    }
+    return RC_OK;
+}
+
+static enum rc
+settings(struct db *db, int wait_ms, struct err *err)
+{
+    int code = sqlite3_extended_result_codes(db->raw, 1);
+    if (code == SQLITE_OK)
+        code = sqlite3_busy_timeout(db->raw, wait_ms);
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(db->raw, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(db->raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (code != SQLITE_OK)
+        return fail(db, code, "setting up", err);
+    return db_exec(db,
+                   "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
+                   "PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA;"
+                   "PRAGMA journal_mode=DELETE",
+                   err);
+}
+
+static enum rc
+open_raw(struct db **out, const char *path, int flags, int wait_ms, struct err *err)
+{
+    *out = NULL;
+    struct db *db = calloc(1, sizeof *db);
+    if (db == NULL)
+        return err_nomem(err);
+    (void)snprintf(db->path, sizeof db->path, "%s", path);
+    int code = sqlite3_open_v2(path, &db->raw, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    enum rc rc = code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
+    if (rc != RC_OK) {
+        db_close(db);
+        return rc;
+    }
+    *out = db;
+    return RC_OK;
+}
+
+/* A copy of an older store, made before the first migration step touches it. */
+static enum rc
+keep_old(struct db *db, int version, struct err *err)
+{
+    char copy[PATH_SIZE + 32];
+    (void)snprintf(copy, sizeof copy, "%s.v%d-before-upgrade", db->path, version);
+    if (file_exists(copy) == 1)
+        return RC_OK;
+    struct stmt *q = NULL;
+    enum rc rc = db_query(db, &q, "VACUUM INTO ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, copy);
+    rc = stmt_run(q, err);
+    return rc == RC_OK ? rc : err_wrap(err, "keeping a copy of the older store");
+}
+
+enum rc
+db_open(struct db **out, const char *path, enum db_flags flags, int wait_ms, struct err *err)
+{
+    *out = NULL;
+    int version = 0;
+    enum rc rc = check_identity(path, &version, err);
+    if (rc != RC_OK)
+        return rc;
+    /* Even a reader may have to roll back a journal that a killed writer left, so it opens for writing if it can. */
+    int writable = access(path, W_OK) == 0;
+    if (flags == DB_WRITE && !writable)
+        return err_errno(err, RC_READ_ONLY, "%s cannot be written", path);
+    rc = open_raw(out, path, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, wait_ms, err);
+    if (rc == RC_OK && version < migration_count) {
+        rc = keep_old(*out, version, err);
+        if (rc == RC_OK)
+            rc = migrate(*out, migrations, migration_count, err);
+    }
+    if (rc != RC_OK) {
+        db_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+enum rc
+db_create(struct db **out, const char *path, struct err *err)
+{
+    *out = NULL;
+    int on_disk = path[0] != '\0' && path[0] != ':';
+    if (on_disk && file_exists(path) == 1)
+        return err_set(err, RC_EXISTS, "%s is there already", path);
+    enum rc rc = open_raw(out, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0, err);
+    if (rc == RC_OK)
+        rc = migrate(*out, migrations, migration_count, err);
+    if (rc != RC_OK) {
+        db_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void
+db_close(struct db *db)
+{
+    if (db == NULL)
+        return;
+    for (size_t i = 0; i < db->stmt_count; i++)
+        (void)sqlite3_finalize(db->stmts[i].raw); /* repeats an error already reported */
+    (void)sqlite3_close(db->raw);
+    free(db);
+}
+
+enum rc
+db_exec(struct db *db, const char *sql, struct err *err)
+{
+    int code = sqlite3_exec(db->raw, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? RC_OK : fail(db, code, "writing", err);
+}
+
+enum rc
+db_begin(struct db *db, struct err *err)
+{
+    int code = sqlite3_exec(db->raw, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    return code == SQLITE_OK ? RC_OK : fail(db, code, "starting to write", err);
+}
+
+enum rc
+db_commit(struct db *db, struct err *err)
+{
+    int code = sqlite3_exec(db->raw, "COMMIT", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        return RC_OK;
+    enum rc rc = fail(db, code, "writing", err);
+    /*
+     * Busy and full are said before anything is decided. Any other failure may have come after the point of no return
+     * (the journal's removal), so only a fresh look at the file can tell.
+     */
+    int primary = code & 0xff;
+    int certain = primary == SQLITE_BUSY || primary == SQLITE_FULL || primary == SQLITE_CONSTRAINT;
+    db_rollback(db);
+    if (!certain) {
+        err->code = RC_UNKNOWN_OUTCOME;
+        rc = RC_UNKNOWN_OUTCOME;
+    }
+    return rc;
+}
+
+void
+db_rollback(struct db *db)
+{
+    if (db != NULL && db->raw != NULL && sqlite3_get_autocommit(db->raw) == 0)
+        (void)sqlite3_exec(db->raw, "ROLLBACK", NULL, NULL, NULL); /* the journal does it at the next opening */
+}
+
+enum rc
+db_query(struct db *db, struct stmt **out, const char *sql, struct err *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < db->stmt_count; i++) {
+        struct stmt *q = &db->stmts[i];
+        if (q->sql == sql && !q->in_use) {
+            q->in_use = 1;
+            q->bound = SQLITE_OK;
+            q->more = 0;
+            *out = q;
+            return RC_OK;
+        }
+    }
+    if (db->stmt_count == STMT_MAX)
+        return err_set(err, RC_INTERNAL, "more than %d statements", STMT_MAX);
+    struct stmt *q = &db->stmts[db->stmt_count];
+    int code = sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->raw, NULL);
+    if (code != SQLITE_OK)
+        return fail(db, code, "reading", err);
+    db->stmt_count++;
+    q->db = db;
+    q->sql = sql;
+    q->in_use = 1;
+    *out = q;
+    return RC_OK;
+}
+
+static void
+remember(struct stmt *q, int code)
+{
+    if (q->bound == SQLITE_OK)
+        q->bound = code;
+}
+
+void
+stmt_text(struct stmt *q, int at, const char *text)
+{
+    remember(q, sqlite3_bind_text(q->raw, at, text, -1, SQLITE_STATIC));
+}
+
+void
+stmt_textn(struct stmt *q, int at, const char *text, size_t len)
+{
+    remember(q, sqlite3_bind_text64(q->raw, at, text, len, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void
+stmt_blob(struct stmt *q, int at, const void *bytes, size_t len)
+{
+    remember(q, sqlite3_bind_blob64(q->raw, at, bytes, len, SQLITE_STATIC));
+}
+
+void
+stmt_int(struct stmt *q, int at, int64_t n)
+{
+    remember(q, sqlite3_bind_int64(q->raw, at, n));
+}
+
+void
+stmt_null(struct stmt *q, int at)
+{
+    remember(q, sqlite3_bind_null(q->raw, at));
+}
+
+enum rc
+stmt_row(struct stmt *q, struct err *err)
+{
+    q->more = 0;
+    if (q->bound != SQLITE_OK)
+        return fail(q->db, q->bound, "reading", err);
+    int code = sqlite3_step(q->raw);
+    if (code == SQLITE_ROW) {
+        q->more = 1;
+        return RC_OK;
+    }
+    return code == SQLITE_DONE ? RC_OK : fail(q->db, code, "using", err);
+}
+
+int
+stmt_more(const struct stmt *q)
+{
+    return q->more;
+}
+
+enum rc
+stmt_run(struct stmt *q, struct err *err)
+{
+    enum rc rc;
+    do
+        rc = stmt_row(q, err);
+    while (rc == RC_OK && q->more);
+    stmt_done(q);
+    return rc;
+}
+
+void
+stmt_again(struct stmt *q)
+{
+    (void)sqlite3_reset(q->raw); /* repeats the error that stmt_row reported */
+    (void)sqlite3_clear_bindings(q->raw);
+    q->bound = SQLITE_OK;
+    q->more = 0;
+}
+
+void
+stmt_done(struct stmt *q)
+{
+    if (q == NULL)
+        return;
+    stmt_again(q);
+    q->in_use = 0;
+}
+
+const char *
+col_text(struct stmt *q, int i)
+{
+    const unsigned char *text = sqlite3_column_text(q->raw, i);
+    return text != NULL ? (const char *)text : "";
+}
+
+const void *
+col_blob(struct stmt *q, int i, size_t *len)
+{
+    const void *bytes = sqlite3_column_blob(q->raw, i);
+    *len = (size_t)sqlite3_column_bytes(q->raw, i);
+    return bytes;
+}
+
+int64_t
+col_int(struct stmt *q, int i)
+{
+    return sqlite3_column_int64(q->raw, i);
+}
+
+int
+col_null(struct stmt *q, int i)
+{
+    return sqlite3_column_type(q->raw, i) == SQLITE_NULL;
+}
+
+int
+col_count(struct stmt *q)
+{
+    return sqlite3_column_count(q->raw);
+}
+
+int64_t
+db_changes(struct db *db)
+{
+    return sqlite3_changes64(db->raw);
+}
+
+const char *
+db_library_version(void)
+{
+    return sqlite3_libversion();
+}
+
+enum rc
+db_integrity(struct db *db, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(db, &q, "PRAGMA integrity_check(1)", err);
+    if (rc != RC_OK)
+        return rc;
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && strcmp(col_text(q, 0), "ok") != 0) {
+        rc = err_set(err, RC_STORE_CORRUPT, "the database %s is damaged", db->path);
+        (void)err_why(err, "%s", col_text(q, 0));
+    }
+    stmt_done(q);
+    return rc;
+}

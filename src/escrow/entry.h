@@ -1,0 +1,36 @@
+/* One entry: a line of JSON, without its line feed. See docs/reference/formats.md, "Entry". */
+#ifndef ESCROW_ENTRY_H
+#define ESCROW_ENTRY_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "crypt/hash.h"
+#include "text/json.h"
+
+/* A parsed line. line, kind, by and body are borrowed from the caller's bytes and from doc. */
+struct entry {
+    const char *line;
+    size_t len;
+    unsigned char hash[HASH_SIZE];
+    unsigned char prev[HASH_SIZE];
+    char author[AUTHOR_TEXT + 1];
+    int64_t seq;
+    const char *at;
+    const char *kind;
+    const struct json *by;
+    const struct json *body;
+    struct json *doc; /* owned */
+};
+
+/* RC_MALFORMED, naming the member that is wrong. The line must stay until entry_release. */
+enum rc entry_parse(struct entry *out, const char *line, size_t len, struct err *err) MUST_CHECK;
+void entry_release(struct entry *e); /* takes a zeroed struct, too */
+
+/* Appends the line (no line feed) of a new entry. body is a JSON object. RC_BAD_VALUE past LIMIT_ENTRY. */
+enum rc entry_build(struct buf *out, const char *author, int64_t seq, const unsigned char prev[HASH_SIZE],
+                    int64_t at_ms, const char *kind, const struct buf *body, struct err *err) MUST_CHECK;
+
+#endif

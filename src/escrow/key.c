@@ -1,0 +1,280 @@
+#include "escrow/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/enc.h"
+#include "text/uni.h"
+
+#define KEY_COLUMNS                                                                                \
+    "SELECT uuid, name, generation, purpose, protects_site, form, origin, bits, created_at,"       \
+    " min(entry), author, seq, EXISTS (SELECT 1 FROM check_value c WHERE c.key = key.uuid)"        \
+    " FROM key "
+
+/* From least to most restrictive, so that a conflict has an answer (NIST SP 800-57 states). */
+static const char *const states[] = {"active",      "pre-activation", "suspended",
+                                     "deactivated", "compromised",    "destroyed"};
+
+static int
+state_rank(const char *state)
+{
+    for (int i = 0; i < (int)(sizeof states / sizeof states[0]); i++) {
+        if (strcmp(states[i], state) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static enum rc
+worse_state(void *arg, const char *value, const char *entry, struct err *err)
+{
+    (void)entry;
+    struct key *key = arg;
+    struct json *doc = NULL;
+    enum rc rc = json_parse(&doc, value, strlen(value), "a state", err);
+    if (rc != RC_OK)
+        return rc;
+    const char *state = json_str(doc);
+    if (state != NULL && state_rank(state) > state_rank(key->state))
+        (void)snprintf(key->state, sizeof key->state, "%s", state);
+    json_free(doc);
+    return RC_OK;
+}
+
+static enum rc
+read_key(const struct store *store, struct stmt *q, struct key *k, struct err *err)
+{
+    size_t len = 0;
+    memset(k, 0, sizeof *k);
+    (void)snprintf(k->uuid, sizeof k->uuid, "%s", col_text(q, 0));
+    (void)snprintf(k->name, sizeof k->name, "%s", col_text(q, 1));
+    k->generation = col_int(q, 2);
+    (void)snprintf(k->purpose, sizeof k->purpose, "%s", col_text(q, 3));
+    (void)snprintf(k->protects_site, sizeof k->protects_site, "%s", col_text(q, 4));
+    (void)snprintf(k->form, sizeof k->form, "%s", col_text(q, 5));
+    (void)snprintf(k->origin, sizeof k->origin, "%s", col_text(q, 6));
+    k->bits = col_int(q, 7);
+    (void)snprintf(k->created_at, sizeof k->created_at, "%s", col_text(q, 8));
+    const unsigned char *hash = col_blob(q, 9, &len);
+    if (len == HASH_SIZE)
+        hex_encode(k->entry, hash, HASH_SIZE);
+    (void)snprintf(k->author, sizeof k->author, "%s", col_text(q, 10));
+    k->seq = col_int(q, 11);
+    k->has_check = (int)col_int(q, 12);
+    (void)snprintf(k->state, sizeof k->state, "%s", "active");
+    return field_each(store, k->uuid, "state", worse_state, k, err);
+}
+
+enum rc
+key_each(const struct store *store, const char *name, key_fn fn, void *arg, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = name == NULL
+                     ? db_query(store->db, &q, KEY_COLUMNS "GROUP BY uuid ORDER BY name, generation, uuid", err)
+                     : db_query(store->db, &q,
+                                KEY_COLUMNS "WHERE name = ?1 GROUP BY uuid ORDER BY name, generation, uuid", err);
+    if (rc != RC_OK)
+        return rc;
+    if (name != NULL)
+        stmt_text(q, 1, name);
+    struct key k;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        rc = read_key(store, q, &k, err);
+        if (rc == RC_OK)
+            rc = fn(arg, &k, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+/* ---- finding one ---- */
+
+/* NAME@GEN: splits a trailing @ and digits off. 0 when there is none. */
+static int64_t
+split_generation(char name[KEY_NAME_BYTES + 24])
+{
+    char *at = strrchr(name, '@');
+    if (at == NULL || at == name || at[1] == '\0' || strspn(at + 1, "0123456789") != strlen(at + 1))
+        return 0;
+    if (strlen(at + 1) > 9)
+        return 0;
+    int64_t generation = strtol(at + 1, NULL, 10);
+    *at = '\0';
+    return generation;
+}
+
+struct finding {
+    struct key *out;
+    int64_t generation; /* wanted; 0 the newest */
+    unsigned hits;
+    unsigned all;
+    char uuids[256];
+};
+
+static enum rc
+find_key(void *arg, const struct key *k, struct err *err)
+{
+    (void)err;
+    struct finding *f = arg;
+    f->all++;
+    if (f->generation != 0 && k->generation != f->generation)
+        return RC_OK;
+    if (f->hits > 0 && k->generation > f->out->generation) {
+        f->hits = 0;
+        f->uuids[0] = '\0';
+    }
+    *f->out = *k;
+    f->hits++;
+    size_t used = strlen(f->uuids);
+    (void)snprintf(f->uuids + used, sizeof f->uuids - used, "%s%s", used > 0 ? ", " : "", k->uuid);
+    return RC_OK;
+}
+
+struct nearest {
+    const char *ref;
+    unsigned best;
+    char name[KEY_NAME_BYTES + 1];
+};
+
+static enum rc
+near_key(void *arg, const struct key *k, struct err *err)
+{
+    (void)err;
+    struct nearest *n = arg;
+    unsigned d = edit_distance(k->name, n->ref);
+    if (d < n->best) {
+        n->best = d;
+        (void)snprintf(n->name, sizeof n->name, "%s", k->name);
+    }
+    return RC_OK;
+}
+
+static enum rc
+key_missing(const struct store *store, const char *ref, const char *name, int64_t generation, unsigned all,
+            struct err *err)
+{
+    struct buf shown;
+    buf_init(&shown, 4096);
+    escape_terminal(&shown, ref, strnlen(ref, 600), ESCAPE_LINE);
+    struct nearest n = {.ref = name, .best = 4};
+    struct err scratch = ERR_INIT;
+    err_ignore(key_each(store, NULL, near_key, &n, &scratch)); /* only for a better hint */
+    (void)err_set(err, RC_NOT_FOUND, "no key %s", buf_str(&shown));
+    if (all > 0)
+        (void)err_why(err, "there are %u generations of that name, but no %lld", all, (long long)generation);
+    else if (n.name[0] != '\0')
+        (void)err_hint(err, "did you mean %s?", n.name);
+    buf_release(&shown);
+    return err_hint(err, "see them all: keymuster list");
+}
+
+static enum rc
+find_by_uuid(const struct store *store, const char *uuid, struct key *out, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q, KEY_COLUMNS "WHERE uuid = ?1 GROUP BY uuid", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, uuid);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK)
+        rc = stmt_more(q) ? read_key(store, q, out, err) : err_set(err, RC_NOT_FOUND, "no key %s", uuid);
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
+key_find(const struct store *store, const char *ref, struct key *out, struct err *err)
+{
+    if (uuid_is(ref))
+        return find_by_uuid(store, ref, out, err);
+    char name[KEY_NAME_BYTES + 24];
+    if (strlen(ref) >= sizeof name)
+        return err_set(err, RC_NOT_FOUND, "no key of such a long name");
+    (void)snprintf(name, sizeof name, "%s", ref);
+    struct finding f = {.out = out, .generation = split_generation(name)};
+    enum rc rc = key_each(store, name, find_key, &f, err);
+    if (rc != RC_OK || f.hits == 1)
+        return rc;
+    if (f.hits == 0)
+        return key_missing(store, ref, name, f.generation, f.all, err);
+    (void)err_set(err, RC_AMBIGUOUS, "%s stands for %u keys", name, f.hits);
+    (void)err_why(err, "two sites made generation %lld apart: %s", (long long)out->generation, f.uuids);
+    return err_hint(err, "name it by its UUID; see them: keymuster list");
+}
+
+/* ---- check values, release, wraps ---- */
+
+enum rc
+key_check(const struct store *store, const char *key, struct check_value *out, int *found, struct err *err)
+{
+    struct stmt *q = NULL;
+    *found = 0;
+    memset(out, 0, sizeof *out);
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT DISTINCT alg, mem, ops, value FROM check_value WHERE key = ?1 ORDER BY 1, 2, 3, 4",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, key);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        if (*found) {
+            rc = err_set(err, RC_STORE_CORRUPT, "key %s has two different check values", key);
+            (void)err_why(err, "two entries disagree about its value; one of them is wrong");
+            break;
+        }
+        *found = 1;
+        if (check_alg_parse(&out->alg, col_text(q, 0)) != 0)
+            rc = err_set(err, RC_STORE_CORRUPT, "key %s has a check value of an unknown kind", key);
+        out->mem = (unsigned long long)col_int(q, 1);
+        out->ops = (unsigned long long)col_int(q, 2);
+        (void)snprintf(out->value, sizeof out->value, "%s", col_text(q, 3));
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
+key_released(const struct store *store, const struct key *key, int *released, struct err *err)
+{
+    int outlives = strcmp(key->purpose, "config-backup") == 0 || strcmp(key->purpose, "backup-copy") == 0;
+    return entry_acknowledged(store, key->author, key->seq, outlives ? key->protects_site : NULL, released, err);
+}
+
+enum rc
+wrap_each(const struct store *store, const char *key, wrap_fn fn, void *arg, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT key, id, root, version, ciphertext, aad, how, at,"
+                          " EXISTS (SELECT 1 FROM wrap_retired r WHERE r.key = wrap.key AND r.id = wrap.id)"
+                          " FROM wrap WHERE key = ?1 GROUP BY id, root, aad"
+                          " ORDER BY max(at) DESC, max(seq) DESC, id",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, key);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        struct wrap w = {0};
+        size_t len = 0;
+        (void)snprintf(w.key, sizeof w.key, "%s", col_text(q, 0));
+        hex_encode(w.id, col_blob(q, 1, &len), HASH_SIZE);
+        (void)snprintf(w.root, sizeof w.root, "%s", col_text(q, 2));
+        (void)snprintf(w.version, sizeof w.version, "%s", col_text(q, 3));
+        w.ciphertext = col_text(q, 4);
+        w.aad = col_text(q, 5);
+        (void)snprintf(w.how, sizeof w.how, "%s", col_text(q, 6));
+        (void)snprintf(w.at, sizeof w.at, "%s", col_text(q, 7));
+        w.retired = (int)col_int(q, 8);
+        rc = fn(arg, &w, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}

@@ -1,0 +1,391 @@
+#include "escrow/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "escrow/apply.h"
+#include "escrow/trust.h"
+#include "text/enc.h"
+#include "text/uni.h"
+
+enum { WAIT_MS = 10000 }; /* how long to wait for another writer */
+
+enum rc
+log_begin(struct store *store, struct err *err)
+{
+    char path[PATH_SIZE];
+    enum rc rc = path_join(path, store->dir, "store.lock", err);
+    if (rc == RC_OK)
+        rc = lock_take(&store->lock_fd, path, WAIT_MS, err);
+    if (rc != RC_OK)
+        return rc;
+    store->trust_dirty = 0;
+    store->appended[0] = '\0';
+    rc = db_begin(store->db, err);
+    if (rc != RC_OK) {
+        lock_release(store->lock_fd);
+        store->lock_fd = -1;
+    }
+    return rc;
+}
+
+static void
+end_transaction(struct store *store)
+{
+    lock_release(store->lock_fd);
+    store->lock_fd = -1;
+}
+
+void
+log_rollback(struct store *store)
+{
+    if (store->lock_fd < 0)
+        return;
+    db_rollback(store->db);
+    end_transaction(store);
+}
+
+/* Is the entry of the commit in doubt there, seen through a fresh connection? */
+static enum rc
+look_again(struct store *store, int *stored, struct err *err)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s", db_path(store->db));
+    struct db *fresh = NULL;
+    struct stmt *q = NULL;
+    enum rc rc = db_open(&fresh, path, DB_WRITE, WAIT_MS, err);
+    if (rc != RC_OK)
+        return rc;
+    unsigned char hash[HASH_SIZE];
+    if (store->appended[0] == '\0' || hex_decode(hash, HASH_SIZE, store->appended) != 0)
+        rc = err_set(err, RC_INTERNAL, "nothing to look for");
+    else
+        rc = db_query(fresh, &q, "SELECT 1 FROM entry WHERE hash = ?1", err);
+    if (rc == RC_OK) {
+        stmt_blob(q, 1, hash, HASH_SIZE);
+        rc = stmt_row(q, err);
+        *stored = stmt_more(q);
+        stmt_done(q);
+    }
+    if (rc != RC_OK) {
+        db_close(fresh);
+        return rc;
+    }
+    db_close(store->db);
+    store->db = fresh;
+    return RC_OK;
+}
+
+/* A commit that failed may have been stored; only the file can tell. */
+static enum rc
+resolve(struct store *store, struct err *err)
+{
+    int stored = 0;
+    struct err scratch = ERR_INIT;
+    enum rc rc = look_again(store, &stored, &scratch);
+    if (rc != RC_OK) {
+        err->code = RC_UNKNOWN_OUTCOME;
+        (void)snprintf(err->entry, sizeof err->entry, "%s", store->appended);
+        (void)err_hint(err, "find out: keymuster audit log --entry %s", store->appended);
+        return RC_UNKNOWN_OUTCOME;
+    }
+    if (stored)
+        return RC_OK;
+    err->code = err->os_errno != 0 ? RC_IO : RC_STORE_CORRUPT;
+    (void)err_wrap(err, "nothing was stored");
+    return err->code;
+}
+
+enum rc
+log_commit(struct store *store, struct err *err)
+{
+    enum rc rc = apply_settle(store, err);
+    if (rc == RC_OK)
+        rc = db_commit(store->db, err);
+    if (rc == RC_UNKNOWN_OUTCOME)
+        rc = resolve(store, err);
+    if (rc != RC_OK)
+        db_rollback(store->db);
+    end_transaction(store);
+    return rc;
+}
+
+enum rc
+log_end(const struct store *store, const char *author, struct log_end *out, struct err *err)
+{
+    memset(out, 0, sizeof *out);
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT seq, hash FROM entry WHERE author = ?1 ORDER BY seq DESC LIMIT 1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, author);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q)) {
+        size_t len = 0;
+        const void *hash = col_blob(q, 1, &len);
+        out->seq = col_int(q, 0);
+        if (len == HASH_SIZE)
+            memcpy(out->hash, hash, HASH_SIZE);
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+insert_line(struct store *store, const struct entry *e, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc =
+        db_query(store->db, &q, "INSERT INTO entry (author, seq, hash, line) VALUES (?1, ?2, ?3, ?4)", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, e->author);
+    stmt_int(q, 2, e->seq);
+    stmt_blob(q, 3, e->hash, HASH_SIZE);
+    stmt_textn(q, 4, e->line, e->len);
+    return stmt_run(q, err);
+}
+
+/* The first entry binds a log to its escrow and to its key. */
+static enum rc
+check_first(const struct store *store, const struct entry *e, struct sign_public *pub, struct err *err)
+{
+    int created = strcmp(e->kind, "escrow.created") == 0;
+    if (!created && strcmp(e->kind, "author.joined") != 0)
+        return err_set(err, RC_CHAIN, "the log of author %s begins with %s", e->author, e->kind);
+    const char *escrow = json_gets(e->body, "escrow");
+    if (escrow == NULL || strcmp(escrow, store->escrow) != 0) {
+        (void)err_set(err, RC_COPY_FOREIGN, "the log of author %s belongs to another escrow", e->author);
+        return err_why(err, "it names escrow %.40s; this is %s", escrow != NULL ? escrow : "none", store->escrow);
+    }
+    const char *text = json_gets(e->body, "public_key");
+    if (text == NULL || sign_public_parse(pub, text) != 0 || strcmp(pub->author, e->author) != 0)
+        return err_set(err, RC_CHAIN, "the first entry of author %s does not carry its key", e->author);
+    if (created && strcmp(pub->author, store->founder.author) != 0)
+        return err_set(err, RC_CHAIN, "author %s says that it founded this escrow; it did not", e->author);
+    return RC_OK;
+}
+
+static enum rc
+note_first(struct store *store, const struct entry *e, struct err *err)
+{
+    struct sign_public pub;
+    enum rc rc = check_first(store, e, &pub, err);
+    if (rc != RC_OK)
+        return rc;
+    const char *name = json_gets(e->body, "name");
+    const char *site = json_gets(e->body, "site");
+    struct err scratch = ERR_INIT;
+    if (strcmp(e->kind, "escrow.created") == 0 || name == NULL || name_check(name, "author", &scratch) != RC_OK)
+        name = json_gets(e->body, "author_name");
+    if (name == NULL || name_check(name, "author", &scratch) != RC_OK)
+        name = "";
+    struct stmt *q = NULL;
+    rc = db_query(store->db, &q,
+                  "INSERT INTO author_key (author, public_key, name, site, founder) VALUES (?1, ?2, ?3, ?4, ?5)",
+                  err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, e->author);
+    stmt_text(q, 2, pub.text);
+    stmt_text(q, 3, name);
+    stmt_text(q, 4, site != NULL && uuid_is(site) ? site : "");
+    stmt_int(q, 5, strcmp(e->author, store->founder.author) == 0);
+    store->trust_dirty = 1;
+    return stmt_run(q, err);
+}
+
+enum rc
+log_receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
+{
+    if (e->seq != end->seq + 1)
+        return err_set(err, RC_CHAIN, "entry %lld of author %s where %lld was expected", (long long)e->seq,
+                       e->author, (long long)end->seq + 1);
+    if (memcmp(e->prev, end->hash, HASH_SIZE) != 0)
+        return err_set(err, RC_CHAIN, "entry %lld of author %s does not follow entry %lld", (long long)e->seq,
+                       e->author, (long long)end->seq);
+    int opens = strcmp(e->kind, "escrow.created") == 0 || strcmp(e->kind, "author.joined") == 0;
+    if (opens && e->seq != 1)
+        return err_set(err, RC_CHAIN, "entry %lld of author %s begins a log again", (long long)e->seq, e->author);
+    enum rc rc = e->seq == 1 ? note_first(store, e, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = insert_line(store, e, err);
+    if (rc == RC_OK)
+        rc = trust_note(store, e, err);
+    if (rc == RC_OK) {
+        end->seq = e->seq;
+        memcpy(end->hash, e->hash, HASH_SIZE);
+    }
+    return rc;
+}
+
+enum rc
+log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out, struct err *err)
+{
+    struct entry e = {0};
+    struct buf line;
+    buf_init(&line, LIMIT_ENTRY);
+    struct log_end end;
+    enum rc rc = log_end(store, store->self.author, &end, err);
+    if (rc == RC_OK)
+        rc = entry_build(&line, store->self.author, end.seq + 1, end.hash, clock_now_ms(), kind, body, err);
+    if (rc == RC_OK)
+        rc = entry_parse(&e, buf_str(&line), line.len, err);
+    if (rc == RC_OK)
+        rc = log_receive(store, &e, &end, err);
+    if (rc == RC_OK) {
+        hex_encode(store->appended, end.hash, HASH_SIZE);
+        if (hash_out != NULL)
+            memcpy(hash_out, store->appended, HASH_TEXT + 1);
+    } else {
+        (void)err_wrap(err, "recording %s", kind);
+    }
+    entry_release(&e);
+    buf_release(&line);
+    return rc;
+}
+
+enum rc
+log_append_one(struct store *store, const char *kind, const struct buf *body, char *hash_out, struct err *err)
+{
+    enum rc rc = log_begin(store, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = log_append(store, kind, body, hash_out, err);
+    if (rc != RC_OK) {
+        log_rollback(store);
+        return rc;
+    }
+    return log_commit(store, err);
+}
+
+enum rc
+log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn, void *arg,
+         struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT seq, line FROM entry WHERE author = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, author);
+    stmt_int(q, 2, from);
+    stmt_int(q, 3, to);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        size_t len = 0;
+        const char *line = col_blob(q, 1, &len);
+        rc = fn(arg, col_int(q, 0), line, len, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static void
+read_author(struct stmt *q, struct log_author *a)
+{
+    memset(a, 0, sizeof *a);
+    (void)snprintf(a->author, sizeof a->author, "%s", col_text(q, 0));
+    (void)snprintf(a->public_key, sizeof a->public_key, "%s", col_text(q, 1));
+    (void)snprintf(a->name, sizeof a->name, "%s", col_text(q, 2));
+    (void)snprintf(a->site, sizeof a->site, "%s", col_text(q, 3));
+    a->founder = (int)col_int(q, 4);
+    a->entries = col_int(q, 5);
+}
+
+enum rc
+log_authors(const struct store *store, log_author_fn fn, void *arg, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT author, public_key, name, site, founder,"
+                          " (SELECT max(seq) FROM entry e WHERE e.author = k.author)"
+                          " FROM author_key k ORDER BY author",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    struct log_author a;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        read_author(q, &a);
+        rc = fn(arg, &a, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
+log_author_get(const struct store *store, const char *author, struct log_author *out, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT author, public_key, name, site, founder,"
+                          " (SELECT max(seq) FROM entry e WHERE e.author = k.author)"
+                          " FROM author_key k WHERE author = ?1",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, author);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && !stmt_more(q))
+        rc = err_set(err, RC_NOT_FOUND, "no log of author %s here", author);
+    else if (rc == RC_OK)
+        read_author(q, out);
+    stmt_done(q);
+    return rc;
+}
+
+struct verify {
+    const struct store *store;
+    struct log_end end;
+    int64_t count;
+};
+
+static enum rc
+verify_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
+{
+    struct verify *v = arg;
+    struct entry e;
+    enum rc rc = entry_parse(&e, line, len, err);
+    if (rc != RC_OK)
+        return err_set(err, RC_CHAIN, "an entry was altered: %s", err->msg);
+    if (e.seq != seq || e.seq != v->end.seq + 1 || memcmp(e.prev, v->end.hash, HASH_SIZE) != 0)
+        rc = err_set(err, RC_CHAIN, "entry %lld does not follow the one before it", (long long)seq);
+    struct sign_public pub;
+    if (rc == RC_OK && seq == 1)
+        rc = check_first(v->store, &e, &pub, err);
+    v->end.seq = e.seq;
+    memcpy(v->end.hash, e.hash, HASH_SIZE);
+    v->count++;
+    entry_release(&e);
+    return rc;
+}
+
+static enum rc
+verify_author(void *arg, const struct log_author *author, struct err *err)
+{
+    struct verify *v = arg;
+    memset(&v->end, 0, sizeof v->end);
+    enum rc rc = log_each(v->store, author->author, 1, author->entries, verify_line, v, err);
+    if (rc == RC_OK && v->end.seq != author->entries)
+        rc = err_set(err, RC_CHAIN, "entries are missing");
+    struct log_end end;
+    if (rc == RC_OK)
+        rc = log_end(v->store, author->author, &end, err);
+    if (rc == RC_OK && memcmp(end.hash, v->end.hash, HASH_SIZE) != 0)
+        rc = err_set(err, RC_CHAIN, "the hash on record of the last entry is another");
+    return rc == RC_OK ? rc : err_wrap(err, "log of author %s", author->author);
+}
+
+enum rc
+log_verify(const struct store *store, int64_t *count, struct err *err)
+{
+    struct verify v = {.store = store};
+    enum rc rc = log_authors(store, verify_author, &v, err);
+    *count = v.count;
+    return rc;
+}

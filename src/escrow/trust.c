@@ -1,0 +1,369 @@
+#include "escrow/trust.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escrow/log.h"
+#include "text/enc.h"
+
+/* Unlimited: every entry counts. */
+#define NO_LIMIT LIMIT_NUMBER
+
+enum { DEPTH_TRUSTED = 1000, DEPTH_NONE = 1 << 20, FACTS_MAX = 10000 };
+
+/*
+ * The evaluation, all in memory: a fleet has a handful of authors.
+ * Invariant: a node with done set has its final limit; only done nodes' facts within their limit are looked at.
+ */
+struct node {
+    char id[AUTHOR_TEXT + 1];
+    int depth; /* shortest accepted chain of admissions; DEPTH_NONE if none yet */
+    int rank;
+    int done;
+    int blocked;
+    int trusted; /* by this machine */
+    int64_t limit;
+    const char *standing;
+};
+
+struct fact {
+    char author[AUTHOR_TEXT + 1];
+    int64_t seq;
+    int retire;
+    int spare;
+    char subject[AUTHOR_TEXT + 1];
+    int64_t upto;
+};
+
+struct eval {
+    struct node *nodes;
+    size_t node_count;
+    struct fact *facts;
+    size_t fact_count;
+    int next_rank;
+};
+
+/* ---- taking notes ---- */
+
+static const char *
+note_verb(const struct entry *e)
+{
+    if (strcmp(e->kind, "author.admitted") == 0)
+        return "admit";
+    return strcmp(e->kind, "author.retired") == 0 ? "retire" : NULL;
+}
+
+enum rc
+trust_note(struct store *store, const struct entry *e, struct err *err)
+{
+    const char *verb = note_verb(e);
+    if (verb == NULL)
+        return RC_OK;
+    int retire = verb[0] == 'r';
+    const char *subject = json_gets(e->body, "author");
+    const char *key = json_gets(e->body, "public_key");
+    const char *last = json_gets(e->body, "last");
+    unsigned char hash[HASH_SIZE];
+    struct sign_public pub;
+    int64_t upto = 0;
+    /* A malformed one bears on nothing; apply lists it under `unapplied`. */
+    if (subject == NULL || !hex_is(subject, AUTHOR_TEXT))
+        return RC_OK;
+    if (retire && (json_geti(e->body, "entries", &upto) != 0 || upto < 0 || last == NULL ||
+                   hex_decode(hash, HASH_SIZE, last) != 0))
+        return RC_OK;
+    if (!retire && (key == NULL || sign_public_parse(&pub, key) != 0 || strcmp(pub.author, subject) != 0))
+        return RC_OK;
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "INSERT INTO trust_fact (author, seq, verb, subject, public_key, spare, upto, upto_hash)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, e->author);
+    stmt_int(q, 2, e->seq);
+    stmt_text(q, 3, verb);
+    stmt_text(q, 4, subject);
+    stmt_text(q, 5, retire ? NULL : key);
+    stmt_int(q, 6, json_bool(json_get(e->body, "spare")) == 1);
+    stmt_int(q, 7, upto);
+    if (retire)
+        stmt_blob(q, 8, hash, HASH_SIZE);
+    store->trust_dirty = 1;
+    return stmt_run(q, err);
+}
+
+/* ---- evaluating ---- */
+
+static struct node *
+node_of(struct eval *ev, const char *id)
+{
+    for (size_t i = 0; i < ev->node_count; i++) {
+        if (strcmp(ev->nodes[i].id, id) == 0)
+            return &ev->nodes[i];
+    }
+    struct node *n = &ev->nodes[ev->node_count++]; /* room was made for every name in the facts */
+    memset(n, 0, sizeof *n);
+    (void)snprintf(n->id, sizeof n->id, "%s", id);
+    n->depth = DEPTH_NONE;
+    n->limit = NO_LIMIT;
+    n->standing = "unknown";
+    return n;
+}
+
+static enum rc
+load_facts(const struct store *store, struct eval *ev, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT author, seq, verb, subject, spare, upto FROM trust_fact ORDER BY author, seq", err);
+    if (rc != RC_OK)
+        return rc;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        if (ev->fact_count == FACTS_MAX) {
+            rc = err_set(err, RC_CHAIN, "more than %d admissions and retirements", FACTS_MAX);
+            break;
+        }
+        struct fact *f = &ev->facts[ev->fact_count++];
+        (void)snprintf(f->author, sizeof f->author, "%s", col_text(q, 0));
+        f->seq = col_int(q, 1);
+        f->retire = col_text(q, 2)[0] == 'r';
+        (void)snprintf(f->subject, sizeof f->subject, "%s", col_text(q, 3));
+        f->spare = (int)col_int(q, 4);
+        f->upto = col_int(q, 5);
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+load_overrides(const struct store *store, struct eval *ev, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q, "SELECT author, verdict FROM local_trust", err);
+    if (rc != RC_OK)
+        return rc;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        struct node *n = node_of(ev, col_text(q, 0));
+        n->blocked = col_text(q, 1)[0] == 'b';
+        n->trusted = !n->blocked;
+        if (n->trusted)
+            n->depth = DEPTH_TRUSTED;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+/* Where the node's log stops counting: the earliest retirement by a higher rank or by itself. */
+static int64_t
+limit_of(struct eval *ev, const struct node *n)
+{
+    int64_t limit = NO_LIMIT;
+    for (size_t i = 0; i < ev->fact_count; i++) {
+        const struct fact *f = &ev->facts[i];
+        if (!f->retire || strcmp(f->subject, n->id) != 0 || f->upto >= limit)
+            continue;
+        const struct node *by = node_of(ev, f->author);
+        if (by == n || (by->done && f->seq <= by->limit))
+            limit = f->upto;
+    }
+    return limit;
+}
+
+static void
+settle_node(struct eval *ev, struct node *n, const char *standing)
+{
+    n->rank = ev->next_rank++;
+    n->limit = n->blocked ? 0 : (n->trusted ? NO_LIMIT : limit_of(ev, n));
+    n->standing = n->blocked ? "blocked" : standing;
+    n->done = 1;
+    for (size_t i = 0; i < ev->fact_count; i++) {
+        const struct fact *f = &ev->facts[i];
+        if (f->retire || strcmp(f->author, n->id) != 0 || f->seq > n->limit)
+            continue;
+        struct node *to = node_of(ev, f->subject);
+        if (!to->done && n->depth + 1 < to->depth)
+            to->depth = n->depth + 1;
+    }
+}
+
+/* The first spare in the founder's log ranks above the founder, so that a stolen founder's key can be retired. */
+static struct node *
+first_spare(struct eval *ev, const char *founder)
+{
+    for (size_t i = 0; i < ev->fact_count; i++) { /* facts are sorted by author, then seq */
+        const struct fact *f = &ev->facts[i];
+        if (!f->retire && f->spare && strcmp(f->author, founder) == 0 && strcmp(f->subject, founder) != 0)
+            return node_of(ev, f->subject);
+    }
+    return NULL;
+}
+
+static struct node *
+next_candidate(struct eval *ev)
+{
+    struct node *best = NULL;
+    for (size_t i = 0; i < ev->node_count; i++) {
+        struct node *n = &ev->nodes[i];
+        if (n->done || n->depth == DEPTH_NONE)
+            continue;
+        if (best == NULL || n->depth < best->depth || (n->depth == best->depth && strcmp(n->id, best->id) < 0))
+            best = n;
+    }
+    return best;
+}
+
+static void
+evaluate(const struct store *store, struct eval *ev)
+{
+    struct node *founder = node_of(ev, store->founder.author);
+    founder->depth = 0;
+    struct node *spare = first_spare(ev, store->founder.author);
+    if (spare != NULL) {
+        spare->depth = 1;
+        settle_node(ev, spare, "spare");
+    }
+    settle_node(ev, founder, "founder");
+    for (struct node *n = next_candidate(ev); n != NULL; n = next_candidate(ev))
+        settle_node(ev, n, n->depth >= DEPTH_TRUSTED ? "trusted" : "admitted");
+    struct node *self = node_of(ev, store->self.author);
+    if (!self->done) {
+        self->rank = ev->next_rank++;
+        self->standing = "own";
+        self->done = 1;
+    }
+    self->limit = NO_LIMIT; /* a store always applies its own log */
+}
+
+/* ---- storing the outcome ---- */
+
+static enum rc
+store_node(struct store *store, const struct node *n, int *changed, struct err *err)
+{
+    struct trust old;
+    enum rc rc = trust_of(store, n->id, &old, err);
+    if (rc != RC_OK)
+        return rc;
+    if (strcmp(old.standing, n->standing) == 0 && old.rank == n->rank && old.upto == n->limit)
+        return RC_OK;
+    /* Without earlier lines in the tables, or with a higher limit, what is applied stays right: no rebuild. */
+    if (old.applied > n->limit)
+        *changed = 1;
+    struct stmt *q = NULL;
+    rc = db_query(store->db, &q,
+                  "INSERT INTO accepted (author, rank, standing, upto, applied) VALUES (?1, ?2, ?3, ?4, 0)"
+                  " ON CONFLICT (author) DO UPDATE SET rank = ?2, standing = ?3, upto = ?4",
+                  err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, n->id);
+    stmt_int(q, 2, n->rank);
+    stmt_text(q, 3, n->standing);
+    stmt_int(q, 4, n->limit);
+    return stmt_run(q, err);
+}
+
+/* Rows of authors that are accepted no longer. */
+static enum rc
+drop_others(struct store *store, struct eval *ev, int *changed, struct err *err)
+{
+    struct stmt *q = NULL;
+    struct stmt *drop = NULL;
+    enum rc rc = db_query(store->db, &q, "SELECT author, applied FROM accepted ORDER BY author", err);
+    if (rc == RC_OK)
+        rc = db_query(store->db, &drop, "DELETE FROM accepted WHERE author = ?1", err);
+    while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        if (node_of(ev, col_text(q, 0))->done)
+            continue;
+        if (col_int(q, 1) > 0)
+            *changed = 1;
+        stmt_again(drop);
+        stmt_text(drop, 1, col_text(q, 0));
+        rc = stmt_row(drop, err);
+    }
+    stmt_done(drop);
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
+trust_refresh(struct store *store, int *changed, struct err *err)
+{
+    *changed = 0;
+    /* Each fact can name two authors; overrides, accepted rows, founder and self come on top. */
+    size_t room = 3 * (size_t)FACTS_MAX + 1000;
+    struct eval ev = {calloc(room, sizeof *ev.nodes), 0, calloc(FACTS_MAX, sizeof *ev.facts), 0, 0};
+    enum rc rc = ev.nodes == NULL || ev.facts == NULL ? err_nomem(err) : RC_OK;
+    if (rc == RC_OK)
+        rc = load_facts(store, &ev, err);
+    if (rc == RC_OK)
+        rc = load_overrides(store, &ev, err);
+    if (rc == RC_OK)
+        evaluate(store, &ev);
+    for (size_t i = 0; rc == RC_OK && i < ev.node_count; i++) {
+        if (ev.nodes[i].done)
+            rc = store_node(store, &ev.nodes[i], changed, err);
+    }
+    if (rc == RC_OK)
+        rc = drop_others(store, &ev, changed, err);
+    free(ev.nodes);
+    free(ev.facts);
+    return rc;
+}
+
+enum rc
+trust_of(const struct store *store, const char *author, struct trust *out, struct err *err)
+{
+    memset(out, 0, sizeof *out);
+    (void)snprintf(out->standing, sizeof out->standing, "unknown");
+    struct stmt *q = NULL;
+    enum rc rc =
+        db_query(store->db, &q, "SELECT standing, rank, upto, applied FROM accepted WHERE author = ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, author);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q)) {
+        (void)snprintf(out->standing, sizeof out->standing, "%s", col_text(q, 0));
+        out->rank = (int)col_int(q, 1);
+        out->upto = col_int(q, 2);
+        out->applied = col_int(q, 3);
+    }
+    stmt_done(q);
+    return rc;
+}
+
+int
+trust_accepted(const struct trust *t)
+{
+    return strcmp(t->standing, "unknown") != 0 && strcmp(t->standing, "own") != 0 &&
+           strcmp(t->standing, "blocked") != 0;
+}
+
+enum rc
+trust_override(struct store *store, const char *author, const char *verdict, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = log_begin(store, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = db_query(store->db, &q,
+                  verdict != NULL ? "INSERT INTO local_trust (author, verdict) VALUES (?1, ?2)"
+                                    " ON CONFLICT (author) DO UPDATE SET verdict = ?2"
+                                  : "DELETE FROM local_trust WHERE author = ?1",
+                  err);
+    if (rc == RC_OK) {
+        stmt_text(q, 1, author);
+        if (verdict != NULL)
+            stmt_text(q, 2, verdict);
+        rc = stmt_run(q, err);
+    }
+    if (rc != RC_OK) {
+        log_rollback(store);
+        return rc;
+    }
+    store->trust_dirty = 1;
+    return log_commit(store, err);
+}

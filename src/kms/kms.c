@@ -1,0 +1,223 @@
+#include "kms/kms.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kms/provider.h"
+#include "text/enc.h"
+#include "text/json.h"
+
+struct kms {
+    const struct kms_provider *provider;
+    void *self;
+    char name[LIMIT_NAME + 1]; /* for messages */
+};
+
+static const struct kms_provider *const providers[] = {&local_provider};
+
+/* ---- states ---- */
+
+static const struct {
+    enum root_state state;
+    const char *name;
+} states[] = {
+    {ROOT_PREACTIVE, "preactive"},     {ROOT_ACTIVE, "active"},       {ROOT_SUSPENDED, "suspended"},
+    {ROOT_DEACTIVATED, "deactivated"}, {ROOT_DESTROYED, "destroyed"},
+};
+
+const char *
+root_state_name(enum root_state state)
+{
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (states[i].state == state)
+            return states[i].name;
+    }
+    return "unknown";
+}
+
+enum root_state
+root_state_parse(const char *name)
+{
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (strcmp(states[i].name, name) == 0)
+            return states[i].state;
+    }
+    return ROOT_UNKNOWN;
+}
+
+/* ---- operations ---- */
+
+void
+kms_op_init(struct kms_op *op, enum kms_verb verb, const char *root)
+{
+    memset(op, 0, sizeof *op);
+    op->verb = verb;
+    op->root = root;
+    buf_init(&op->fresh, LIMIT_CIPHERTEXT);
+}
+
+void
+kms_op_release(struct kms_op *op)
+{
+    secret_free(op->plain);
+    op->plain = NULL;
+    buf_release(&op->fresh);
+}
+
+/* Leaves rc, err and request. */
+static void
+op_clear_outputs(struct kms_op *op)
+{
+    secret_free(op->plain);
+    op->plain = NULL;
+    buf_clear(&op->fresh);
+    op->version[0] = '\0';
+    op->fresh_version[0] = '\0';
+}
+
+enum rc
+kms_run(struct kms *kms, struct kms_op *ops, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        op_clear_outputs(&ops[i]);
+        err_clear(&ops[i].err);
+        ops[i].rc = RC_OK;
+        ops[i].request[0] = '\0';
+    }
+    enum rc rc = kms->provider->run(kms->self, ops, count, err);
+    if (rc != RC_OK) {
+        /* Nothing was tried: no operation may look as if it had succeeded. */
+        (void)err_wrap(err, "KMS %s", kms->name);
+        for (size_t i = 0; i < count; i++) {
+            ops[i].rc = rc;
+            ops[i].err = *err;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i].rc == RC_OK)
+            continue;
+        op_clear_outputs(&ops[i]);
+        if (rc == RC_OK)
+            (void)err_wrap(&ops[i].err, "KMS %s", kms->name);
+    }
+    return rc;
+}
+
+/* ---- instances ---- */
+
+static const struct kms_provider *
+provider_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++) {
+        if (strcmp(providers[i]->name, name) == 0)
+            return providers[i];
+    }
+    return NULL;
+}
+
+enum rc
+kms_open(struct kms **out, const struct kms_config *config, struct err *err)
+{
+    *out = NULL;
+    const struct kms_provider *provider = provider_of(config->provider);
+    if (provider == NULL)
+        return err_set(err, RC_CONFIG, "KMS %s: this keymuster has no provider \"%s\"",
+                       config->name, config->provider);
+    struct kms *kms = calloc(1, sizeof *kms);
+    if (kms == NULL)
+        return err_nomem(err);
+    kms->provider = provider;
+    strncpy(kms->name, config->name, sizeof kms->name - 1);
+    enum rc rc = provider->open(&kms->self, config, err);
+    if (rc != RC_OK) {
+        free(kms);
+        return err_wrap(err, "KMS %s", config->name);
+    }
+    *out = kms; /* transferred */
+    return RC_OK;
+}
+
+void
+kms_close(struct kms *kms)
+{
+    if (kms == NULL)
+        return;
+    kms->provider->close(kms->self);
+    free(kms);
+}
+
+static enum rc
+named(const struct kms *kms, enum rc rc, struct err *err)
+{
+    return rc == RC_OK ? RC_OK : err_wrap(err, "KMS %s", kms->name);
+}
+
+enum rc
+kms_root_info(struct kms *kms, const char *root, struct root_info *out, struct err *err)
+{
+    memset(out, 0, sizeof *out);
+    out->state = ROOT_UNKNOWN;
+    return named(kms, kms->provider->root_info(kms->self, root, out, err), err);
+}
+
+enum rc
+kms_root_each(struct kms *kms, kms_root_fn fn, void *arg, struct err *err)
+{
+    return kms->provider->root_each(kms->self, fn, arg, err);
+}
+
+enum rc
+kms_root_create(struct kms *kms, const char *alias, struct root_info *out, struct err *err)
+{
+    memset(out, 0, sizeof *out);
+    out->state = ROOT_UNKNOWN;
+    return named(kms, kms->provider->root_create(kms->self, alias, out, err), err);
+}
+
+enum rc
+kms_root_change(struct kms *kms, const char *root, enum kms_change change, struct root_info *out,
+                struct err *err)
+{
+    memset(out, 0, sizeof *out);
+    out->state = ROOT_UNKNOWN;
+    return named(kms, kms->provider->root_change(kms->self, root, change, out, err), err);
+}
+
+/* ---- wraps ---- */
+
+static enum rc
+wrap_bad(struct err *err, const char *why)
+{
+    (void)err_set(err, RC_BAD_VALUE, "the wrap is malformed");
+    return err_why(err, "%s", why);
+}
+
+enum rc
+kms_wrap_check(const char *ciphertext, struct err *err)
+{
+    struct buf raw;
+    struct json *doc = NULL;
+    struct err inner = ERR_INIT;
+    enum rc rc;
+    size_t len = strlen(ciphertext);
+    if (len == 0)
+        return wrap_bad(err, "it is empty");
+    if (len > LIMIT_CIPHERTEXT)
+        return wrap_bad(err, "it is longer than any wrap");
+    buf_init(&raw, LIMIT_CIPHERTEXT);
+    if (base64_decode(&raw, ciphertext, len) != 0) {
+        rc = raw.failed == RC_NO_MEMORY ? err_nomem(err) : wrap_bad(err, "it is not base64");
+        goto out;
+    }
+    rc = json_parse(&doc, buf_str(&raw), raw.len, "a wrap", &inner);
+    if (rc == RC_MALFORMED)
+        rc = wrap_bad(err, "it is base64, but not of JSON");
+    else if (rc != RC_OK)
+        *err = inner;
+    else if (json_type(doc) != JSON_OBJECT)
+        rc = wrap_bad(err, "it is base64 of JSON, but not of an object");
+out:
+    json_free(doc);
+    buf_release(&raw);
+    return rc;
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Builds keymuster and runs every test: units, command line and faults as users run it, units again with the sanitizers.
+# Installs what is missing (apt, Debian 12). Exit 0 only when everything passed.
+#
+#   ./test.sh
+set -euo pipefail
+
+cd -- "$(dirname -- "$0")"
+# shellcheck source=tests/lib/packages.sh
+. tests/lib/packages.sh
+packages_need build demo test
+
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+lane_began=$SECONDS
+
+said() { printf '\n== %s\n' "$1"; lane_began=$SECONDS; }
+
+# Configures and builds a preset; its words are shown only if that fails.
+build() { # PRESET
+    local log=build/$1.log
+    said "build $1"
+    mkdir -p build
+    if ! { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; } >"$log" 2>&1; then
+        cat -- "$log"
+        printf '\nbuilding %s failed\n%d passed, %d failed\n' "$1" "$passed" $((failed + 1))
+        exit 1
+    fi
+    printf 'built in %d s\n' $((SECONDS - lane_began))
+}
+
+# Runs tests of a preset's build and adds up the single cases that they report: cmocka's and TAP's. A test that fails
+# without naming a case (it crashed, it took too long) is one failed case.
+lane() { # NAME PRESET CTEST-OPTION...
+    local name=$1 preset=$2 log=build/$2/Testing/Temporary/LastTest.log sums p f s
+    shift 2
+    said "$name"
+    rm -f -- "$log"
+    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" "$@" || lane_status=$?
+    sums=$(awk '
+        /^[0-9]+\/[0-9]+ Testing: / { cases = 0 }
+        /^\[  PASSED  \] [0-9]+ test/ { p += $4 }
+        /^\[  FAILED  \] [0-9]+ test/ { f += $4; cases += $4 }
+        /^\[  SKIPPED \] [0-9]+ test/ { s += $4 }
+        /^ok [0-9]+ / { if (/# skip/) s++; else p++ }
+        /^not ok [0-9]+ / { f++; cases++ }
+        /^Test Failed\.|^Test time = .*Timeout/ { if (cases == 0) f++ }
+        END { print p + 0, f + 0, s + 0 }' "$log")
+    read -r p f s <<<"$sums"
+    # ctest knows of failures that leave no trace in the log.
+    if [ "${lane_status-0}" -ne 0 ] && [ "$f" -eq 0 ]; then
+        f=1
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    lane_status=0
+}
+
+build ci
+lane 'units and command line' ci -LE fault
+build asan
+lane 'units with the sanitizers' asan -L unit
+build plant-early-ack
+lane 'faults' ci -L fault
+
+if [ "$skipped" -gt 0 ]; then
+    printf '%d skipped (each says why above or in build/*/Testing)\n' "$skipped"
+fi
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

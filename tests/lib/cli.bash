@@ -1,0 +1,213 @@
+# shellcheck shell=bash
+# What the .bats files share. Each test has a folder of its own, T, with a fresh home; nothing of the person's settings
+# reaches keymuster. The environment gives: KEYMUSTER (the program), KM_TOOLS (folder of the helpers), KM_SOURCE.
+#
+# Words used here:
+#   ends STATUS ARG...    runs keymuster; the exit status must be exactly that. Answer in $output, the rest in $stderr
+#   says TEXT...          each text is somewhere in what it said, whatever the case of letters
+#   silent_on TEXT...     none of them is
+#   json FILTER [ARG...]  the answer is one line, valid JSON, and this jq filter holds
+#   error_is CODE         with -o json: the last line of standard error is an error with this code
+#   fra / mad ARG...      keymuster at that site's store, which must succeed
+# bats sets these (run --separate-stderr) and reads those:
+# shellcheck disable=SC2154,SC2034
+
+bats_require_minimum_version 1.5.0
+
+: "${KEYMUSTER:?set it to the program, or run ctest}"
+: "${KM_TOOLS:?set it to the folder of the test helpers, or run ctest}"
+: "${KM_SOURCE:=$(cd -- "$BATS_TEST_DIRNAME/../.." && pwd)}"
+
+# ---- a place for each test ----
+
+fresh_home() {
+    local name
+    umask 077
+    T=$BATS_TEST_TMPDIR
+    export HOME=$T/home
+    export XDG_STATE_HOME=$HOME/state XDG_DATA_HOME=$HOME/data XDG_CONFIG_HOME=$HOME/config XDG_RUNTIME_DIR=$HOME/run
+    for name in $(compgen -e | grep -E '^(KEYMUSTER_|SSH_CONNECTION$|NO_COLOR$|COLUMNS$|RESTIC_|LC_|LANGUAGE$)'); do
+        unset "$name"
+    done
+    export LANG=C.UTF-8 TZ=UTC TERM=xterm
+    mkdir -p "$HOME" "$XDG_RUNTIME_DIR"
+    FRA=$T/fra MAD=$T/mad USB=$T/usb
+    cd "$T" || return 1
+    started=()
+}
+
+setup() { fresh_home; }
+
+# Ends what this test started, and nothing else.
+teardown() {
+    local pid
+    for pid in ${started[@]+"${started[@]}"}; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    if [ -n "${mounted-}" ]; then
+        umount "$mounted" || true
+    fi
+}
+
+# ---- running and judging ----
+
+dump() {
+    printf 'status %s\n--- answer\n%s\n--- rest\n%s\n' "$status" "$output" "$stderr" >&2
+}
+
+ends() {
+    local want=$1
+    shift
+    run --separate-stderr "$KEYMUSTER" "$@"
+    if [ "$status" -ne "$want" ]; then
+        printf 'keymuster %s\nmust end %s\n' "$*" "$want" >&2
+        dump
+        return 1
+    fi
+}
+
+says() {
+    local text
+    for text in "$@"; do
+        if ! grep -qiF -e "$text" <<<"$output
+$stderr"; then
+            printf 'it does not say: %s\n' "$text" >&2
+            dump
+            return 1
+        fi
+    done
+}
+
+silent_on() {
+    local text
+    for text in "$@"; do
+        if grep -qiF -e "$text" <<<"$output
+$stderr"; then
+            printf 'it says: %s\n' "$text" >&2
+            dump
+            return 1
+        fi
+    done
+}
+
+json() {
+    local filter=$1
+    shift
+    if [ "$(wc -l <<<"$output")" -ne 1 ] || ! jq -e "$@" "$filter" >/dev/null <<<"$output"; then
+        printf 'not one line of JSON, or it does not hold: %s\n' "$filter" >&2
+        dump
+        return 1
+    fi
+}
+
+error_is() {
+    if ! tail -n 1 <<<"$stderr" | jq -e --arg code "$1" --argjson exit "$status" \
+        '.schema == "keymuster.error/1" and .code == $code and .exit == $exit and (.message | length > 0)
+         and (.cause | length > 0)' >/dev/null; then
+        printf 'the error is not %s\n' "$1" >&2
+        dump
+        return 1
+    fi
+}
+
+# The answer of a command that must succeed, through jq -r.
+ask() { # FILTER ARG...
+    local filter=$1
+    shift
+    "$KEYMUSTER" -o json "$@" | jq -r "$filter"
+}
+
+fra() { "$KEYMUSTER" -C "$FRA" "$@" >/dev/null 2>"$T/stderr" || { cat "$T/stderr" >&2; return 1; }; }
+mad() { "$KEYMUSTER" -C "$MAD" "$@" >/dev/null 2>"$T/stderr" || { cat "$T/stderr" >&2; return 1; }; }
+
+# ---- scenes ----
+
+# A passphrase of this name's KMS, and a KMS file that costs nothing to open.
+new_kms() { # NAME...
+    local name
+    for name in "$@"; do
+        head -c 18 /dev/urandom | base64 >"$T/$name.pass"
+        "$KM_TOOLS/kms_tool" new "$T/$name.kms" "$T/$name.pass"
+    done
+}
+
+# The founder's store with both sites, two KMSs and two root keys.
+scene_fra() {
+    new_kms kp-fra kp-mad
+    fra init --site fra --name 'Test escrow'
+    fra site add mad
+    fra kms add kp-fra --site fra --provider local --file "$T/kp-fra.kms" --credential "file:$T/kp-fra.pass"
+    fra kms add kp-mad --site mad --provider local --file "$T/kp-mad.kms" --credential "file:$T/kp-mad.pass"
+    fra root create fra-main --kms kp-fra
+    fra root create mad-main --kms kp-mad
+}
+
+# The same with a copy at the remote site.
+scene_copy() {
+    scene_fra
+    mkdir -p "$USB"
+    fra copy add usb "file://$USB" --site mad
+}
+
+# The same with two released keys.
+scene_keys() {
+    scene_copy
+    fra create vbr/config --purpose config-backup --root mad-main
+    fra create vbr/job-sql --purpose backup-job --root fra-main --root mad-main
+}
+
+# The same with a second store at the remote site, admitted, its KMS bound.
+scene_two() {
+    scene_keys
+    mad join --from "file://$USB" --site mad --yes
+    mad kms set kp-mad --credential "file:$T/kp-mad.pass" --file "$T/kp-mad.kms"
+    mad sync
+    fra author admit "$(ask .author -C "$MAD" status)"
+    fra sync
+    mad sync
+}
+
+# What every --from needs at the remote site.
+lost_options() {
+    lost=(--from "file://$USB" --site mad --yes --credential "kp-mad=file:$T/kp-mad.pass"
+        --kms-file "kp-mad=$T/kp-mad.kms")
+}
+
+# A known password as a recorded key: NAME, the file with the password, ROOT, its KMS's name.
+record_known() {
+    "$KM_TOOLS/kms_tool" wrap "$T/$4.kms" "$T/$4.pass" "$3" "$2" >"$T/known.wrap"
+    fra record "$1" --purpose backup-job --root "$3" --form bytes --wrapped "file:$T/known.wrap"
+}
+
+# ---- background ----
+
+# Runs a command in the background until the test ends; waits until its first line is there.
+start() { # OUTFILE COMMAND...
+    local out=$1 i
+    shift
+    "$@" >"$out" 2>&1 3>&- &
+    started+=($!)
+    for i in {1..100}; do
+        [ -s "$out" ] && return 0
+        sleep 0.05
+    done
+    printf 'did not start: %s\n' "$*" >&2
+    return 1
+}
+
+# Mounts a small file system on a folder, or skips the test where that is not permitted.
+mount_small() { # FOLDER SIZE
+    mkdir -p "$1"
+    if ! mount -t tmpfs -o "size=$2,mode=0700" tmpfs "$1" 2>/dev/null; then
+        skip 'mounting a small file system is not permitted here'
+    fi
+    mounted=$1
+}
+
+# ---- exact bytes ----
+
+# Exactly the bytes of a key, to a file, as a person's script would take them.
+password_of() { # STORE KEY FILE
+    "$KEYMUSTER" -C "$1" reveal "$2" --reason 'test compares' --to - >"$3" 2>/dev/null
+}

@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# The Debian 12 packages that keymuster needs, in one place, and how to get those that are missing. Sourced by
+# quickstart.sh (build, demo) and test.sh (build, demo, test).
+
+# Used by name, in packages_need.
+# shellcheck disable=SC2034
+packages_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libcjson-dev libsodium-dev libsmartcols-dev
+                libutf8proc-dev"
+# shellcheck disable=SC2034
+packages_demo="restic jq"
+# shellcheck disable=SC2034
+packages_test="libcmocka-dev bats jq minisign strace tmux sqlite3 restic xxd procps"
+
+# Installs what is missing of these groups; asks apt only when something is.
+packages_need() {
+    local group list package missing=() as=()
+    for group in "$@"; do
+        list=packages_$group
+        for package in ${!list}; do
+            if ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
+                missing+=("$package")
+            fi
+        done
+    done
+    if [ ${#missing[@]} -eq 0 ]; then
+        return 0
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            printf 'Missing packages. As root, run:\n  apt-get update && apt-get install %s\n' "${missing[*]}" >&2
+            return 1
+        fi
+        as=(sudo)
+    fi
+    printf 'Installing missing packages: %s\n' "${missing[*]}"
+    "${as[@]}" apt-get -qq update
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}" \
+        >/dev/null
+}
