@@ -16,10 +16,10 @@ answer(struct ctx *ctx, const struct key *key, const struct mint *m, int created
             out_printf(ctx, "there already: %s@%lld\n", key->name, (long long)key->generation);
             return RC_OK;
         }
-        out_printf(ctx, "created    %s@%lld   %s\n", key->name, (long long)key->generation, key->uuid);
+        out_printf(ctx, "created     %s@%lld   %s\n", key->name, (long long)key->generation, key->uuid);
         for (size_t i = 0; m != NULL && i < m->wrap_count; i++)
-            out_printf(ctx, "wrapped    %s   proved: opened again and compared\n", m->wraps[i].root.object.name);
-        out_printf(ctx, "released   %s\n", released ? "yes" : "no");
+            out_printf(ctx, "wrapped     %s   proved: opened again and compared\n", m->wraps[i].root.object.name);
+        out_printf(ctx, "released    %s\n", released ? "yes" : "no");
         return RC_OK;
     }
     struct buf doc;

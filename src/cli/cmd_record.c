@@ -248,10 +248,10 @@ static enum rc
 answer(struct ctx *ctx, const struct record *r, const struct key *key, int released, struct err *err)
 {
     if (!out_is_json(ctx)) {
-        out_printf(ctx, "%s   %s@%lld   %s\n", r->created ? "recorded  " : "known     ", key->name,
+        out_printf(ctx, "%s %s@%lld   %s\n", r->created ? "recorded   " : "known      ", key->name,
                    (long long)key->generation, key->uuid);
-        out_printf(ctx, "proved     %s\n", r->m.text != NULL ? "yes: the wrap opened" : "no (--no-prove)");
-        out_printf(ctx, "released   %s\n", released ? "yes" : "no");
+        out_printf(ctx, "proved      %s\n", r->m.text != NULL ? "yes: the wrap opened" : "no (--no-prove)");
+        out_printf(ctx, "released    %s\n", released ? "yes" : "no");
         return RC_OK;
     }
     struct buf doc;

@@ -182,6 +182,8 @@ unwrap(struct ctx *ctx, struct showing *s, const char *root, struct err *err)
 {
     char how[sizeof err->msg + 16];
     enum rc rc = unwrap_key(ctx->store, &s->key, root, open_kms, ctx, &s->unwrap, err);
+    if (rc == RC_OK && signals_pending())
+        rc = err_set(err, RC_INTERRUPTED, "interrupted; nothing was handed out");
     if (rc == RC_OK)
         return reveal_shown(ctx->store, &s->record, &s->unwrap, err);
     (void)snprintf(how, sizeof how, "failed: %s", err->msg);

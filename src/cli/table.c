@@ -1,10 +1,12 @@
 /* The tables of commands, in the order of help. */
-#include "cli/cmd.h"
+#include "cli/cmd_tables.h"
+#include "cli/session.h"
 
 const struct cmd *const cmd_tables[] = {
-    cmd_help_table,
-    NULL,
+    cmd_create_table, cmd_record_table, cmd_list_table,  cmd_sync_table, cmd_status_table, cmd_setup_table,
+    cmd_kms_table,    cmd_root_table,   cmd_copy_table,  cmd_author_table,
+    cmd_help_table,   NULL,
 };
 
-enum rc (*const cmd_open_store)(struct ctx *ctx, struct err *err) = NULL;
-void (*const cmd_close_store)(struct ctx *ctx) = NULL;
+enum rc (*const cmd_open_store)(struct ctx *ctx, struct err *err) = session_open;
+void (*const cmd_close_store)(struct ctx *ctx) = session_close;

@@ -1,0 +1,215 @@
+/* author list|admit|trust|block: whose entries count. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cmd_tables.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "copy/pull.h"
+#include "escrow/log.h"
+#include "escrow/trust.h"
+#include "text/enc.h"
+
+struct listing {
+    struct ctx *ctx;
+    struct jw *w;
+    struct table *table;
+};
+
+static enum rc
+list_author(void *arg, const struct log_author *a, struct err *err)
+{
+    struct listing *l = arg;
+    struct trust t;
+    char site[LIMIT_NAME + 1];
+    char entries[24];
+    int own = strcmp(a->author, l->ctx->store->self.author) == 0;
+    enum rc rc = trust_of(l->ctx->store, a->author, &t, err);
+    if (rc == RC_OK)
+        rc = object_name(l->ctx->store, a->site, site, err);
+    if (rc != RC_OK)
+        return rc;
+    const char *standing = strcmp(t.standing, "own") == 0 || strcmp(t.standing, "unknown") == 0 ? "not admitted"
+                                                                                                : t.standing;
+    if (l->w != NULL) {
+        jw_obj(l->w, NULL);
+        jw_str(l->w, "author", a->author);
+        jw_str(l->w, "name", a->name);
+        jw_str(l->w, "site", site);
+        jw_str(l->w, "standing", standing);
+        jw_bool(l->w, "accepted", trust_accepted(&t));
+        jw_bool(l->w, "here", own);
+        jw_int(l->w, "entries", a->entries);
+        jw_int(l->w, "applied", t.applied);
+        jw_str(l->w, "public_key", a->public_key);
+        jw_end_obj(l->w);
+        return RC_OK;
+    }
+    (void)snprintf(entries, sizeof entries, "%lld", (long long)a->entries);
+    const char *cells[] = {a->author, a->name, site, standing, own ? "here" : "", entries};
+    return cmd_table_row(l->table, cells, 6, err);
+}
+
+static enum rc
+run_list(struct ctx *ctx, struct err *err)
+{
+    static const char *const titles[] = {"AUTHOR", "NAME", "SITE", "STANDING", "HERE", "ENTRIES", NULL};
+    struct buf doc = {0};
+    struct jw w;
+    struct listing l = {.ctx = ctx};
+    enum rc rc = RC_OK;
+    if (out_is_json(ctx)) {
+        session_answer(&doc, &w, "author.list");
+        jw_arr(&w, "items");
+        l.w = &w;
+    } else {
+        rc = cmd_table_new(&l.table, ctx, titles, err);
+    }
+    if (rc == RC_OK)
+        rc = log_authors(ctx->store, list_author, &l, err);
+    if (rc == RC_OK && l.w != NULL) {
+        jw_end_arr(&w);
+        jw_end_obj(&w);
+        rc = out_json(ctx, &doc, err);
+    } else if (rc == RC_OK) {
+        rc = table_print(l.table, &ctx->out, err);
+    }
+    table_free(l.table);
+    buf_release(&doc);
+    return rc;
+}
+
+
+static enum rc
+pull_copy(struct ctx *ctx, const char *name, unsigned *reached, struct err *err)
+{
+    struct copy copy;
+    struct pull_report report;
+    enum rc rc = copy_open(ctx->store, name, &copy, err);
+    if (rc == RC_OK) {
+        rc = pull_from(ctx->store, &copy, PULL_STORE, &report, err);
+        copy_close(&copy);
+    }
+    if (rc == RC_OK)
+        ++*reached;
+    if (rc == RC_COPY_UNREACHABLE) {
+        out_note(ctx, "copy %s is not reachable now", name);
+        return RC_OK;
+    }
+    return rc;
+}
+
+/* An id that is not known yet may lie on a copy: `admit` pulls first. */
+static enum rc
+learn_author(struct ctx *ctx, const char *id, struct log_author *out, struct err *err)
+{
+    unsigned reached = 0;
+    enum rc rc = log_author_get(ctx->store, id, out, err);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && ini_name_at(ctx->store->conf, "copy", i) != NULL; i++)
+        rc = pull_copy(ctx, ini_name_at(ctx->store->conf, "copy", i), &reached, err);
+    if (rc == RC_OK)
+        rc = log_author_get(ctx->store, id, out, err);
+    if (rc == RC_NOT_FOUND)
+        (void)err_hint(err, "%u cop%s asked; the other site has to publish first: keymuster sync there", reached,
+                       reached == 1 ? "y was" : "ies were");
+    return rc;
+}
+
+static enum rc
+author_argument(struct ctx *ctx, const char **id, struct err *err)
+{
+    *id = opt_arg(&ctx->opts, 0);
+    if (hex_is(*id, AUTHOR_TEXT))
+        return RC_OK;
+    (void)err_set(err, RC_BAD_VALUE, "an author's id is %d lower-case hex digits", AUTHOR_TEXT);
+    return err_hint(err, "see them: keymuster author list; a new one is printed by `keymuster join`");
+}
+
+static enum rc
+append_admitted(struct ctx *ctx, const struct log_author *a, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "author", a->author);
+    jw_str(&w, "public_key", a->public_key);
+    jw_opt(&w, "name", a->name);
+    jw_opt(&w, "site", a->site);
+    jw_end_obj(&w);
+    enum rc rc = session_record(ctx, "author.admitted", &body, NULL, err);
+    buf_release(&body);
+    return rc;
+}
+
+static enum rc
+run_admit(struct ctx *ctx, struct err *err)
+{
+    const char *id = NULL;
+    struct log_author a;
+    struct trust t;
+    char question[256];
+    enum rc rc = author_argument(ctx, &id, err);
+    if (rc == RC_OK)
+        rc = trust_of(ctx->store, ctx->store->self.author, &t, err);
+    if (rc == RC_OK && !trust_accepted(&t)) {
+        rc = err_set(err, RC_POLICY, "this store is not admitted itself, so nobody would accept whom it admits");
+        (void)err_hint(err, "admit it at a trusted site: keymuster author admit %s", ctx->store->self.author);
+    }
+    if (rc == RC_OK)
+        rc = learn_author(ctx, id, &a, err);
+    if (rc == RC_OK)
+        rc = trust_of(ctx->store, id, &t, err);
+    if (rc != RC_OK)
+        return rc;
+    if (trust_accepted(&t) && strcmp(t.standing, "trusted") != 0)
+        return cmd_answer_object(ctx, "author.admit", "author", id, id, "already admitted:", err);
+    (void)snprintf(question, sizeof question,
+                   "Admit author %s (%s)? Compare the id with what that machine's `keymuster join` printed.", id,
+                   a.name);
+    if (!ctx->dry_run)
+        rc = confirm_yes(ctx, question, err);
+    if (rc == RC_OK)
+        rc = append_admitted(ctx, &a, err);
+    if (rc == RC_OK)
+        rc = cmd_answer_object(ctx, "author.admit", "author", id, id, "admitted", err);
+    return rc == RC_OK ? session_publish(ctx, err) : rc;
+}
+
+static enum rc
+override(struct ctx *ctx, const char *verdict, const char *done, struct err *err)
+{
+    const char *id = NULL;
+    enum rc rc = author_argument(ctx, &id, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = trust_override(ctx->store, id, verdict, err);
+    return rc == RC_OK ? cmd_answer_object(ctx, "author.override", "author", id, id, done, err) : rc;
+}
+
+static enum rc
+run_trust(struct ctx *ctx, struct err *err)
+{
+    return override(ctx, "trust", "trusted on this machine:", err);
+}
+
+static enum rc
+run_block(struct ctx *ctx, struct err *err)
+{
+    return override(ctx, "block", "blocked on this machine:", err);
+}
+
+const struct cmd cmd_author_table[] = {
+    {"author", "list", "", "Lists the authors and whether their entries count.", NULL, 0, 0, CMD_READ, GROUP_SET_UP,
+     run_list, NULL},
+    {"author", "admit", "ID", "Accepts another site's author, for every store of the escrow.", NULL, 1, 1, CMD_WRITE,
+     GROUP_SET_UP, run_admit, "keymuster author admit 0123456789abcdef0123456789abcdef\n"},
+    {"author", "trust", "ID", "Accepts an author on this machine only.", NULL, 1, 1, CMD_WRITE, GROUP_SET_UP,
+     run_trust, NULL},
+    {"author", "block", "ID", "Ignores an author on this machine.", NULL, 1, 1, CMD_WRITE, GROUP_SET_UP, run_block,
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
+};

@@ -1,0 +1,515 @@
+/* copy add|set|list|check|card: where the escrow's copies lie. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/cmd_tables.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "copy/copy.h"
+#include "copy/publish.h"
+#include "copy/pull.h"
+#include "escrow/log.h"
+#include "escrow/trust.h"
+#include "text/enc.h"
+#include "text/time.h"
+#include "text/uni.h"
+
+/* ---- add, set ---- */
+
+/* A folder copy may be made where its parent is; a parent that is missing is more likely a disk that is not mounted. */
+static enum rc
+make_folder(struct remote *r, struct err *err)
+{
+    const char *folder = remote_folder(r);
+    char parent[PATH_SIZE];
+    if (folder == NULL || dir_exists(folder))
+        return RC_OK;
+    (void)snprintf(parent, sizeof parent, "%s", folder);
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL || slash == parent)
+        return RC_OK;
+    *slash = '\0';
+    if (!dir_exists(parent)) {
+        (void)err_set(err, RC_COPY_UNREACHABLE, "neither %s nor the folder it would lie in is there", folder);
+        return err_hint(err, "is the disk plugged in and mounted?");
+    }
+    return dir_make(folder, 0700, err);
+}
+
+static enum rc
+bind_copy(struct ctx *ctx, const char *name, struct remote *r, const char *id, struct err *err)
+{
+    enum rc rc = store_conf_set(ctx->store, "copy", name, "url", remote_url(r), err);
+    if (rc == RC_OK)
+        rc = store_conf_set(ctx->store, "copy", name, "id", id, err);
+    const char *every = opt_get(&ctx->opts, OPT_EVERY);
+    if (rc == RC_OK && every != NULL)
+        rc = store_conf_set(ctx->store, "copy", name, "every", every, err);
+    if (rc == RC_OK && opt_has(&ctx->opts, OPT_REMOVABLE))
+        rc = store_conf_set(ctx->store, "copy", name, "removable", "yes", err);
+    return rc;
+}
+
+static enum rc
+record_copy(struct ctx *ctx, const char *name, const char *uuid, const char *url, const struct object *site,
+            struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "uuid", uuid);
+    jw_str(&w, "name", name);
+    jw_str(&w, "url", url);
+    jw_str(&w, "site", site->uuid);
+    jw_bool(&w, "removable", opt_has(&ctx->opts, OPT_REMOVABLE));
+    jw_opt(&w, "every", opt_get(&ctx->opts, OPT_EVERY));
+    jw_opt(&w, "kept_at", opt_get(&ctx->opts, OPT_KEPT_AT));
+    jw_end_obj(&w);
+    enum rc rc = session_record(ctx, "copy.added", &body, NULL, err);
+    buf_release(&body);
+    return rc;
+}
+
+static enum rc
+probe(struct ctx *ctx, struct remote *r, const char *id, const char **verdict, struct err *err)
+{
+    enum rc rc = remote_probe(r, verdict, err);
+    struct stmt *q = NULL;
+    char now[TIME_TEXT + 1];
+    time_format(now, clock_now_ms());
+    if (rc == RC_OK)
+        rc = log_begin(ctx->store, err);
+    if (rc == RC_OK)
+        rc = db_query(ctx->store->db, &q,
+                      "INSERT INTO copy_state (copy, location, create_once, reached_at) VALUES (?1, ?2, ?3, ?4)"
+                      " ON CONFLICT (copy) DO UPDATE SET location = ?2, create_once = ?3, reached_at = ?4",
+                      err);
+    if (rc == RC_OK) {
+        stmt_text(q, 1, id);
+        stmt_text(q, 2, remote_url(r));
+        stmt_text(q, 3, *verdict);
+        stmt_text(q, 4, now);
+        rc = stmt_run(q, err);
+    }
+    if (rc == RC_OK)
+        rc = log_commit(ctx->store, err);
+    else
+        log_rollback(ctx->store);
+    return rc;
+}
+
+static const char *
+verdict_words(const char *verdict)
+{
+    if (strcmp(verdict, "enforced") == 0)
+        return "nothing there can be overwritten by mistake";
+    if (strcmp(verdict, "usual") == 0)
+        return "overwriting is usually refused; every head is read back";
+    return "that place does not refuse overwriting; every object is read back";
+}
+
+static enum rc
+answer_add(struct ctx *ctx, const char *name, const char *url, const char *id, const char *verdict, struct err *err)
+{
+    if (!out_is_json(ctx)) {
+        out_field(ctx, "copy", name);
+        out_field(ctx, "place", url);
+        out_field(ctx, "id", id);
+        out_printf(ctx, "%-11s %s: %s\n", "once", verdict, verdict_words(verdict));
+        return RC_OK;
+    }
+    struct buf doc;
+    struct jw w;
+    session_answer(&doc, &w, "copy.add");
+    jw_str(&w, "name", name);
+    jw_str(&w, "url", url);
+    jw_str(&w, "id", id);
+    jw_str(&w, "create_once", verdict);
+    jw_end_obj(&w);
+    enum rc rc = out_json(ctx, &doc, err);
+    buf_release(&doc);
+    return rc;
+}
+
+static enum rc
+lay_out(struct ctx *ctx, struct remote *r, const char *name, const struct object *site, const char **verdict,
+        char id[AUTHOR_TEXT + 1], struct err *err)
+{
+    char uuid[UUID_TEXT + 1];
+    struct object known;
+    struct err scratch = ERR_INIT;
+    enum rc rc = copy_lay_out(ctx->store, r, id, err);
+    if (rc == RC_OK)
+        rc = probe(ctx, r, id, verdict, err);
+    if (rc != RC_OK)
+        return rc;
+    copy_id_to_uuid(uuid, id);
+    /* Another site may have recorded this very copy: then it is only bound here. */
+    if (object_find(ctx->store, "copy", uuid, &known, &scratch) != RC_OK)
+        rc = record_copy(ctx, name, uuid, remote_url(r), site, err);
+    return rc == RC_OK ? bind_copy(ctx, name, r, id, err) : rc;
+}
+
+static enum rc
+check_every(const struct ctx *ctx, struct err *err)
+{
+    int64_t ms = 0;
+    const char *every = opt_get(&ctx->opts, OPT_EVERY);
+    const char *kept = opt_get(&ctx->opts, OPT_KEPT_AT);
+    enum rc rc = every != NULL ? duration_parse(&ms, every, "--every", err) : RC_OK;
+    return rc == RC_OK && kept != NULL ? text_check(kept, "--kept-at", err) : rc;
+}
+
+static enum rc
+run_add(struct ctx *ctx, struct err *err)
+{
+    const char *name = opt_arg(&ctx->opts, 0);
+    const char *where = opt_get(&ctx->opts, OPT_SITE);
+    const char *verdict = "";
+    struct object site;
+    struct remote *r = NULL;
+    char id[AUTHOR_TEXT + 1] = "";
+    enum rc rc = cmd_new_name(ctx, "copy", name, err);
+    if (rc == RC_OK && where == NULL)
+        rc = err_set(err, RC_USAGE, "copy add: --site is missing: at which site does this copy lie?");
+    if (rc == RC_OK)
+        rc = object_find(ctx->store, "site", where, &site, err);
+    if (rc == RC_OK)
+        rc = check_every(ctx, err);
+    if (rc == RC_OK)
+        rc = remote_open(&r, opt_arg(&ctx->opts, 1), err);
+    if (rc == RC_OK && ctx->dry_run) {
+        out_printf(ctx, "would make %s a copy\n", remote_url(r));
+        remote_close(r);
+        return RC_OK;
+    }
+    if (rc == RC_OK)
+        rc = make_folder(r, err);
+    if (rc == RC_OK)
+        rc = lay_out(ctx, r, name, &site, &verdict, id, err);
+    if (rc == RC_OK && remote_folder(r) != NULL && fs_same_device(remote_folder(r), ctx->store->dir))
+        out_warn(ctx, "%s lies on the same disk as the store: one broken disk takes both", name);
+    if (rc == RC_OK)
+        rc = answer_add(ctx, name, remote_url(r), id, verdict, err);
+    remote_close(r);
+    return rc == RC_OK ? session_publish(ctx, err) : rc;
+}
+
+static enum rc
+run_set(struct ctx *ctx, struct err *err)
+{
+    struct object o;
+    struct remote *r = NULL;
+    struct copy_identity seen;
+    char uuid[UUID_TEXT + 1];
+    enum rc rc = object_find(ctx->store, "copy", opt_arg(&ctx->opts, 0), &o, err);
+    if (rc == RC_OK)
+        rc = check_every(ctx, err);
+    if (rc == RC_OK)
+        rc = remote_open(&r, opt_arg(&ctx->opts, 1), err);
+    if (rc == RC_OK)
+        rc = remote_reach(r, err);
+    if (rc == RC_OK)
+        rc = copy_identify(r, &seen, err);
+    if (rc == RC_OK && strcmp(seen.escrow, ctx->store->escrow) != 0)
+        rc = err_set(err, RC_COPY_FOREIGN, "%s is a copy of another escrow, %s", remote_url(r), seen.escrow);
+    if (rc == RC_OK) {
+        uuid[0] = '\0';
+        if (seen.id[0] != '\0')
+            copy_id_to_uuid(uuid, seen.id);
+        if (strcmp(uuid, o.uuid) != 0) {
+            rc = err_set(err, RC_EXISTS, "%s is not the copy %s, but another one", remote_url(r), o.name);
+            (void)err_hint(err, "make it a copy of its own: keymuster copy add NAME %s --site SITE", remote_url(r));
+        }
+    }
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = bind_copy(ctx, o.name, r, seen.id, err);
+    if (rc == RC_OK)
+        rc = cmd_answer_object(ctx, "copy.set", "copy", o.name, o.uuid, "bound here:", err);
+    remote_close(r);
+    return rc;
+}
+
+/* ---- list ---- */
+
+struct listing {
+    struct ctx *ctx;
+    struct jw *w;
+    struct table *table;
+};
+
+/* Own entries that this copy has, and when it was reached. */
+static enum rc
+copy_progress(const struct store *store, const char *uuid, int64_t *entries, char at[TIME_TEXT + 1], struct err *err)
+{
+    struct stmt *q = NULL;
+    *entries = 0;
+    at[0] = '\0';
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT coalesce((SELECT entries FROM copy_seen WHERE copy = replace(?1, '-', '') AND"
+                          " author = ?2), 0), coalesce((SELECT reached_at FROM copy_state WHERE"
+                          " copy = replace(?1, '-', '')), '')",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, uuid);
+    stmt_text(q, 2, store->self.author);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK) {
+        *entries = col_int(q, 0);
+        (void)snprintf(at, TIME_TEXT + 1, "%s", col_text(q, 1));
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+list_copy(void *arg, const struct object *o, struct err *err)
+{
+    struct listing *l = arg;
+    const struct store *store = l->ctx->store;
+    struct buf v;
+    struct log_end end;
+    char site[LIMIT_NAME + 1];
+    char at[TIME_TEXT + 1];
+    char ago[32] = "never";
+    char behind[32];
+    int64_t entries = 0;
+    int64_t ms = 0;
+    buf_init(&v, PATH_SIZE);
+    const char *bound = store_conf(store, "copy", o->name, "url");
+    enum rc rc = field_get(store, o->uuid, "site", &v, NULL, err);
+    if (rc == RC_OK)
+        rc = object_name(store, buf_str(&v), site, err);
+    if (rc == RC_OK)
+        rc = field_get(store, o->uuid, "url", &v, NULL, err);
+    if (rc == RC_OK)
+        rc = copy_progress(store, o->uuid, &entries, at, err);
+    if (rc == RC_OK)
+        rc = log_end(store, store->self.author, &end, err);
+    if (rc == RC_OK && l->w != NULL) {
+        jw_obj(l->w, NULL);
+        jw_str(l->w, "name", o->name);
+        jw_str(l->w, "uuid", o->uuid);
+        jw_str(l->w, "site", site);
+        jw_str(l->w, "url", bound != NULL ? bound : buf_str(&v));
+        jw_bool(l->w, "bound", bound != NULL);
+        jw_int(l->w, "own_entries", entries);
+        jw_int(l->w, "missing", end.seq - entries);
+        jw_opt(l->w, "reached_at", at);
+        jw_end_obj(l->w);
+    } else if (rc == RC_OK) {
+        if (time_parse(&ms, at) == 0)
+            time_ago(ago, ms, clock_now_ms());
+        (void)snprintf(behind, sizeof behind, "%lld", (long long)(end.seq - entries));
+        const char *cells[] = {o->name, site, bound != NULL ? bound : "not bound here", bound != NULL ? behind : "",
+                               bound != NULL ? ago : ""};
+        rc = cmd_table_row(l->table, cells, 5, err);
+    }
+    buf_release(&v);
+    return rc;
+}
+
+static enum rc
+run_list(struct ctx *ctx, struct err *err)
+{
+    static const char *const titles[] = {"COPY", "SITE", "PLACE", "TO SEND", "REACHED", NULL};
+    struct listing l = {.ctx = ctx};
+    return cmd_list_objects(ctx, "copy.list", "copy", titles, list_copy, &l, &l.w, &l.table, err);
+}
+
+/* ---- check ---- */
+
+static enum rc
+check_one(struct listing *l, const char *name, struct err *err)
+{
+    struct ctx *ctx = l->ctx;
+    struct copy copy;
+    struct pull_report report = {0};
+    const char *verdict = "";
+    enum pull_flags flags = opt_has(&ctx->opts, OPT_DEEP) ? (enum pull_flags)(PULL_DRY | PULL_DEEP) : PULL_DRY;
+    enum rc rc = copy_open(ctx->store, name, &copy, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = pull_from(ctx->store, &copy, flags, &report, err);
+    if (rc == RC_OK)
+        rc = remote_probe(copy.remote, &verdict, err);
+    if (rc == RC_COPY_READ_ONLY) {
+        verdict = "read-only";
+        rc = RC_OK;
+    }
+    copy_close(&copy);
+    if (rc != RC_OK)
+        return rc;
+    if (report.skipped > 0) {
+        out_warn(ctx, "%s: %s", name, report.note);
+        ctx->findings++;
+    }
+    if (l->w != NULL) {
+        jw_obj(l->w, NULL);
+        jw_str(l->w, "name", name);
+        jw_bool(l->w, "verified", 1);
+        jw_int(l->w, "authors", report.authors);
+        jw_int(l->w, "new_entries", report.new_entries);
+        jw_int(l->w, "lagging", report.lagging);
+        jw_int(l->w, "skipped", report.skipped);
+        jw_str(l->w, "create_once", verdict);
+        jw_opt(l->w, "newest_at", report.newest_at);
+        jw_end_obj(l->w);
+        return RC_OK;
+    }
+    out_printf(ctx, "%s verifies: %lld author%s, newest head %s, overwriting %s\n", name, (long long)report.authors,
+               report.authors == 1 ? "" : "s", report.newest_at[0] != '\0' ? report.newest_at : "none", verdict);
+    return RC_OK;
+}
+
+static enum rc
+run_check(struct ctx *ctx, struct err *err)
+{
+    struct buf doc = {0};
+    struct jw w;
+    struct listing l = {.ctx = ctx};
+    enum rc rc = RC_OK;
+    const char *only = opt_arg(&ctx->opts, 0);
+    if (only == NULL && ini_name_at(ctx->store->conf, "copy", 0) == NULL) {
+        (void)err_set(err, RC_COPY_NOT_BOUND, "no copy is bound here");
+        return err_hint(err, "make one: keymuster copy add NAME URL --site SITE");
+    }
+    if (out_is_json(ctx)) {
+        session_answer(&doc, &w, "copy.check");
+        jw_arr(&w, "items");
+        l.w = &w;
+    }
+    if (only != NULL)
+        rc = check_one(&l, only, err);
+    for (size_t i = 0; rc == RC_OK && only == NULL; i++) {
+        const char *name = ini_name_at(ctx->store->conf, "copy", i);
+        if (name == NULL)
+            break;
+        rc = check_one(&l, name, err);
+    }
+    if (rc == RC_OK && l.w != NULL) {
+        jw_end_arr(&w);
+        jw_end_obj(&w);
+        rc = out_json(ctx, &doc, err);
+    }
+    buf_release(&doc);
+    return rc;
+}
+
+/* ---- card ---- */
+
+static enum rc
+card_floor(void *arg, const struct log_author *a, struct err *err)
+{
+    struct ctx *ctx = arg;
+    struct trust t;
+    struct log_end end;
+    char hash[HASH_TEXT + 1];
+    enum rc rc = trust_of(ctx->store, a->author, &t, err);
+    if (rc == RC_OK && trust_accepted(&t))
+        rc = log_end(ctx->store, a->author, &end, err);
+    if (rc != RC_OK || !trust_accepted(&t))
+        return rc;
+    hex_encode(hash, end.hash, HASH_SIZE);
+    out_printf(ctx, "floor %s %lld %s\n", a->author, (long long)end.seq, hash);
+    return RC_OK;
+}
+
+static enum rc
+card_root(void *arg, const struct object *o, struct err *err)
+{
+    struct ctx *ctx = arg;
+    struct root r;
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = root_load(ctx->store, o, &r, err);
+    if (rc == RC_OK)
+        rc = field_get(ctx->store, o->uuid, "crn", &v, NULL, err);
+    if (rc == RC_OK)
+        out_printf(ctx, "root %s in %s: %s\n", o->name, r.kms.name, v.len > 0 ? buf_str(&v) : r.id);
+    buf_release(&v);
+    return rc;
+}
+
+static enum rc
+card_place(void *arg, const struct object *o, struct err *err)
+{
+    struct ctx *ctx = arg;
+    struct buf url, kept;
+    buf_init(&url, PATH_SIZE);
+    buf_init(&kept, LIMIT_TEXT);
+    int copy = strcmp(o->kind, "copy") == 0;
+    enum rc rc = field_get(ctx->store, o->uuid, copy ? "url" : "file", &url, NULL, err);
+    if (rc == RC_OK)
+        rc = field_get(ctx->store, o->uuid, "kept_at", &kept, NULL, err);
+    if (rc == RC_OK) {
+        out_printf(ctx, "%s %s: ", copy ? "copy" : "kms", o->name);
+        out_text(ctx, buf_str(&url));
+        out_printf(ctx, "   %s ", copy ? "kept at:" : "credential kept at:");
+        out_text(ctx, kept.len > 0 ? buf_str(&kept) : "(not said; write it here) ______________________");
+        out_printf(ctx, "\n");
+    }
+    buf_release(&url);
+    buf_release(&kept);
+    return rc;
+}
+
+static enum rc
+run_card(struct ctx *ctx, struct err *err)
+{
+    char now[TIME_TEXT + 1];
+    time_format(now, clock_now_ms());
+    if (out_is_json(ctx))
+        return err_set(err, RC_USAGE, "copy card: a card is text; print it");
+    out_printf(ctx, "KEYMUSTER RECOVERY CARD   ");
+    out_text(ctx, ctx->store->name);
+    out_printf(ctx, "\nmade %s; keep it at the other site, away from the copies\n\n", now);
+    out_printf(ctx, "escrow %s\nfounder %s\n", ctx->store->escrow, ctx->store->founder.text);
+    enum rc rc = log_authors(ctx->store, card_floor, ctx, err);
+    out_printf(ctx, "\n");
+    if (rc == RC_OK)
+        rc = object_each(ctx->store, "root", card_root, ctx, err);
+    if (rc == RC_OK)
+        rc = object_each(ctx->store, "kms", card_place, ctx, err);
+    if (rc == RC_OK)
+        rc = object_each(ctx->store, "copy", card_place, ctx, err);
+    out_printf(ctx, "\nIn an emergency, at the other site, with a copy at PLACE:\n"
+                    "  keymuster exec KEY --from PLACE --card THIS-FILE --credential KMS=prompt --reason TEXT -- COMMAND\n"
+                    "  keymuster reveal KEY --from PLACE --card THIS-FILE --credential KMS=prompt --reason TEXT\n");
+    return rc;
+}
+
+static const struct opt_spec add_options[] = {
+    {OPT_SITE, "site", 0, "SITE", 0, "where the copy lies"},
+    {OPT_REMOVABLE, "removable", 0, NULL, 0, "a disk that is away most of the time"},
+    {OPT_EVERY, "every", 0, "DUR", 0, "how often it has to be fresh"},
+    {OPT_KEPT_AT, "kept-at", 0, "TEXT", 0, "where people find it, for the worst night"},
+    OPT_END,
+};
+static const struct opt_spec set_options[] = {
+    {OPT_REMOVABLE, "removable", 0, NULL, 0, "a disk that is away most of the time"},
+    {OPT_EVERY, "every", 0, "DUR", 0, "how often it has to be fresh"},
+    OPT_END,
+};
+static const struct opt_spec check_options[] = {
+    {OPT_DEEP, "deep", 0, NULL, 0, "verify every object, not only what is new"},
+    OPT_END,
+};
+
+const struct cmd cmd_copy_table[] = {
+    {"copy", "add", "NAME URL --site SITE [--removable] [--every DUR] [--kept-at TEXT]",
+     "Makes a folder, share or USB disk a copy of the escrow.", add_options, 2, 2, CMD_WRITE, GROUP_SET_UP, run_add,
+     "keymuster copy add usb file:///media/usb/escrow --site mad --removable\n"},
+    {"copy", "set", "NAME URL", "Binds a copy that the log knows on this machine.", set_options, 2, 2, CMD_WRITE,
+     GROUP_SET_UP, run_set, NULL},
+    {"copy", "list", "", "Lists the copies and what they lack.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_list, NULL},
+    {"copy", "check", "[NAME] [--deep]", "Verifies a copy and tries what it promises.", check_options, 0, 1, CMD_WRITE,
+     GROUP_SET_UP, run_check, NULL},
+    {"copy", "card", "", "Prints the recovery card: what to know when everything here is gone.", NULL, 0, 0, CMD_READ,
+     GROUP_SET_UP, run_card, "keymuster copy card >card.txt\n"},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
+};

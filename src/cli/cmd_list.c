@@ -1,0 +1,330 @@
+/* list, show: the inventory. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/cmd_tables.h"
+#include "cli/out.h"
+#include "cli/session.h"
+
+struct listing {
+    struct ctx *ctx;
+    struct buf *doc;
+    struct jw *w;
+    struct table *table;
+    size_t shown;
+};
+
+struct counts {
+    struct ctx *ctx;
+    int64_t wraps; /* not retired */
+    int64_t behind; /* of them, under an older version of their root */
+    char roots[256];
+};
+
+static enum rc
+count_wrap(void *arg, const struct wrap *w, struct err *err)
+{
+    struct counts *c = arg;
+    struct object o;
+    struct root r;
+    struct err scratch = ERR_INIT;
+    if (w->retired)
+        return RC_OK;
+    c->wraps++;
+    if (object_find(c->ctx->store, "root", w->root, &o, &scratch) != RC_OK)
+        return RC_OK; /* the wrap waits for its root */
+    enum rc rc = root_load(c->ctx->store, &o, &r, err);
+    if (rc != RC_OK)
+        return rc;
+    if (r.version[0] != '\0' && w->version[0] != '\0' && strcmp(r.version, w->version) != 0)
+        c->behind++;
+    size_t used = strlen(c->roots);
+    if (strstr(c->roots, o.name) == NULL)
+        (void)snprintf(c->roots + used, sizeof c->roots - used, "%s%s", used > 0 ? " " : "", o.name);
+    return RC_OK;
+}
+
+/* The site of the author who made it: tells two equal names apart. */
+static void
+author_site(const struct store *store, const char *author, char out[LIMIT_NAME + 1])
+{
+    struct stmt *q = NULL;
+    struct err scratch = ERR_INIT;
+    out[0] = '\0';
+    if (db_query(store->db, &q, "SELECT site FROM author_key WHERE author = ?1", &scratch) != RC_OK)
+        return;
+    stmt_text(q, 1, author);
+    char uuid[UUID_TEXT + 1] = "";
+    if (stmt_row(q, &scratch) == RC_OK && stmt_more(q))
+        (void)snprintf(uuid, sizeof uuid, "%s", col_text(q, 0));
+    stmt_done(q);
+    if (object_name(store, uuid, out, &scratch) != RC_OK)
+        out[0] = '\0';
+}
+
+static int
+shares_generation(const struct store *store, const struct key *k)
+{
+    struct stmt *q = NULL;
+    struct err scratch = ERR_INIT;
+    int shared = 0;
+    if (db_query(store->db, &q, "SELECT count(DISTINCT uuid) FROM key WHERE name = ?1 AND generation = ?2",
+                 &scratch) != RC_OK)
+        return 0;
+    stmt_text(q, 1, k->name);
+    stmt_int(q, 2, k->generation);
+    if (stmt_row(q, &scratch) == RC_OK && stmt_more(q))
+        shared = col_int(q, 0) > 1;
+    stmt_done(q);
+    return shared;
+}
+
+static void
+write_key(struct jw *w, const struct key *k, const struct counts *c, const char *site, int released)
+{
+    jw_str(w, "name", k->name);
+    jw_int(w, "generation", k->generation);
+    jw_str(w, "uuid", k->uuid);
+    jw_str(w, "purpose", k->purpose);
+    jw_str(w, "state", k->state);
+    jw_str(w, "protects_site", site);
+    jw_str(w, "form", k->form);
+    jw_str(w, "origin", k->origin);
+    jw_int(w, "bits", k->bits);
+    jw_str(w, "created_at", k->created_at);
+    jw_int(w, "wraps_count", c->wraps);
+    jw_int(w, "wraps_behind", c->behind);
+    jw_bool(w, "proven", k->has_check);
+    jw_bool(w, "released", released);
+}
+
+static enum rc
+list_key(void *arg, const struct key *k, struct err *err)
+{
+    struct listing *l = arg;
+    struct counts c = {.ctx = l->ctx};
+    char site[LIMIT_NAME + 1];
+    int released = 0;
+    const char *purpose = opt_get(&l->ctx->opts, OPT_PURPOSE);
+    if (purpose != NULL && strcmp(purpose, k->purpose) != 0)
+        return RC_OK;
+    l->shown++;
+    enum rc rc = wrap_each(l->ctx->store, k->uuid, count_wrap, &c, err);
+    if (rc == RC_OK)
+        rc = object_name(l->ctx->store, k->protects_site, site, err);
+    if (rc == RC_OK)
+        rc = key_released(l->ctx->store, k, &released, err);
+    if (rc != RC_OK)
+        return rc;
+    if (l->ctx->format == OUT_NDJSON) {
+        struct buf item;
+        struct jw w;
+        session_answer(&item, &w, "key");
+        write_key(&w, k, &c, site, released);
+        jw_end_obj(&w);
+        rc = out_json(l->ctx, &item, err);
+        buf_release(&item);
+        return rc;
+    }
+    if (l->w != NULL) {
+        jw_obj(l->w, NULL);
+        write_key(l->w, k, &c, site, released);
+        jw_end_obj(l->w);
+        return RC_OK;
+    }
+    char generation[LIMIT_NAME + 32];
+    char from[LIMIT_NAME + 1] = "";
+    if (shares_generation(l->ctx->store, k))
+        author_site(l->ctx->store, k->author, from);
+    (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld", (long long)k->generation,
+                   from);
+    char note[96];
+    (void)snprintf(note, sizeof note, "%s%s%s", released ? "" : "not released ", k->has_check ? "" : "unproven ",
+                   c.behind > 0 ? "behind" : "");
+    const char *cells[] = {k->name, generation, k->state, k->purpose, site, c.roots, note};
+    return cmd_table_row(l->table, cells, 7, err);
+}
+
+static enum rc
+run_list(struct ctx *ctx, struct err *err)
+{
+    static const char *const titles[] = {"KEY", "GEN", "STATE", "PURPOSE", "PROTECTS", "ROOT KEYS", "NOTE", NULL};
+    struct buf doc = {0};
+    struct jw w;
+    struct listing l = {.ctx = ctx};
+    enum rc rc = RC_OK;
+    if (ctx->format == OUT_JSON) {
+        session_answer(&doc, &w, "list");
+        jw_arr(&w, "keys");
+        l.w = &w;
+    } else if (ctx->format == OUT_TEXT) {
+        rc = cmd_table_new(&l.table, ctx, titles, err);
+    }
+    if (rc == RC_OK)
+        rc = key_each(ctx->store, NULL, list_key, &l, err);
+    if (rc == RC_OK && l.w != NULL) {
+        jw_end_arr(&w);
+        jw_end_obj(&w);
+        rc = out_json(ctx, &doc, err);
+    } else if (rc == RC_OK && l.table != NULL) {
+        rc = table_print(l.table, &ctx->out, err);
+        if (rc == RC_OK && l.shown == 0 && !ctx->quiet)
+            out_note(ctx, "no keys yet; make one: keymuster create NAME --purpose PURPOSE --root ROOT");
+    }
+    table_free(l.table);
+    buf_release(&doc);
+    return rc;
+}
+
+/* ---- show ---- */
+
+static enum rc
+show_wrap(void *arg, const struct wrap *w, struct err *err)
+{
+    struct listing *l = arg;
+    char root[LIMIT_NAME + 1];
+    enum rc rc = object_name(l->ctx->store, w->root, root, err);
+    if (rc != RC_OK)
+        return rc;
+    if (l->w != NULL) {
+        jw_obj(l->w, NULL);
+        jw_str(l->w, "root", root);
+        jw_str(l->w, "root_uuid", w->root);
+        jw_str(l->w, "id", w->id);
+        jw_str(l->w, "version", w->version);
+        jw_raw(l->w, "aad", w->aad, strlen(w->aad));
+        jw_str(l->w, "ciphertext", w->ciphertext);
+        jw_str(l->w, "how", w->how);
+        jw_str(l->w, "at", w->at);
+        jw_bool(l->w, "retired", w->retired);
+        jw_end_obj(l->w);
+        return RC_OK;
+    }
+    out_printf(l->ctx, "wrap        %s   version %.8s   %s, %s%s\n", root, w->version, w->how, w->at,
+               w->retired ? ", retired" : "");
+    if (opt_has(&l->ctx->opts, OPT_WRAPS)) {
+        out_printf(l->ctx, "  aad      %s\n  wdek     ", w->aad);
+        out_text(l->ctx, w->ciphertext);
+        out_printf(l->ctx, "\n");
+    }
+    return RC_OK;
+}
+
+static const char *const shown_fields[] = {"system", "owner", "protects", "labels", "needed_until", "expires",
+                                           "accepted_risk"};
+
+static enum rc
+show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
+{
+    struct buf v;
+    enum rc rc = RC_OK;
+    buf_init(&v, LIMIT_ENTRY);
+    for (size_t i = 0; rc == RC_OK && i < sizeof shown_fields / sizeof shown_fields[0]; i++) {
+        int conflict = 0;
+        rc = field_get(ctx->store, k->uuid, shown_fields[i], &v, &conflict, err);
+        if (rc != RC_OK)
+            break;
+        int raw = strcmp(shown_fields[i], "labels") == 0 && v.len > 0;
+        if (w != NULL && raw)
+            jw_raw(w, shown_fields[i], buf_str(&v), v.len);
+        else if (w != NULL)
+            jw_opt(w, shown_fields[i], buf_str(&v));
+        else
+            out_field(ctx, shown_fields[i], buf_str(&v));
+        if (conflict)
+            out_warn(ctx, "%s of %s is in conflict: two sites set it apart", shown_fields[i], k->name);
+    }
+    buf_release(&v);
+    return rc;
+}
+
+static enum rc
+show_json(struct ctx *ctx, const struct key *k, const struct counts *c, const char *site, int released, struct err *err)
+{
+    struct buf doc;
+    struct jw w;
+    session_answer(&doc, &w, "show");
+    write_key(&w, k, c, site, released);
+    jw_str(&w, "entry", k->entry);
+    enum rc rc = show_fields(ctx, k, &w, err);
+    struct listing l = {.ctx = ctx, .w = &w};
+    jw_arr(&w, "wraps");
+    if (rc == RC_OK)
+        rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);
+    jw_end_arr(&w);
+    jw_end_obj(&w);
+    if (rc == RC_OK)
+        rc = out_json(ctx, &doc, err);
+    buf_release(&doc);
+    return rc;
+}
+
+static enum rc
+show_key(struct ctx *ctx, const char *ref, struct err *err)
+{
+    struct key k;
+    struct counts c = {.ctx = ctx};
+    char site[LIMIT_NAME + 1];
+    char text[64];
+    int released = 0;
+    enum rc rc = key_find(ctx->store, ref, &k, err);
+    if (rc == RC_OK)
+        rc = wrap_each(ctx->store, k.uuid, count_wrap, &c, err);
+    if (rc == RC_OK)
+        rc = object_name(ctx->store, k.protects_site, site, err);
+    if (rc == RC_OK)
+        rc = key_released(ctx->store, &k, &released, err);
+    if (rc != RC_OK)
+        return rc;
+    if (out_is_json(ctx))
+        return show_json(ctx, &k, &c, site, released, err);
+    out_field(ctx, "key", k.name);
+    (void)snprintf(text, sizeof text, "%lld", (long long)k.generation);
+    out_field(ctx, "generation", text);
+    out_field(ctx, "uuid", k.uuid);
+    out_field(ctx, "state", k.state);
+    out_field(ctx, "purpose", k.purpose);
+    out_field(ctx, "protects", site);
+    out_field(ctx, "created", k.created_at);
+    out_field(ctx, "origin", k.origin);
+    out_field(ctx, "form",
+              strcmp(k.form, "base64") == 0 ? "base64: the password is the base64 text of the unwrapped bytes"
+                                            : "bytes: the password is the unwrapped bytes themselves");
+    out_field(ctx, "proven", k.has_check ? "yes: it has a check value" : "no: unproven, nothing to compare with");
+    out_field(ctx, "released", released ? "yes" : "no: no copy that must hold it has it yet");
+    rc = show_fields(ctx, &k, NULL, err);
+    struct listing l = {.ctx = ctx};
+    return rc == RC_OK ? wrap_each(ctx->store, k.uuid, show_wrap, &l, err) : rc;
+}
+
+static enum rc
+run_show(struct ctx *ctx, struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (ctx->format == OUT_JSON && ctx->opts.arg_count > 1)
+        return err_set(err, RC_USAGE, "-o json is one document; for several keys: -o ndjson");
+    for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++) {
+        if (i > 0 && !out_is_json(ctx))
+            out_printf(ctx, "\n");
+        rc = show_key(ctx, opt_arg(&ctx->opts, i), err);
+    }
+    return rc;
+}
+
+static const struct opt_spec list_options[] = {
+    {OPT_PURPOSE, "purpose", 0, "PURPOSE", 0, "only keys of this purpose"},
+    OPT_END,
+};
+static const struct opt_spec show_options[] = {
+    {OPT_WRAPS, "wraps", 0, NULL, 0, "the wraps themselves, too"},
+    OPT_END,
+};
+
+const struct cmd cmd_list_table[] = {
+    {NULL, "list", "[--purpose PURPOSE]", "Lists the keys.", list_options, 0, 0, CMD_READ, GROUP_EVERY_DAY, run_list,
+     NULL},
+    {NULL, "show", "KEY... [--wraps]", "Shows what is known of a key; never its value.", show_options, 1, -1, CMD_READ,
+     GROUP_EVERY_DAY, run_show, "keymuster show vbr/config --wraps\n"},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
+};

@@ -1,0 +1,442 @@
+/* status, verify, audit log: is all well, does all verify, was it stored. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/cmd_tables.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "copy/head.h"
+#include "escrow/apply.h"
+#include "escrow/log.h"
+#include "escrow/trust.h"
+#include "text/enc.h"
+#include "text/time.h"
+
+/* ---- status ---- */
+
+enum { WARNINGS_MAX = 32 };
+
+struct status {
+    struct ctx *ctx;
+    char digest[DIGEST_TEXT];
+    int64_t keys, active, unreleased, unproven, exposed_rule;
+    int64_t authors, living;
+    int64_t unpublished, unapplied;
+    int64_t conflicts;
+    char warnings[WARNINGS_MAX][256];
+    size_t warning_count;
+};
+
+static void warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
+
+static void
+warn(struct status *s, const char *fmt, ...)
+{
+    if (s->warning_count == WARNINGS_MAX)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(s->warnings[s->warning_count++], sizeof s->warnings[0], fmt, args);
+    va_end(args);
+}
+
+struct outliving {
+    const struct ctx *ctx;
+    const char *protected;
+    int found;
+};
+
+static enum rc
+look_outliving(void *arg, const struct wrap *w, struct err *err)
+{
+    struct outliving *o = arg;
+    struct object object;
+    struct root root;
+    struct err scratch = ERR_INIT;
+    if (w->retired || object_find(o->ctx->store, "root", w->root, &object, &scratch) != RC_OK)
+        return RC_OK;
+    enum rc rc = root_load(o->ctx->store, &object, &root, err);
+    if (rc == RC_OK && root.site[0] != '\0' && strcmp(root.site, o->protected) != 0 && root.state != ROOT_DESTROYED)
+        o->found = 1;
+    return rc;
+}
+
+static enum rc
+status_key(void *arg, const struct key *k, struct err *err)
+{
+    struct status *s = arg;
+    int released = 0;
+    enum rc rc = key_released(s->ctx->store, k, &released, err);
+    s->keys++;
+    s->active += strcmp(k->state, "active") == 0;
+    s->unproven += !k->has_check;
+    if (rc == RC_OK && !released) {
+        s->unreleased++;
+        warn(s, "%s@%lld: no copy that must hold it has it yet", k->name, (long long)k->generation);
+    }
+    if (rc != RC_OK || (strcmp(k->purpose, "config-backup") != 0 && strcmp(k->purpose, "backup-copy") != 0))
+        return rc;
+    struct outliving o = {.ctx = s->ctx, .protected = k->protects_site};
+    rc = wrap_each(s->ctx->store, k->uuid, look_outliving, &o, err);
+    if (rc == RC_OK && !o.found) {
+        s->exposed_rule++;
+        warn(s, "%s@%lld would be lost with the site it protects: no wrap at another site", k->name,
+             (long long)k->generation);
+    }
+    return rc;
+}
+
+static enum rc
+status_author(void *arg, const struct log_author *a, struct err *err)
+{
+    struct status *s = arg;
+    struct trust t;
+    enum rc rc = trust_of(s->ctx->store, a->author, &t, err);
+    if (rc != RC_OK)
+        return rc;
+    s->authors++;
+    s->living += trust_accepted(&t) && t.upto == LIMIT_NUMBER;
+    int own = strcmp(a->author, s->ctx->store->self.author) == 0;
+    if (!trust_accepted(&t) && own)
+        warn(s, "this store is not admitted: other sites ignore what it records. There: keymuster author admit %s",
+             a->author);
+    else if (!trust_accepted(&t))
+        warn(s, "author %.8s (%s) is not admitted; its %lld entries are kept and ignored", a->author, a->name,
+             (long long)a->entries);
+    return RC_OK;
+}
+
+static enum rc
+status_conflict(void *arg, const char *object, const char *field, struct err *err)
+{
+    struct status *s = arg;
+    char name[LIMIT_NAME + 1];
+    enum rc rc = object_name(s->ctx->store, object, name, err);
+    s->conflicts++;
+    if (rc == RC_OK)
+        warn(s, "conflict: %s of %s was set apart by two sites", field, name);
+    return rc;
+}
+
+static enum rc
+count_unapplied(struct status *s, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(s->ctx->store->db, &q, "SELECT count(*), coalesce(min(kind), '') FROM unapplied", err);
+    if (rc != RC_OK)
+        return rc;
+    rc = stmt_row(q, err);
+    if (rc == RC_OK) {
+        s->unapplied = col_int(q, 0);
+        if (s->unapplied > 0)
+            warn(s, "%lld entries are not understood by this version (such as %.40s); they are kept", (long long)s->unapplied,
+                 col_text(q, 1));
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+status_root(void *arg, const struct object *o, struct err *err)
+{
+    struct status *s = arg;
+    struct root r;
+    enum rc rc = root_load(s->ctx->store, o, &r, err);
+    if (rc == RC_OK && r.state == ROOT_DESTROYED)
+        warn(s, "root key %s is destroyed; restore deadline %s", o->name,
+             r.restore_until[0] != '\0' ? r.restore_until : "unknown");
+    else if (rc == RC_OK && r.state == ROOT_SUSPENDED)
+        warn(s, "root key %s is disabled: nothing under it opens", o->name);
+    return rc;
+}
+
+static enum rc
+gather(struct status *s, struct err *err)
+{
+    struct store *store = s->ctx->store;
+    enum rc rc = apply_digest(store->db, s->digest, err);
+    if (rc == RC_OK)
+        rc = key_each(store, NULL, status_key, s, err);
+    if (rc == RC_OK)
+        rc = log_authors(store, status_author, s, err);
+    if (rc == RC_OK)
+        rc = entries_unpublished(store, &s->unpublished, err);
+    if (rc == RC_OK)
+        rc = conflict_each(store, status_conflict, s, err);
+    if (rc == RC_OK)
+        rc = count_unapplied(s, err);
+    if (rc == RC_OK)
+        rc = object_each(store, "root", status_root, s, err);
+    if (rc != RC_OK)
+        return rc;
+    if (s->living < 2)
+        warn(s, "only one trusted author lives: if this machine is lost, nobody can be admitted any more. At the other"
+                " site: keymuster join; here: keymuster author admit");
+    if (ini_name_at(store->conf, "copy", 0) == NULL)
+        warn(s, "no copy is bound here: this store is the only one. keymuster copy add NAME URL --site SITE");
+    else if (s->unpublished > 0)
+        warn(s, "%lld entries are on no copy yet: keymuster sync", (long long)s->unpublished);
+    if (s->unproven > 0)
+        warn(s, "%lld key%s unproven: no check value", (long long)s->unproven, s->unproven == 1 ? " is" : "s are");
+    return RC_OK;
+}
+
+static enum rc
+status_json(struct status *s, const char *site, struct err *err)
+{
+    struct buf doc;
+    struct jw w;
+    const struct store *store = s->ctx->store;
+    session_answer(&doc, &w, "status");
+    jw_str(&w, "author", store->self.author);
+    jw_str(&w, "escrow", store->escrow);
+    jw_str(&w, "name", store->name);
+    jw_str(&w, "site", site);
+    jw_str(&w, "digest", s->digest);
+    jw_int(&w, "keys", s->keys);
+    jw_int(&w, "active", s->active);
+    jw_int(&w, "unreleased", s->unreleased);
+    jw_int(&w, "unproven", s->unproven);
+    jw_int(&w, "authors", s->authors);
+    jw_int(&w, "living_authors", s->living);
+    jw_int(&w, "unpublished", s->unpublished);
+    jw_int(&w, "conflicts", s->conflicts);
+    jw_int(&w, "unapplied", s->unapplied);
+    jw_arr(&w, "warnings");
+    for (size_t i = 0; i < s->warning_count; i++)
+        jw_str(&w, NULL, s->warnings[i]);
+    jw_end_arr(&w);
+    jw_end_obj(&w);
+    enum rc rc = out_json(s->ctx, &doc, err);
+    buf_release(&doc);
+    return rc;
+}
+
+static enum rc
+run_status(struct ctx *ctx, struct err *err)
+{
+    struct status s = {.ctx = ctx};
+    char site[LIMIT_NAME + 1] = "";
+    enum rc rc = gather(&s, err);
+    if (rc == RC_OK && ctx->store->site[0] != '\0')
+        rc = object_name(ctx->store, ctx->store->site, site, err);
+    if (rc == RC_OK && out_is_json(ctx))
+        return status_json(&s, site, err);
+    if (rc != RC_OK)
+        return rc;
+    if (s.warning_count > 0)
+        out_printf(ctx, "ATTENTION  %zu thing%s to look at\n\n", s.warning_count, s.warning_count == 1 ? "" : "s");
+    else
+        out_printf(ctx, "all is well\n\n");
+    out_field(ctx, "escrow", ctx->store->escrow);
+    out_field(ctx, "name", ctx->store->name);
+    out_field(ctx, "site", site);
+    out_field(ctx, "author", ctx->store->self.author);
+    out_field(ctx, "digest", s.digest);
+    out_printf(ctx, "%-11s %lld, %lld active\n", "keys", (long long)s.keys, (long long)s.active);
+    out_printf(ctx, "%-11s %lld, %lld trusted and living\n", "authors", (long long)s.authors, (long long)s.living);
+    for (size_t i = 0; i < s.warning_count; i++) {
+        out_printf(ctx, "%s- ", i == 0 ? "\n" : "");
+        out_text(ctx, s.warnings[i]);
+        out_printf(ctx, "\n");
+    }
+    return RC_OK;
+}
+
+/* ---- verify ---- */
+
+struct heads {
+    const struct store *store;
+    int64_t count;
+};
+
+static enum rc
+verify_head(struct heads *v, const struct log_author *a, struct stmt *q, unsigned char previous[HASH_SIZE],
+            int64_t *number, struct err *err)
+{
+    struct sign_public pub;
+    struct head h = {0};
+    size_t len = 0;
+    char what[64];
+    (void)snprintf(what, sizeof what, "head %lld of author %.8s", (long long)col_int(q, 0), a->author);
+    if (sign_public_parse(&pub, a->public_key) != 0)
+        return err_set(err, RC_CHAIN, "the public key of author %s is malformed", a->author);
+    const char *object = col_blob(q, 1, &len);
+    enum rc rc = head_parse(&h, object, len, &pub, what, err);
+    if (rc == RC_OK && h.number == *number + 1 && memcmp(h.previous, previous, HASH_SIZE) != 0)
+        rc = err_set(err, RC_CHAIN, "%s does not follow the head before it", what);
+    if (rc == RC_OK && h.entries > a->entries)
+        rc = err_set(err, RC_CHAIN, "%s promises %lld entries; %lld are here", what, (long long)h.entries,
+                     (long long)a->entries);
+    *number = h.number;
+    memcpy(previous, h.hash, HASH_SIZE);
+    v->count++;
+    head_release(&h);
+    return rc;
+}
+
+static enum rc
+verify_heads(void *arg, const struct log_author *a, struct err *err)
+{
+    struct heads *v = arg;
+    struct stmt *q = NULL;
+    unsigned char previous[HASH_SIZE] = {0};
+    int64_t number = 0;
+    enum rc rc = db_query(v->store->db, &q, "SELECT number, object FROM head WHERE author = ?1 ORDER BY number", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, a->author);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        rc = verify_head(v, a, q, previous, &number, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+verify_tables(const struct store *store, char digest[DIGEST_TEXT], struct err *err)
+{
+    char rebuilt[DIGEST_TEXT];
+    enum rc rc = db_integrity(store->db, err);
+    if (rc == RC_OK)
+        rc = apply_digest(store->db, digest, err);
+    if (rc == RC_OK)
+        rc = apply_digest_rebuilt(store, rebuilt, err);
+    if (rc != RC_OK || strcmp(digest, rebuilt) == 0)
+        return rc;
+    (void)err_set(err, RC_STORE_CORRUPT, "the tables are not what the log says");
+    (void)err_why(err, "digest %.20s..., rebuilt %.20s...", digest, rebuilt);
+    return err_hint(err, "the log itself is what counts; a copy or another site has it: keymuster join --from URL");
+}
+
+static enum rc
+run_verify(struct ctx *ctx, struct err *err)
+{
+    int64_t entries = 0;
+    int64_t unpublished = 0;
+    struct heads v = {.store = ctx->store};
+    struct secret *key = NULL;
+    char digest[DIGEST_TEXT] = "";
+    enum rc rc = log_verify(ctx->store, &entries, err);
+    if (rc == RC_OK)
+        rc = log_authors(ctx->store, verify_heads, &v, err);
+    if (rc == RC_OK && !opt_has(&ctx->opts, OPT_LOG))
+        rc = verify_tables(ctx->store, digest, err);
+    if (rc == RC_OK)
+        rc = store_sign_key(ctx->store, &key, err);
+    secret_free(key);
+    if (rc == RC_OK)
+        rc = entries_unpublished(ctx->store, &unpublished, err);
+    if (rc != RC_OK)
+        return rc;
+    if (!out_is_json(ctx)) {
+        out_printf(ctx, "verified    %lld entries, %lld heads\n", (long long)entries, (long long)v.count);
+        out_field(ctx, "digest", digest);
+        if (unpublished > 0)
+            out_printf(ctx, "on no copy  %lld entries\n", (long long)unpublished);
+        return RC_OK;
+    }
+    struct buf doc;
+    struct jw w;
+    session_answer(&doc, &w, "verify");
+    jw_bool(&w, "verified", 1);
+    jw_int(&w, "entries", entries);
+    jw_int(&w, "heads", v.count);
+    jw_opt(&w, "digest", digest);
+    jw_int(&w, "unpublished", unpublished);
+    jw_end_obj(&w);
+    rc = out_json(ctx, &doc, err);
+    buf_release(&doc);
+    return rc;
+}
+
+/* ---- audit log ---- */
+
+struct dump {
+    struct ctx *ctx;
+    int found;
+};
+
+static enum rc
+dump_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
+{
+    struct dump *d = arg;
+    (void)seq;
+    d->found = 1;
+    if (out_is_json(d->ctx)) {
+        struct buf doc;
+        struct jw w;
+        session_answer(&doc, &w, "entry");
+        jw_raw(&w, "entry", line, len);
+        jw_end_obj(&w);
+        enum rc rc = out_json(d->ctx, &doc, err);
+        buf_release(&doc);
+        return rc;
+    }
+    struct buf copy;
+    buf_init(&copy, LIMIT_ENTRY);
+    buf_add(&copy, line, len);
+    out_text(d->ctx, buf_str(&copy));
+    out_printf(d->ctx, "\n");
+    buf_release(&copy);
+    return RC_OK;
+}
+
+static enum rc
+dump_author(void *arg, const struct log_author *a, struct err *err)
+{
+    struct dump *d = arg;
+    return log_each(d->ctx->store, a->author, 1, a->entries, dump_line, d, err);
+}
+
+static enum rc
+run_audit_log(struct ctx *ctx, struct err *err)
+{
+    const char *hash = opt_get(&ctx->opts, OPT_ENTRY);
+    struct dump d = {.ctx = ctx};
+    unsigned char raw[HASH_SIZE];
+    struct stmt *q = NULL;
+    if (hash == NULL && ctx->format == OUT_JSON)
+        return err_set(err, RC_USAGE, "-o json is one document; for the whole log: -o ndjson");
+    if (hash == NULL)
+        return log_authors(ctx->store, dump_author, &d, err);
+    if (hex_decode(raw, HASH_SIZE, hash) != 0)
+        return err_set(err, RC_BAD_VALUE, "--entry: an entry's hash is %d lower-case hex digits", HASH_TEXT);
+    enum rc rc = db_query(ctx->store->db, &q, "SELECT seq, line FROM entry WHERE hash = ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_blob(q, 1, raw, HASH_SIZE);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q)) {
+        size_t len = 0;
+        const char *line = col_blob(q, 1, &len);
+        rc = dump_line(&d, col_int(q, 0), line, len, err);
+    }
+    stmt_done(q);
+    if (rc == RC_OK && !d.found)
+        rc = err_set(err, RC_NOT_FOUND, "no entry %s: it was not stored", hash);
+    return rc;
+}
+
+static const struct opt_spec verify_options[] = {
+    {OPT_LOG, "log", 0, NULL, 0, "only the logs: chains, heads, signatures"},
+    OPT_END,
+};
+static const struct opt_spec audit_options[] = {
+    {OPT_ENTRY, "entry", 0, "HASH", 0, "only this entry; 13 when it is not there"},
+    OPT_END,
+};
+
+const struct cmd cmd_status_table[] = {
+    {NULL, "status", "", "Says in a screen whether all is well.", NULL, 0, 0, CMD_READ, GROUP_EVERY_DAY, run_status,
+     NULL},
+    {NULL, "verify", "[--log]", "Verifies chains, signatures, and that the tables are what the log says.",
+     verify_options, 0, 0, CMD_READ, GROUP_PROOF, run_verify, NULL},
+    {"audit", "log", "[--entry HASH]", "Prints log entries as they are stored.", audit_options, 0, 0, CMD_READ,
+     GROUP_PROOF, run_audit_log, NULL},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
+};

@@ -1,0 +1,197 @@
+/* sync: pulls what copies have, publishes what they lack. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cmd_tables.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "copy/memory.h"
+#include "copy/publish.h"
+#include "copy/pull.h"
+#include "escrow/log.h"
+
+enum { COPIES_MAX = 64 };
+
+struct result {
+    const char *name;
+    int reached;
+    struct pull_report pulled;
+    struct publish_report sent;
+};
+
+struct syncing {
+    struct ctx *ctx;
+    struct result r[COPIES_MAX];
+    size_t count;
+    size_t away; /* not reached, and not a removable one */
+};
+
+static int
+is_removable(const struct ctx *ctx, const char *name)
+{
+    const char *v = store_conf(ctx->store, "copy", name, "removable");
+    return v != NULL && strcmp(v, "yes") == 0;
+}
+
+static enum rc
+choose(struct syncing *s, struct err *err)
+{
+    const struct ctx *ctx = s->ctx;
+    int all = ctx->opts.arg_count == 0;
+    for (size_t i = 0; s->count < COPIES_MAX; i++) {
+        const char *name = all ? ini_name_at(ctx->store->conf, "copy", i) : opt_arg(&ctx->opts, i);
+        if (name == NULL)
+            break;
+        s->r[s->count++].name = name;
+    }
+    if (s->count > 0)
+        return RC_OK;
+    (void)err_set(err, RC_COPY_NOT_BOUND, "no copy is bound here");
+    return err_hint(err, "make one: keymuster copy add NAME URL --site SITE");
+}
+
+/* An unreachable copy is no failure while there are others; a hostile one is. */
+static enum rc
+each(struct syncing *s, struct result *r, int publish, struct err *err)
+{
+    struct copy copy;
+    if (publish && !r->reached)
+        return RC_OK;
+    enum rc rc = copy_open(s->ctx->store, r->name, &copy, err);
+    if (rc == RC_OK) {
+        r->reached = 1;
+        rc = publish ? publish_to(s->ctx->store, &copy, &r->sent, err)
+                     : pull_from(s->ctx->store, &copy, s->ctx->dry_run ? PULL_DRY : PULL_STORE, &r->pulled, err);
+        copy_close(&copy);
+    }
+    if (rc == RC_COPY_UNREACHABLE && s->ctx->opts.arg_count == 0) {
+        r->reached = 0;
+        s->away += !is_removable(s->ctx, r->name);
+        out_note(s->ctx, "copy %s is away: %s", r->name, err->msg);
+        return RC_OK;
+    }
+    return rc == RC_OK ? rc : err_wrap(err, "copy %s", r->name);
+}
+
+static enum rc
+exchange(struct syncing *s, struct err *err)
+{
+    int made = 0;
+    enum rc rc = RC_OK;
+    enum rc worst = RC_OK;
+    struct err first = ERR_INIT;
+    /* Each copy gets its turn, whatever came of the one before; the worst failure is the answer. */
+    for (int publish = 0; publish <= !s->ctx->dry_run; publish++) {
+        if (publish && worst == RC_OK)
+            rc = publish_prepare(s->ctx->store, &made, err);
+        if (rc != RC_OK)
+            return rc;
+        for (size_t i = 0; i < s->count; i++) {
+            struct err now = ERR_INIT;
+            enum rc got = worst != RC_OK && publish && !s->r[i].reached ? RC_OK : each(s, &s->r[i], publish, &now);
+            if (got == RC_INTERRUPTED) {
+                *err = now;
+                return got;
+            }
+            if (got != RC_OK) {
+                s->r[i].reached = 0; /* nothing is sent to a copy that does not verify */
+                if (worst == RC_OK || err_worse_exit(err_exit(worst), err_exit(got)) != err_exit(worst)) {
+                    worst = got;
+                    first = now;
+                }
+            }
+        }
+    }
+    if (worst != RC_OK)
+        *err = first;
+    return worst;
+}
+
+static enum rc
+answer(struct syncing *s, struct err *err)
+{
+    struct ctx *ctx = s->ctx;
+    struct buf doc = {0};
+    struct jw w;
+    int json = out_is_json(ctx);
+    enum rc rc = RC_OK;
+    if (json) {
+        session_answer(&doc, &w, "sync");
+        jw_bool(&w, "dry_run", ctx->dry_run);
+        jw_arr(&w, "copies");
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        const struct result *r = &s->r[i];
+        if (r->pulled.skipped > 0)
+            out_warn(ctx, "%s: %s", r->name, r->pulled.note);
+        if (json) {
+            jw_obj(&w, NULL);
+            jw_str(&w, "name", r->name);
+            jw_bool(&w, "reached", r->reached);
+            jw_int(&w, "pulled", r->pulled.new_entries);
+            jw_int(&w, "lagging", r->pulled.lagging);
+            jw_int(&w, "skipped", r->pulled.skipped);
+            jw_int(&w, "sent_segments", r->sent.segments);
+            jw_int(&w, "sent_heads", r->sent.heads);
+            jw_int(&w, "own_entries", r->sent.own_entries);
+            jw_end_obj(&w);
+        } else if (r->reached) {
+            out_printf(ctx, "%s: %s %lld entr%s, sent %lld object%s\n", r->name, ctx->dry_run ? "would take" : "took",
+                       (long long)r->pulled.new_entries, r->pulled.new_entries == 1 ? "y" : "ies",
+                       (long long)(r->sent.segments + r->sent.heads),
+                       r->sent.segments + r->sent.heads == 1 ? "" : "s");
+        }
+    }
+    if (json) {
+        jw_end_arr(&w);
+        jw_end_obj(&w);
+        rc = out_json(ctx, &doc, err);
+    }
+    buf_release(&doc);
+    return rc;
+}
+
+/* An old image of the store forgot what its copies once showed; the memory beside it did not. */
+static enum rc
+recall(struct ctx *ctx, struct err *err)
+{
+    if (ctx->dry_run)
+        return RC_OK;
+    enum rc rc = log_begin(ctx->store, err);
+    if (rc == RC_OK)
+        rc = memory_merge(ctx->store, err);
+    if (rc == RC_OK)
+        rc = log_commit(ctx->store, err);
+    else
+        log_rollback(ctx->store);
+    return rc;
+}
+
+static enum rc
+run_sync(struct ctx *ctx, struct err *err)
+{
+    struct syncing s = {.ctx = ctx};
+    size_t reached = 0;
+    if (ctx->offline)
+        return err_set(err, RC_USAGE, "sync --offline: there is nothing that sync could do offline");
+    enum rc rc = choose(&s, err);
+    if (rc == RC_OK)
+        rc = recall(ctx, err);
+    if (rc == RC_OK)
+        rc = exchange(&s, err);
+    if (rc != RC_OK)
+        return rc;
+    for (size_t i = 0; i < s.count; i++)
+        reached += (size_t)s.r[i].reached;
+    if (reached == 0 && s.away > 0)
+        return err_set(err, RC_COPY_UNREACHABLE, "no copy could be reached");
+    if (s.away > 0)
+        ctx->findings++;
+    return answer(&s, err);
+}
+
+const struct cmd cmd_sync_table[] = {
+    {NULL, "sync", "[COPY...]", "Takes in what the copies have and gives them what they lack.", NULL, 0, COPIES_MAX,
+     CMD_WRITE | CMD_OLD_OK, GROUP_EVERY_DAY, run_sync, NULL},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
+};
