@@ -19,7 +19,7 @@ extern const struct cmd cmd_copy_table[];
 extern const struct cmd cmd_sync_table[];
 extern const struct cmd cmd_reveal_table[];
 extern const struct cmd cmd_join_table[];
-extern const struct cmd cmd_audit_table[];
+extern const struct cmd cmd_explain_table[];
 
 /* The name is allowed and free: RC_BAD_NAME, RC_EXISTS. */
 enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name, struct err *err) MUST_CHECK;

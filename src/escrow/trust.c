@@ -149,8 +149,7 @@ load_overrides(const struct store *store, struct eval *ev, struct err *err)
         struct node *n = node_of(ev, col_text(q, 0));
         n->blocked = col_text(q, 1)[0] == 'b';
         n->trusted = !n->blocked;
-        if (n->trusted)
-            n->depth = DEPTH_TRUSTED;
+        n->depth = DEPTH_TRUSTED; /* a blocked one too, so that the table names it */
     }
     stmt_done(q);
     return rc;

@@ -2,7 +2,6 @@
 #ifndef TESTS_LIB_STORES_H
 #define TESTS_LIB_STORES_H
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,33 +30,31 @@ stores_path(const char *name)
     return path;
 }
 
+/* Runs a program; 0 when it ended well. */
 static inline int
-stores_remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+stores_run(const char *program, const char *a, const char *b, const char *c)
 {
-    (void)st;
-    (void)type;
-    (void)walk;
-    return remove(path);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp(program, program, a, b, c, (char *)NULL);
+        _exit(127);
+    }
+    int status = -1;
+    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
 static inline void
 stores_remove(const char *path)
 {
-    (void)nftw(path, stores_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)stores_run("rm", "-rf", "--", path);
 }
 
-/* cp -a, over what is there. */
+/* A copy of a whole tree in the place of what is there. */
 static inline void
 stores_clone(const char *from, const char *to)
 {
     stores_remove(to);
-    pid_t pid = fork();
-    if (pid == 0) {
-        execlp("cp", "cp", "-a", from, to, (char *)NULL);
-        _exit(127);
-    }
-    int status = -1;
-    assert_true(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+    assert_int_equal(stores_run("cp", "-a", from, to), 0);
 }
 
 /* Each store remembers in a folder of its own, as stores on different machines do. */

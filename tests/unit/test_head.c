@@ -93,7 +93,7 @@ test_format(void **state)
                      "\"at\":\"2026-11-25T02:12:38.123Z\"}\nuntrusted comment: keymuster\n",
                      ESCROW, pub.author, ab, cd, zeros, fs, zeros, zeros);
     assert_true(n > 0 && (size_t)n < text.len);
-    assert_memory_equal(buf_str(&text), want, n);
+    assert_memory_equal(buf_str(&text), want, (size_t)n);
     assert_non_null(strstr(buf_str(&text), "\ntrusted comment: keymuster head 1\n"));
     unsigned lines = 0;
     for (size_t i = 0; i < text.len; i++)
