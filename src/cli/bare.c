@@ -182,9 +182,8 @@ static void
 record_closed(struct bare *b, const char *how)
 {
     struct err failed = ERR_INIT;
-    enum rc rc = b->ctx->store != NULL
-                     ? reveal_closed(b->ctx->store, &b->record, how, &failed)
-                     : file_closed(b, how, &failed);
+    enum rc rc = b->ctx->store != NULL ? reveal_closed(b->ctx->store, &b->record, how, &failed)
+                                       : file_closed(b, how, &failed);
     if (rc != RC_OK)
         out_warn(b->ctx, "how it ended could not be recorded: %s", failed.msg);
 }
@@ -229,8 +228,9 @@ check_usage(const struct ctx *ctx, struct bare *b, struct err *err)
         return err_set(err, RC_USAGE, "reveal: --wrapped needs --root, the root key's id");
     if (strncmp(root, "crn:", 4) == 0) {
         (void)err_set(err, RC_CONFIG, "this version unwraps under root keys of a local KMS only");
-        return err_hint(err, "with IBM's own tool: ibmcloud kp key unwrap ROOT-ID WRAP -i INSTANCE\n"
-                             "what it prints as plaintext is the password (form base64)");
+        return err_hint(err,
+                        "with IBM's own tool: ibmcloud kp key unwrap ROOT-ID WRAP -i INSTANCE\n"
+                        "what it prints as plaintext is the password (form base64)");
     }
     if (opt_count(o, OPT_KMS_FILE) != 1 || opt_count(o, OPT_CREDENTIAL) != 1) {
         (void)err_set(err, RC_USAGE, "reveal: --wrapped needs one --kms-file and one --credential");
@@ -328,8 +328,9 @@ answer(struct bare *b, struct err *err)
     struct ctx *ctx = b->ctx;
     struct buf doc;
     struct jw w;
-    out_note(ctx, "handed out; nothing proves that it is the right value. Somebody has seen it now,\n"
-                  "so a new password must follow");
+    out_note(ctx,
+             "handed out; nothing proves that it is the right value. Somebody has seen it now,\n"
+             "so a new password must follow");
     if (!out_is_json(ctx))
         return RC_OK;
     session_answer(&doc, &w, "reveal");

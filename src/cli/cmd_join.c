@@ -78,8 +78,9 @@ answer(struct ctx *ctx, struct joined *j, struct err *err)
     out_field(ctx, "site", j->site);
     out_field(ctx, "digest", j->digest);
     out_field(ctx, "entries", entries);
-    out_printf(ctx, "\nnext:  at a site that is trusted already: %s\n"
-                    "       until then the others keep what this store records, and ignore it\n",
+    out_printf(ctx,
+               "\nnext:  at a site that is trusted already: %s\n"
+               "       until then the others keep what this store records, and ignore it\n",
                j->next);
     return RC_OK;
 }

@@ -105,9 +105,10 @@ static enum rc
 judge_delivery(struct showing *s, const struct deliver *d, enum rc rc, char how[600],
                struct err *err)
 {
-    static const char *const ends[] = {
-        [DELIVER_OPEN] = "closed", [DELIVER_KEY] = "closed", [DELIVER_TIME] = "time",
-        [DELIVER_SIGNAL] = "signal"};
+    static const char *const ends[] = {[DELIVER_OPEN] = "closed",
+                                       [DELIVER_KEY] = "closed",
+                                       [DELIVER_TIME] = "time",
+                                       [DELIVER_SIGNAL] = "signal"};
     if (rc == RC_OK) {
         (void)snprintf(how, 600, "%s", ends[d->end]);
         return RC_OK;
@@ -124,9 +125,9 @@ count_shown(const struct store *store, const struct key *key, int64_t *count, st
 {
     struct stmt *q = NULL;
     *count = 0;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT count(*) FROM event WHERE object = ?1 AND kind = 'reveal.shown'",
-                          err);
+    enum rc rc =
+        db_query(store->db, &q,
+                 "SELECT count(*) FROM event WHERE object = ?1 AND kind = 'reveal.shown'", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, key->uuid);

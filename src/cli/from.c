@@ -140,7 +140,8 @@ card_check(const struct card *card, const struct store *store, struct err *err)
         rc = log_end(store, f.author, &end, err);
         if (rc == RC_OK && end.seq < f.entries) {
             (void)err_set(err, RC_CARD_FLOOR, "the copy is older than the card");
-            (void)err_why(err, "author %s: %lld entries in the copy, %lld when the card was printed",
+            (void)err_why(err,
+                          "author %s: %lld entries in the copy, %lld when the card was printed",
                           f.author, (long long)end.seq, (long long)f.entries);
             return err_hint(err, "look for a newer copy; without the card: --expect %s",
                             card->escrow);

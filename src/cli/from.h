@@ -8,6 +8,8 @@
 #define CLI_FROM_H
 
 #include "cli/cmd.h"
+#include "crypt/hash.h"
+#include "crypt/hash.h"
 #include "escrow/store.h"
 #include "recover/join.h"
 

@@ -66,7 +66,8 @@ run_command(struct ctx *ctx, struct err *err)
         return rc;
     if (secret_unlocked())
         out_warn(ctx, "memory for secrets is not locked; the record will say so");
-    if ((ctx->cmd->flags & (CMD_READ | CMD_WRITE)) && cmd_open_store != NULL)
+    if ((ctx->cmd->flags & (CMD_READ | CMD_WRITE)) && !(ctx->cmd->flags & CMD_NO_STORE) &&
+        cmd_open_store != NULL)
         rc = cmd_open_store(ctx, err);
     return rc == RC_OK ? ctx->cmd->run(ctx, err) : rc;
 }

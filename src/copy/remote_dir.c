@@ -23,7 +23,7 @@ explain(const struct remote *r, const char *verb, const char *name, struct err *
         rc = RC_COPY_FULL;
     else if (cause.code == RC_READ_ONLY)
         rc = RC_COPY_READ_ONLY;
-    (void)err_set(err, rc, "%s %.120s at %.300s", verb, name, remote_url(r));
+    (void)err_set(err, rc, "%s %.200s at %.250s", verb, name, remote_url(r));
     err->os_errno = cause.os_errno;
     (void)err_why(err, "%.500s", cause.why[0] != '\0' ? cause.why : cause.msg);
     if (rc == RC_COPY_FULL)
@@ -49,7 +49,7 @@ static enum rc
 altered(const struct remote *r, const char *name, struct err *err)
 {
     const struct err cause = *err;
-    (void)err_set(err, RC_COPY_TAMPERED, "%.120s at %.300s was altered", name, remote_url(r));
+    (void)err_set(err, RC_COPY_TAMPERED, "%.200s at %.250s was altered", name, remote_url(r));
     return err_why(err, "%.500s", cause.msg);
 }
 
@@ -71,7 +71,7 @@ dir_get(struct remote *r, const char *name, struct buf *out, struct err *err)
             *err = gone;
             return gone.code;
         }
-        return err_set(err, RC_NOT_FOUND, "%.120s is not at %.300s", name, remote_url(r));
+        return err_set(err, RC_NOT_FOUND, "%.200s is not at %.250s", name, remote_url(r));
     }
     if (rc == RC_BAD_VALUE)
         return altered(r, name, err); /* larger than it can be, or no file */
@@ -104,7 +104,7 @@ make_parent(const struct remote *r, const char *path, mode_t mode, struct err *e
 static enum rc
 other_bytes(const struct remote *r, const char *name, struct err *err)
 {
-    (void)err_set(err, RC_CREATE_ONCE, "%.120s at %.300s exists with other bytes", name,
+    (void)err_set(err, RC_CREATE_ONCE, "%.200s at %.250s exists with other bytes", name,
                   remote_url(r));
     return err_hint(err, "objects of a copy are written once; what is there was left as it is");
 }

@@ -89,8 +89,9 @@ find_site(const struct store *store, const struct join *how, char uuid[UUID_TEXT
     if (rc == RC_OK)
         memcpy(uuid, site.uuid, sizeof site.uuid);
     else if (rc == RC_NOT_FOUND)
-        (void)err_hint(err, "add it where the escrow was founded: keymuster site add %.64s\n"
-                            "then there: keymuster sync; and here: join again",
+        (void)err_hint(err,
+                       "add it where the escrow was founded: keymuster site add %.64s\n"
+                       "then there: keymuster sync; and here: join again",
                        how->site);
     return rc;
 }
@@ -186,8 +187,7 @@ pull(struct store *store, const struct join *how, int confirmed, struct copy *co
 }
 
 static enum rc
-join_identified(struct store **out, const struct join *how, struct join_seen *seen,
-                struct err *err)
+join_identified(struct store **out, const struct join *how, struct join_seen *seen, struct err *err)
 {
     struct store *store = NULL;
     struct copy copy = {.remote = NULL};

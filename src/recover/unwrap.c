@@ -168,11 +168,14 @@ compare(const struct hunt *h, const struct secret *text, const struct root *root
     enum rc rc = check_compare(&match, &h->check, text, h->key->uuid, err);
     if (rc != RC_OK || match)
         return rc;
-    (void)err_set(err, RC_CHECK_MISMATCH, "key %s: root key %s gave another value than the right one",
-                  h->key->name, root->object.name);
+    (void)err_set(err, RC_CHECK_MISMATCH,
+                  "key %s: root key %s gave another value than the right one", h->key->name,
+                  root->object.name);
     (void)err_why(err, "it fails the check value recorded with the key; it is not given out");
-    return err_hint(err, "treat the wrap as hostile; another one: --root ROOT\n"
-                         "see them: keymuster show %s --wraps", h->key->uuid);
+    return err_hint(err,
+                    "treat the wrap as hostile; another one: --root ROOT\n"
+                    "see them: keymuster show %s --wraps",
+                    h->key->uuid);
 }
 
 static void
@@ -186,7 +189,8 @@ keep_facts(const struct hunt *h, const struct candidate *c, const struct root *r
     memcpy(u->version, op->version[0] != '\0' ? op->version : c->wrap.version, sizeof u->version);
     memcpy(u->request, op->request, sizeof u->request);
     u->checked = h->has_check;
-    /* An AAD too long to keep: the fresh wrap could not be recorded whole, and the old one opens. */
+    /* An AAD too long to keep: the fresh wrap could not be recorded whole, and the old one opens.
+     */
     if (strlen(c->wrap.aad) >= sizeof u->aad)
         return;
     (void)snprintf(u->aad, sizeof u->aad, "%s", c->wrap.aad);
@@ -312,7 +316,8 @@ enum rc
 unwrap_key(const struct store *store, const struct key *key, const char *root, unwrap_open_fn open,
            void *arg, struct unwrap *out, struct err *err)
 {
-    struct hunt h = {.store = store, .key = key, .root = root, .open = open, .arg = arg, .out = out};
+    struct hunt h = {
+        .store = store, .key = key, .root = root, .open = open, .arg = arg, .out = out};
     memset(out, 0, sizeof *out);
     buf_init(&out->fresh, LIMIT_CIPHERTEXT);
     enum rc rc = key_check(store, key->uuid, &h.check, &h.has_check, err);

@@ -23,7 +23,7 @@ static char stores_root[64] = "/tmp/keymuster-test-XXXXXX";
 static inline const char *
 stores_path(const char *name)
 {
-    static char paths[16][256];
+    static char paths[16][512];
     static unsigned next;
     char *path = paths[next++ % 16];
     (void)snprintf(path, sizeof paths[0], "%s/%s", stores_root, name);

@@ -252,10 +252,10 @@ test_full(void **state)
     buf_init(&b, 1000);
     assert_non_null(bytes);
     enum rc rc = RC_OK;
-    struct err err = ERR_INIT;
-    rc = remote_create_once(r, "log/x", bytes, 1 << 20, &err);
-    enum rc put = remote_put(r, "newest/x", bytes, 1 << 20, &err);
-    enum rc listed = remote_list(r, "log", collect, &b, &err);
+    struct err got_err = ERR_INIT;
+    rc = remote_create_once(r, "log/x", bytes, 1 << 20, &got_err);
+    enum rc put = remote_put(r, "newest/x", bytes, 1 << 20, &got_err);
+    enum rc listed = remote_list(r, "log", collect, &b, &got_err);
     free(bytes);
     remote_close(r);
     (void)umount(path);
@@ -271,19 +271,19 @@ test_read_only(void **state)
 {
     const char *path = stores_path("ro");
     struct buf b;
-    struct err err = ERR_INIT;
+    struct err got_err = ERR_INIT;
     (void)state;
     if (!mounted(path, "size=64k"))
         skip();
     struct remote *r = place("ro");
     buf_init(&b, 1000);
-    enum rc made = remote_create_once(r, "x", "x", 1, &err);
+    enum rc made = remote_create_once(r, "x", "x", 1, &got_err);
     int remounted = mount("tmpfs", path, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL);
-    enum rc same = remote_create_once(r, "x", "x", 1, &err);
-    enum rc create = remote_create_once(r, "y", "y", 1, &err);
-    enum rc below = remote_create_once(r, "head/y", "y", 1, &err);
-    enum rc put = remote_put(r, "z", "z", 1, &err);
-    enum rc get = remote_get(r, "x", &b, &err);
+    enum rc same = remote_create_once(r, "x", "x", 1, &got_err);
+    enum rc create = remote_create_once(r, "y", "y", 1, &got_err);
+    enum rc below = remote_create_once(r, "head/y", "y", 1, &got_err);
+    enum rc put = remote_put(r, "z", "z", 1, &got_err);
+    enum rc get = remote_get(r, "x", &b, &got_err);
     remote_close(r);
     buf_release(&b);
     (void)umount(path);
