@@ -9,7 +9,6 @@
 
 #include "cli/cmd.h"
 #include "crypt/hash.h"
-#include "crypt/hash.h"
 #include "escrow/store.h"
 #include "recover/join.h"
 
