@@ -238,6 +238,7 @@ const struct cmd cmd_create_table[] = {
     {NULL, "create", "KEY --purpose PURPOSE --root ROOT [--root ROOT]...",
      "Creates a key, wraps it under root keys, proves each wrap and escrows it.", create_options, 1, 1, CMD_WRITE,
      GROUP_EVERY_DAY, run_create,
-     "keymuster create vbr/config --purpose config-backup --root mad-main --protects-site fra\n"},
+     "keymuster create vbr/config --purpose config-backup --root mad-main\n"
+     "keymuster create vbr/job --purpose backup-job --root fra-main --root mad-main\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

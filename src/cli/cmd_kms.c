@@ -330,7 +330,8 @@ static const struct opt_spec test_options[] = {
 const struct cmd cmd_kms_table[] = {
     {"kms", "add", "NAME --site SITE --provider local --file PATH --credential REF [--kept-at TEXT]",
      "Adds a KMS to the escrow and binds its credential on this machine.", add_options, 1, 1, CMD_WRITE, GROUP_SET_UP,
-     run_kms_add, "keymuster kms add kp-mad --site mad --provider local --file ~/kms/mad.json --credential prompt\n"},
+     run_kms_add, "keymuster kms add kp-mad --site mad --provider local --file ~/mad.kms \\\n"
+     "    --credential prompt --kept-at \"vault of mad\"\n"},
     {"kms", "set", "NAME [--credential REF] [--file PATH]", "Binds a KMS that the log knows on this machine.",
      set_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_kms_set,
      "keymuster kms set kp-mad --credential file:/etc/keymuster/kp-mad.pass\n"},

@@ -334,6 +334,7 @@ static const struct opt_spec record_options[] = {
 const struct cmd cmd_record_table[] = {
     {NULL, "record", "KEY --purpose PURPOSE --root ROOT (--wrapped REF | --description REF)",
      "Records a key that a KMS wrapped before, and proves it.", record_options, 1, 1, CMD_WRITE, GROUP_EVERY_DAY,
-     run_record, "keymuster record vbr/config --purpose config-backup --root mad-main --description file:desc.txt\n"},
+     run_record, "keymuster record vbr/config --purpose config-backup --root mad-main \\\n"
+     "    --description file:desc.txt\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

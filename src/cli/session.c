@@ -100,6 +100,7 @@ read_credential(const struct ctx *ctx, const struct object *kms, struct secret *
                 struct err *err)
 {
     const char *ref = named_value(ctx, OPT_CREDENTIAL, kms->name, 1);
+    int from_conf = ref == NULL;
     if (ref == NULL)
         ref = store_conf(ctx->store, "kms", kms->name, "credential");
     if (ref == NULL) {
@@ -118,7 +119,8 @@ read_credential(const struct ctx *ctx, const struct object *kms, struct secret *
                         kms->name, kms->name);
     }
     char what[128];
-    (void)snprintf(what, sizeof what, "credential of KMS %s", kms->name);
+    (void)snprintf(what, sizeof what, from_conf ? "keymuster.conf: credential of KMS %s" : "credential of KMS %s",
+                   kms->name);
     return ref_read(out, ref, what, err);
 }
 

@@ -66,10 +66,10 @@ load ../lib/cli
     secret=$(cat "$T/kp.pass")
     fra kms add kp --site fra --provider local --file "$T/kp.kms" --credential "file:$T/kp.pass"
     for ref in "file:$T/kp.pass" "command:cat $T/kp.pass" env:KP_PASS credential:kp; do
-        fra kms set kp --credential "$ref"
         KP_PASS=$secret CREDENTIALS_DIRECTORY=$T/creds
         mkdir -p "$T/creds" && cp "$T/kp.pass" "$T/creds/kp"
         export KP_PASS CREDENTIALS_DIRECTORY
+        fra kms set kp --credential "$ref"
         ends 0 -C "$FRA" kms test kp
         unset KP_PASS CREDENTIALS_DIRECTORY
     done
