@@ -70,7 +70,7 @@ each(struct syncing *s, struct result *r, int publish, struct err *err)
         out_note(s->ctx, "copy %s is away: %s", r->name, err->msg);
         return RC_OK;
     }
-    return rc == RC_OK ? rc : err_wrap(err, "copy %s", r->name);
+    return rc;
 }
 
 static enum rc

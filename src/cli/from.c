@@ -154,24 +154,22 @@ card_check(const struct card *card, const struct store *store, struct err *err)
 
 /* ---- the anchor ---- */
 
+/* Always said, also with --yes and --quiet: only a person can tell whether it is the right one. */
 static enum rc
 confirm_seen(void *arg, const struct join_seen *seen, struct err *err)
 {
     struct anchor *a = arg;
     char ago[32] = "never";
-    char question[LIMIT_TEXT + 512];
     int64_t at;
     if (time_parse(&at, seen->report.newest_at) == 0)
         time_ago(ago, at, clock_now_ms());
-    (void)snprintf(question, sizeof question,
-                   "escrow %s\nname   %s\nnewest %s (%s)\n"
-                   "Nothing here proves that it is yours. Is it the one on the recovery card?",
-                   seen->identity.escrow, seen->identity.name, seen->report.newest_at, ago);
-    if (!opt_has(&a->ctx->opts, OPT_YES))
-        return confirm_yes(a->ctx, question, err);
-    *strrchr(question, '\n') = '\0'; /* answered already: only what it is */
-    out_note(a->ctx, "taken as it is, by --yes:\n%s", question);
-    return RC_OK;
+    out_warn(a->ctx,
+             "nothing proves that this copy is yours; compare with the recovery card:\n"
+             "escrow %s\nname   %s\nnewest %s (%s)",
+             seen->identity.escrow, seen->identity.name, seen->report.newest_at, ago);
+    if (confirm_yes(a->ctx, "Is this the right escrow?", err) == RC_OK)
+        return RC_OK;
+    return err_hint(err, "or name it: --expect %s, --card FILE", seen->identity.escrow);
 }
 
 static enum rc
@@ -236,15 +234,15 @@ check_usage(const struct ctx *ctx, struct err *err)
 
 /* Without a place to write, nothing may be shown; so this is "no record", whatever the cause. */
 static enum rc
-no_place(enum rc rc, struct err *err)
+no_place(enum rc rc, const char *hint, struct err *err)
 {
     if (rc != RC_IO && rc != RC_READ_ONLY && rc != RC_DISK_FULL && rc != RC_STORE_NETFS)
         return rc;
     struct err cause = *err;
-    (void)err_set(err, RC_NO_RECORD, "no place to keep the records of this recovery");
+    (void)err_set(err, RC_NO_RECORD, "no record can be made, so nothing is shown");
     (void)err_why(err, "%s%s%s", cause.msg, cause.why[0] != '\0' ? ": " : "", cause.why);
     err->os_errno = cause.os_errno;
-    return err_hint(err, "name a folder on a local disk or in memory: --evidence DIR");
+    return err_hint(err, "%s", hint);
 }
 
 enum rc
@@ -257,7 +255,8 @@ from_open(struct ctx *ctx, struct err *err)
             rc = session_open(ctx, err);
         if (rc == RC_NO_STORE)
             (void)err_hint(err, "or work from a copy: --from COPY");
-        return rc;
+        return no_place(
+            rc, "work from a copy, with records elsewhere: --from COPY [--evidence DIR]", err);
     }
     struct anchor anchor;
     struct join_seen seen;
@@ -269,7 +268,7 @@ from_open(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = memory_check(ctx->store, err);
     if (rc != RC_OK)
-        return no_place(rc, err);
+        return no_place(rc, "name a folder on a local disk or in memory: --evidence DIR", err);
     if (seen.report.note[0] != '\0')
         out_warn(ctx, "%s", seen.report.note);
     if (ctx->verbose)
@@ -294,15 +293,27 @@ publish_back(struct ctx *ctx, const char *from, struct err *err)
 }
 
 enum rc
-from_publish(struct ctx *ctx, struct err *err)
+from_publish_early(struct ctx *ctx, struct err *err)
 {
     const char *from = opt_get(&ctx->opts, OPT_FROM);
-    if (from == NULL)
-        return session_publish(ctx, err);
+    int quiet = ctx->quiet;
     if (ctx->dry_run || ctx->offline)
         return RC_OK;
+    if (from != NULL)
+        return publish_back(ctx, from, err);
+    ctx->quiet = 1; /* what is away is said once, at the end */
+    enum rc rc = session_publish(ctx, err);
+    ctx->quiet = quiet;
+    return rc;
+}
+
+enum rc
+from_publish(struct ctx *ctx, struct err *err)
+{
+    if (!opt_has(&ctx->opts, OPT_FROM))
+        return session_publish(ctx, err);
     struct err failed = ERR_INIT;
-    enum rc rc = publish_back(ctx, from, &failed);
+    enum rc rc = from_publish_early(ctx, &failed);
     if (rc == RC_OK)
         return RC_OK;
     int status = err_exit(rc);

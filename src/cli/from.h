@@ -56,5 +56,7 @@ enum rc anchor_set(struct anchor *a, struct ctx *ctx, struct join *how, struct e
 enum rc from_open(struct ctx *ctx, struct err *err) MUST_CHECK;
 /* session_publish; with --from a copy that cannot be written is a warning. */
 enum rc from_publish(struct ctx *ctx, struct err *err) MUST_CHECK;
+/* The same in the middle of a command: says nothing, and from_publish will find the same again. */
+enum rc from_publish_early(struct ctx *ctx, struct err *err) MUST_CHECK;
 
 #endif

@@ -139,7 +139,7 @@ check_released(struct ctx *ctx, struct showing *s, struct err *err)
 {
     struct err ignored = ERR_INIT;
     enum rc rc = reveal_released(ctx->store, &s->key, err);
-    if (rc == RC_NOT_RELEASED && from_publish(ctx, &ignored) == RC_OK)
+    if (rc == RC_NOT_RELEASED && from_publish_early(ctx, &ignored) == RC_OK)
         rc = reveal_released(ctx->store, &s->key, err);
     if (rc != RC_NOT_RELEASED)
         return rc;
@@ -159,15 +159,6 @@ warn_of_state(struct ctx *ctx, const struct showing *s)
 {
     if (strcmp(s->key.state, "active") != 0)
         out_warn(ctx, "%s is %s; it is handed out all the same", s->label, s->key.state);
-}
-
-/* The record should be away before the secret is; a copy that cannot take it is no hindrance. */
-static void
-publish_intended(struct ctx *ctx)
-{
-    struct err failed = ERR_INIT;
-    if (from_publish(ctx, &failed) != RC_OK)
-        out_warn(ctx, "%s%s%s", failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why);
 }
 
 static enum rc
@@ -214,7 +205,10 @@ showing_open(struct ctx *ctx, struct showing *s, const struct asker *asker, cons
         return rc;
     memcpy(ctx->entry, s->record.intended, sizeof ctx->entry);
     warn_of_state(ctx, s);
-    publish_intended(ctx);
+    /* The record should be away before the secret is; a copy that cannot take it is no hindrance.
+     */
+    struct err later = ERR_INIT;
+    err_ignore(from_publish_early(ctx, &later)); /* the end of the command says what failed */
     rc = unwrap(ctx, s, wanted != NULL ? root.object.uuid : NULL, err);
     if (rc != RC_OK)
         return rc;

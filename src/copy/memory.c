@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "copy/held.h"
 #include "escrow/log.h"
@@ -291,4 +292,14 @@ memory_save(const struct store *store, char warning[WARNING])
                        "the memory outside the store was not written: %.100s (%.80s)", err.msg,
                        err.why);
     buf_release(&text);
+}
+
+void
+memory_forget(const struct store *store)
+{
+    char folder[PATH_SIZE];
+    char path[PATH_SIZE];
+    struct err scratch = ERR_INIT;
+    if (memory_path(store, folder, path, &scratch) == RC_OK)
+        (void)unlink(path); /* mostly it is not there; a leftover is never read again */
 }

@@ -16,4 +16,7 @@ enum rc memory_check(const struct store *store, struct err *err) MUST_CHECK;
 /* Raises copy_seen rows of this store to what the memory knows (an old image forgot them). Inside a transaction. */
 enum rc memory_merge(struct store *store, struct err *err) MUST_CHECK;
 
+/* Removes it: for a store that is discarded before it was ever used. */
+void memory_forget(const struct store *store);
+
 #endif

@@ -59,9 +59,8 @@ check_seen(struct sending *s, struct err *err)
         (void)err_why(err, "it once showed head %lld of author %s, which is gone",
                       (long long)s->seen.number, s->author);
         return err_hint(err,
-                        "find out who put an older state there; if it was meant: keymuster "
-                        "copy accept-rollback %s",
-                        s->p->copy->name);
+                        "find out who put an older state there; this store still has everything\n"
+                        "to begin anew there: empty that place, then keymuster copy add NAME URL");
     }
     sha256(hash, buf_str(&s->there), s->there.len);
     return memcmp(hash, s->seen.hash, HASH_SIZE) == 0 ? RC_OK : forked(s, s->seen.number, err);

@@ -50,10 +50,8 @@ rolled_back(struct taking *t, const char *why, struct err *err)
     const char *name = t->p->copy->name;
     (void)err_set(err, RC_COPY_ROLLED_BACK, "copy %s is rolled back: author %s", name, t->author);
     (void)err_why(err, "%s", why);
-    return err_hint(err,
-                    "find out who put an older state there; if it was meant: keymuster copy "
-                    "accept-rollback %s",
-                    name);
+    return err_hint(err, "find out who put an older state there; this store still has everything\n"
+                         "to begin anew there: empty that place, then keymuster copy add NAME URL");
 }
 
 /* Behind what this copy once showed is never normal. */

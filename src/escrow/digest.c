@@ -64,6 +64,6 @@ apply_digest(struct db *db, char out[DIGEST_TEXT], struct err *err)
     char hex[HASH_TEXT + 1];
     sha256_end(&s, hash);
     hex_encode(hex, hash, HASH_SIZE);
-    (void)snprintf(out, DIGEST_TEXT, "%d:%s", APPLY_VERSION, hex);
+    (void)snprintf(out, DIGEST_TEXT, APPLY_VERSION ":%s", hex);
     return RC_OK;
 }

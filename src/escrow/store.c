@@ -151,7 +151,7 @@ store_meta_set(struct store *store, const char *name, const char *value, struct 
 }
 
 static enum rc
-load_meta(struct store *store, int *apply_version, struct err *err)
+load_meta(struct store *store, int *current, struct err *err)
 {
     struct buf v;
     buf_init(&v, LIMIT_TEXT);
@@ -172,7 +172,7 @@ load_meta(struct store *store, int *apply_version, struct err *err)
         (void)snprintf(store->site, sizeof store->site, "%s", buf_str(&v));
     if (rc == RC_OK)
         rc = store_meta(store, "apply_version", &v, err);
-    *apply_version = strcmp(buf_str(&v), "1") == 0 ? 1 : 0;
+    *current = strcmp(buf_str(&v), APPLY_VERSION) == 0;
     escrow_id(store->escrow, &store->founder);
     buf_release(&v);
     return rc;
@@ -204,18 +204,16 @@ check_place(const char *dir, struct err *err)
 }
 
 static enum rc
-rebuild_if_older(struct store *store, int apply_version, struct err *err)
+rebuild_if_older(struct store *store, int current, struct err *err)
 {
-    if (apply_version == APPLY_VERSION || store->flags != DB_WRITE)
+    if (current || store->flags != DB_WRITE)
         return RC_OK;
     enum rc rc = log_begin(store, err);
     if (rc != RC_OK)
         return rc;
     rc = apply_rebuild(store, err);
-    char version[16];
-    (void)snprintf(version, sizeof version, "%d", APPLY_VERSION);
     if (rc == RC_OK)
-        rc = store_meta_set(store, "apply_version", version, err);
+        rc = store_meta_set(store, "apply_version", APPLY_VERSION, err);
     if (rc != RC_OK) {
         log_rollback(store);
         return rc;
@@ -233,18 +231,18 @@ open_in(struct store **out, const char *dir, enum db_flags flags, struct err *er
     store->lock_fd = -1;
     store->flags = flags;
     char path[PATH_SIZE];
-    int apply_version = 0;
+    int current = 0;
     enum rc rc = path_absolute(store->dir, dir, err);
     if (rc == RC_OK)
         rc = path_join(path, store->dir, "escrow.db", err);
     if (rc == RC_OK)
         rc = db_open(&store->db, path, flags, WAIT_MS, err);
     if (rc == RC_OK)
-        rc = load_meta(store, &apply_version, err);
+        rc = load_meta(store, &current, err);
     if (rc == RC_OK)
         rc = conf_load(store, err);
     if (rc == RC_OK)
-        rc = rebuild_if_older(store, apply_version, err);
+        rc = rebuild_if_older(store, current, err);
     if (rc != RC_OK) {
         store_close(store);
         return rc;
@@ -324,7 +322,7 @@ fill_new(const char *dir, const struct sign_public *founder, const char *name, s
     if (rc == RC_OK)
         rc = store_meta_set(&bare, "site", "", err);
     if (rc == RC_OK)
-        rc = store_meta_set(&bare, "apply_version", "1", err);
+        rc = store_meta_set(&bare, "apply_version", APPLY_VERSION, err);
     if (rc == RC_OK)
         rc = db_commit(bare.db, err);
     db_close(bare.db);

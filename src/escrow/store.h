@@ -16,7 +16,7 @@
 #include "text/ini.h"
 
 /* Raised whenever apply.c would make other tables of the same lines: the derived tables are then rebuilt. */
-enum { APPLY_VERSION = 1 };
+#define APPLY_VERSION "1"
 
 /*
  * Invariants: db is open; self.author is the author whose key lies in the folder; escrow is 32 hex digits;

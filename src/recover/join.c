@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "copy/memory.h"
 #include "escrow/log.h"
 #include "escrow/view.h"
 #include "sys/env.h"
@@ -201,6 +202,7 @@ join_identified(struct store **out, const struct join *how, struct join_seen *se
         rc = bind(store, how, &copy, err);
     copy_close(&copy);
     if (rc != RC_OK) {
+        memory_forget(store);
         store_discard(store);
         return rc;
     }

@@ -71,7 +71,7 @@ load ../lib/cli
     ends 2 --color sometimes list
     says sometimes
     ends 2 --timeout soon list
-    says soon
+    says --timeout
 }
 
 @test "a wrong value in the environment is 2 and names the variable" {
