@@ -329,7 +329,7 @@ answer(struct bare *b, struct err *err)
     struct buf doc;
     struct jw w;
     out_note(ctx,
-             "handed out; nothing proves that it is the right value. Somebody has seen it now,\n"
+             "handed out; nothing proves that it is the right value. Somebody has seen it now, "
              "so a new password must follow");
     if (!out_is_json(ctx))
         return RC_OK;

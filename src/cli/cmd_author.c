@@ -152,7 +152,6 @@ run_admit(struct ctx *ctx, struct err *err)
     const char *id = NULL;
     struct log_author a;
     struct trust t;
-    char question[256];
     enum rc rc = author_argument(ctx, &id, err);
     if (rc == RC_OK)
         rc = trust_of(ctx->store, ctx->store->self.author, &t, err);
@@ -168,13 +167,8 @@ run_admit(struct ctx *ctx, struct err *err)
         return rc;
     if (trust_accepted(&t) && strcmp(t.standing, "trusted") != 0)
         return cmd_answer_object(ctx, "author.admit", "author", id, id, "already admitted:", err);
-    (void)snprintf(question, sizeof question,
-                   "Admit author %s (%s)? Compare the id with what that machine's `keymuster join` printed.", id,
-                   a.name);
-    if (!ctx->dry_run)
-        rc = confirm_yes(ctx, question, err);
-    if (rc == RC_OK)
-        rc = append_admitted(ctx, &a, err);
+    /* No question: the id, typed whole, says who is meant. */
+    rc = append_admitted(ctx, &a, err);
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "author.admit", "author", id, id, "admitted", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;

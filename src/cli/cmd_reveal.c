@@ -153,9 +153,9 @@ tell_revealed(struct ctx *ctx, const struct showing *s, const struct deliver *d)
     out_note(ctx, "revealed %s to %s (%s) at %s, time %lld; record %.12s", s->label, who,
              d->kind == DELIVER_FILE ? d->path : s->record.to, at, (long long)times,
              s->record.intended);
-    out_note(
-        ctx, "somebody has seen it now, so it must be replaced%s%s",
-        cmd_find("rekey", NULL) != NULL ? ": keymuster rekey " : " by a new one: ", s->key.name);
+    out_note(ctx, "somebody has seen it now, so a new one must follow%s%s",
+             cmd_find("rekey", NULL) != NULL ? ": keymuster rekey " : ", and this one retire: ",
+             s->key.name);
     out_note(ctx, "to prove what was typed without showing it again: keymuster check %s", s->label);
 }
 

@@ -143,6 +143,27 @@ identify_escrow(struct remote *r, struct copy_identity *out, struct buf *text, s
 }
 
 static enum rc
+read_copy(const struct remote *r, struct copy_identity *out, const struct json *doc,
+          const struct buf *text, struct buf *again, struct err *err)
+{
+    const char *id = json_gets(doc, "copy");
+    const char *escrow = json_gets(doc, "escrow");
+    if (id == NULL || !hex_is(id, AUTHOR_TEXT) || escrow == NULL || !hex_is(escrow, AUTHOR_TEXT))
+        return tampered(r, COPY_OBJECT, "its ids are malformed", err);
+    copy_text(again, id, escrow);
+    enum rc rc = check_canonical(r, COPY_OBJECT, text, again, err);
+    if (rc != RC_OK)
+        return rc;
+    if (strcmp(escrow, out->escrow) != 0) {
+        (void)err_set(err, RC_COPY_FOREIGN, "%s at %.300s names another escrow", COPY_OBJECT,
+                      remote_url(r));
+        return err_why(err, "escrow.json says %s, copy.json says %s", out->escrow, escrow);
+    }
+    memcpy(out->id, id, sizeof out->id);
+    return RC_OK;
+}
+
+static enum rc
 identify_copy(struct remote *r, struct copy_identity *out, struct buf *text, struct buf *again,
               struct err *err)
 {
@@ -150,22 +171,8 @@ identify_copy(struct remote *r, struct copy_identity *out, struct buf *text, str
     enum rc rc = get_object(r, COPY_OBJECT, "copy", text, &doc, err);
     if (rc == RC_NOT_FOUND)
         return RC_OK; /* readable, without high-water memory */
-    const char *id = json_gets(doc, "copy");
-    const char *escrow = json_gets(doc, "escrow");
-    if (rc == RC_OK &&
-        (id == NULL || !hex_is(id, AUTHOR_TEXT) || escrow == NULL || !hex_is(escrow, AUTHOR_TEXT)))
-        rc = tampered(r, COPY_OBJECT, "its ids are malformed", err);
-    if (rc == RC_OK) {
-        copy_text(again, id, escrow);
-        rc = check_canonical(r, COPY_OBJECT, text, again, err);
-    }
-    if (rc == RC_OK && strcmp(escrow, out->escrow) != 0) {
-        rc = err_set(err, RC_COPY_FOREIGN, "%s at %.300s names another escrow", COPY_OBJECT,
-                     remote_url(r));
-        (void)err_why(err, "escrow.json says %s, copy.json says %s", out->escrow, escrow);
-    }
     if (rc == RC_OK)
-        memcpy(out->id, id, sizeof out->id);
+        rc = read_copy(r, out, doc, text, again, err);
     json_free(doc);
     return rc;
 }

@@ -179,6 +179,7 @@ list_room(void **out, size_t *count, const struct json *list, size_t size, const
           struct err *err)
 {
     *out = NULL;
+    *count = 0;
     if (list == NULL || json_type(list) != JSON_ARRAY)
         return bad(what, "a list is missing", err);
     *count = json_count(list);
@@ -202,7 +203,7 @@ read_lists(struct head *h, const struct json *doc, const char *what, struct err 
     size_t i = 0;
     if (rc != RC_OK)
         return rc;
-    for (const struct json *v = json_first(list); v != NULL; v = json_next(v)) {
+    for (const struct json *v = json_first(list); i < h->segment_count; v = json_next(v)) {
         if (read_segment(&h->segments[i++], v) != 0)
             return bad(what, "its list of segments is malformed", err);
     }
@@ -212,7 +213,7 @@ read_lists(struct head *h, const struct json *doc, const char *what, struct err 
     i = 0;
     if (rc != RC_OK)
         return rc;
-    for (const struct json *v = json_first(list); v != NULL; v = json_next(v), i++) {
+    for (const struct json *v = json_first(list); i < h->known_count; v = json_next(v), i++) {
         if (read_known(&h->known[i], v) != 0 ||
             (i > 0 && strcmp(h->known[i - 1].author, h->known[i].author) >= 0) ||
             strcmp(h->known[i].author, h->author) == 0)

@@ -223,9 +223,10 @@ static enum rc
 line_count(struct taking *t, const struct head_segment *s, struct err *err)
 {
     char name[OBJECT_NAME];
+    long long lines = (long long)s->last - s->first + 1;
     segment_name(name, t->author, s);
     (void)err_set(err, RC_COPY_GAP, "%s at copy %s does not hold %lld lines", name,
-                  t->p->copy->name, (long long)(s->last - s->first + 1));
+                  t->p->copy->name, lines);
     return RC_COPY_GAP;
 }
 

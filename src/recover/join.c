@@ -50,7 +50,7 @@ host_as_name(char out[LIMIT_NAME + 1])
     for (; *host != '\0' && n < LIMIT_NAME; host++) {
         char c = *host;
         if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
+            c = "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
         int fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("._-", c) != NULL;
         out[n++] = fits ? c : '-';
     }

@@ -9,6 +9,7 @@
 #include "../lib/stores.h"
 #include "copy/copy.h"
 #include "copy/head.h"
+#include "copy/held.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
 #include "copy/pull.h"
@@ -170,27 +171,33 @@ head_object(const char *copy, const char *author, int64_t number)
     return object(copy, name);
 }
 
-/* The segment with an author's entries 1 to 16 at a copy. Older, shorter ones stay beside it. */
+/* The object of an author's segment at a copy. Older, shorter ones stay beside it. */
+struct wanted {
+    char range[22]; /* "<first>-<last>" as in its name */
+    char name[OBJECT_NAME];
+};
+
 static enum rc
-first_name(void *arg, const char *name, struct err *err)
+look_at(void *arg, const char *name, struct err *err)
 {
-    char *out = arg;
+    struct wanted *w = arg;
     (void)err;
-    if (strncmp(name, "0000000001-0000000016-", 22) == 0)
-        (void)snprintf(out, OBJECT_NAME, "%s", name);
+    if (strncmp(name, w->range, 21) == 0)
+        (void)snprintf(w->name, sizeof w->name, "%s", name);
     return RC_OK;
 }
 
 static const char *
-first_segment(const char *copy, const char *author)
+segment(const char *copy, const char *author, int first, int last)
 {
+    struct wanted w = {.name = ""};
     char folder[OBJECT_NAME];
-    char name[OBJECT_NAME] = "";
     char path[2 * OBJECT_NAME];
+    (void)snprintf(w.range, sizeof w.range, "%010d-%010d", first, last);
     (void)snprintf(folder, sizeof folder, "log/%s/0000000000", author);
-    assert_ok(dir_each(object(copy, folder), first_name, name, err));
-    assert_true(name[0] != '\0');
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_ok(dir_each(object(copy, folder), look_at, &w, err));
+    assert_true(w.name[0] != '\0');
+    (void)snprintf(path, sizeof path, "%s/%s", folder, w.name);
     return object(copy, path);
 }
 
@@ -324,14 +331,27 @@ test_usb(void **state)
     assert_ok(pull(p.a, "usb1", PULL_STORE, &pulled, err));
     assert_int_equal(pulled.lagging, 0);
     assert_same_digest(p.a, p.b);
+    /* The hint of another author is never set back by one who knows less. */
+    struct buf hint;
+    char name[OBJECT_NAME];
+    buf_init(&hint, 20);
+    bind_copy(p.a, "usb3");
+    notes(p.a, 1);
+    assert_ok(publish(p.a, "usb3", NULL, err));
+    bind_copy(p.b, "usb3");
+    assert_ok(publish(p.b, "usb3", NULL, err));
+    newest_name(name, p.a->self.author);
+    assert_ok(file_read(&hint, object("usb3", name), err));
+    assert_string_equal(buf_str(&hint), "7\n");
+    buf_release(&hint);
     assert_ok(pull(p.b, "net", PULL_STORE, &pulled, err)); /* far behind, and fine */
     assert_int_equal(pulled.lagging, 1);
     int reached = 0;
     int bound = 0;
     on(p.a);
     assert_ok(publish_all(p.a, &reached, &bound, err));
-    assert_int_equal(reached, 3);
-    assert_int_equal(bound, 3);
+    assert_int_equal(reached, 4);
+    assert_int_equal(bound, 4);
     pair_close(&p);
 }
 
@@ -627,6 +647,36 @@ test_forked(void **state)
     pair_close(&p);
 }
 
+/* Two heads over the same entries: nothing but their bytes tells them apart. */
+static void
+test_forked_heads(void **state)
+{
+    struct pair p;
+    int made = 0;
+    (void)state;
+    pair_make(&p, "heads");
+    bind_copy(p.a, "heads-usb");
+    bind_copy(p.b, "heads-usb");
+    stores_note(p.a, "published twice");
+    store_close(p.a);
+    stores_clone(stores_path("heads-a"), stores_path("heads-a2"));
+    p.a = stores_open("heads-a");
+    struct store *clone = stores_open("heads-a2");
+    assert_ok(publish(p.a, "heads", NULL, err));
+    assert_ok(pull(p.b, "heads", PULL_STORE, NULL, err));
+    assert_int_equal(usleep(5000), 0); /* heads differ by their time only */
+    on(clone);
+    assert_ok(publish_prepare(clone, &made, err));
+    assert_int_equal(made, 1);
+    assert_ok(publish(clone, "heads-usb", NULL, err));
+    assert_rc(pull(p.b, "heads-usb", PULL_STORE, NULL, err), RC_COPY_FORKED);
+    stores_note(clone, "goes on from its own head");
+    assert_ok(publish(clone, "heads-usb", NULL, err));
+    assert_rc(pull(p.b, "heads-usb", PULL_STORE, NULL, err), RC_COPY_FORKED);
+    store_close(clone);
+    pair_close(&p);
+}
+
 static void
 test_gap(void **state)
 {
@@ -636,7 +686,7 @@ test_gap(void **state)
     pair_make(&p, "gap");
     struct store *c = stores_make("gap-c", &p.a->self);
     bind_copy(c, "gap");
-    const char *path = first_segment("gap", p.a->self.author);
+    const char *path = segment("gap", p.a->self.author, 1, 16);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(pull(c, "gap", PULL_STORE, NULL, &got_err), RC_COPY_GAP);
     assert_non_null(strstr(got_err.msg, strstr(path, "log/")));
@@ -648,6 +698,27 @@ test_gap(void **state)
     assert_rc(pull(p.b, "gap", PULL_DEEP | PULL_DRY, NULL, err), RC_COPY_GAP);
     store_close(c);
     pair_close(&p);
+}
+
+/* High-water marks only rise. */
+static void
+test_seen(void **state)
+{
+    struct store *a = stores_make("seen-a", NULL);
+    struct mark high = {.number = 5, .entries = 50};
+    struct mark low = {.number = 4, .entries = 60};
+    struct mark got;
+    (void)state;
+    assert_ok(log_begin(a, err));
+    assert_ok(seen_raise(a, a->escrow, a->self.author, &high, err));
+    assert_ok(seen_raise(a, a->escrow, a->self.author, &low, err));
+    assert_ok(seen_raise(a, "", a->self.author, &high, err)); /* a copy without an id */
+    assert_ok(log_commit(a, err));
+    assert_ok(seen_get(a, a->escrow, a->self.author, &got, err));
+    assert_int_equal(got.number, 5);
+    assert_int_equal(got.entries, 50);
+    assert_int_equal(rows(a, "SELECT count(*) FROM copy_seen"), 1);
+    store_close(a);
 }
 
 /* ---- every object damaged in turn ---- */
@@ -807,6 +878,9 @@ test_old_image(void **state)
     assert_int_equal(memory_check(p.a, &got_err), RC_STORE_OLD);
     assert_non_null(strstr(got_err.hint, "keymuster sync"));
     assert_int_equal(publish(p.a, "image", NULL, &got_err), RC_STORE_OLD);
+    int made = 1;
+    assert_int_equal(publish_prepare(p.a, &made, &got_err), RC_STORE_OLD); /* no number twice */
+    assert_int_equal(made, 0);
     char warning[256];
     memory_save(p.a, warning); /* does not make the memory forget */
     assert_string_not_equal(warning, "");
@@ -829,6 +903,8 @@ test_old_image(void **state)
     restore(&p);
     forget(&p);
     stores_note(p.a, "another one");
+    assert_int_equal(pull(p.a, "image", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
+    notes(p.a, 30); /* more than the copy has */
     assert_int_equal(pull(p.a, "image", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
     pair_close(&p);
 }
@@ -979,8 +1055,7 @@ test_not_admitted(void **state)
     assert_same_digest(p.a, p.b);
     notes(c, 20);
     assert_ok(publish(c, "stray", NULL, err));
-    const char *path = first_segment("stray", c->self.author);
-    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(segment("stray", c->self.author, 17, 24)), 0);
     assert_ok(pull(p.b, "stray", PULL_STORE, &pulled, err)); /* damaged: reported and skipped */
     assert_int_equal(pulled.skipped, 1);
     assert_int_equal(pulled.new_entries, 0);
@@ -1022,7 +1097,7 @@ test_retired(void **state)
     stores_append(p.a, "author.retired", body);
     notes(p.b, 20);
     assert_ok(publish(p.b, "retired", NULL, err));
-    assert_int_equal(unlink(first_segment("retired", p.b->self.author)), 0);
+    assert_int_equal(unlink(segment("retired", p.b->self.author, 1, 16)), 0);
     assert_ok(pull(p.a, "retired", PULL_STORE, &pulled, err));
     assert_int_equal(pulled.skipped, 1);
     assert_int_equal(entries(p.a, p.b->self.author), 1);
@@ -1064,7 +1139,9 @@ main(void)
         cmocka_unit_test(test_rolled_back),
         cmocka_unit_test(test_withheld),
         cmocka_unit_test(test_forked),
+        cmocka_unit_test(test_forked_heads),
         cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_seen),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_old_image),
         cmocka_unit_test(test_memory_merge),

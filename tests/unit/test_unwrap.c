@@ -1,0 +1,261 @@
+#include "../lib/keys.h"
+
+#include "recover/unwrap.h"
+#include "text/enc.h"
+
+#define KEY "44444444-2222-4333-8444-555555555501"
+
+/* The text is base64 of 32 times this byte. */
+static void
+assert_text(const struct unwrap *u, int fill)
+{
+    unsigned char bytes[32];
+    struct buf want;
+    memset(bytes, fill, sizeof bytes);
+    buf_init(&want, 64);
+    base64_encode(&want, bytes, sizeof bytes);
+    assert_non_null(u->text);
+    assert_int_equal(u->text->len, want.len);
+    assert_memory_equal(u->text->bytes, want.data, want.len);
+    buf_release(&want);
+}
+
+static void
+test_own_site_comes_first(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    char here[HASH_TEXT + 1];
+    keys_begin(&k, "own");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 1, 7, here);
+    keys_add_wrap(&k, &key, 0, 7, NULL); /* newer, but at another site */
+    assert_ok(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err));
+    assert_text(&u, 7);
+    assert_string_equal(u.wrap, here);
+    assert_string_equal(u.root, KEYS_ROOT);
+    assert_string_equal(u.root_name, "root-here");
+    assert_int_equal(u.checked, 1);
+    assert_int_equal(u.tried, 1);
+    assert_string_equal(u.note, "");
+    assert_int_equal(u.fresh.len, 0);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_falls_back_to_another_wrap(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    keys_begin(&k, "fall");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 1, 7, NULL);
+    keys_add_wrap(&k, &key, 0, 7, NULL);
+    kms_close(k.here);
+    k.here = NULL;
+    assert_ok(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err));
+    assert_text(&u, 7);
+    assert_string_equal(u.root, KEYS_ROOT_AWAY);
+    assert_int_equal(u.tried, 2);
+    assert_non_null(strstr(u.note, "kp-here is away"));
+    unwrap_release(&u);
+    /* Limited to the root key that is away, there is no falling back. */
+    assert_rc(unwrap_key(k.store, &key, KEYS_ROOT, keys_open, &k, &u, err), RC_KMS_UNREACHABLE);
+    assert_null(u.text);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_the_nearest_error_is_told(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    struct root_info info;
+    keys_begin(&k, "near");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 1, 7, NULL);
+    keys_add_wrap(&k, &key, 0, 7, NULL);
+    kms_close(k.here);
+    k.here = NULL;
+    assert_ok(kms_root_change(k.away, k.root_away, KMS_DISABLE, &info, err));
+    struct err err = ERR_INIT;
+    assert_int_equal(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, &err), RC_ROOT_DISABLED);
+    assert_non_null(strstr(err.msg, "vbr/config"));
+    assert_non_null(strstr(err.why, "none of 2 wraps"));
+    assert_non_null(strstr(err.why, "kp-here is away"));
+    assert_null(u.text);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_a_mismatch_is_never_given_out(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    keys_begin(&k, "mismatch");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 1, 8, NULL); /* opens well, to something else */
+    keys_add_wrap(&k, &key, 0, 7, NULL);
+    assert_rc(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err), RC_CHECK_MISMATCH);
+    assert_null(u.text);
+    assert_int_equal(u.tried, 1); /* at once: not covered up by a better one */
+    unwrap_release(&u);
+    assert_ok(unwrap_key(k.store, &key, KEYS_ROOT_AWAY, keys_open, &k, &u, err));
+    assert_text(&u, 7);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_without_a_check_value_it_is_unproven(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    keys_begin(&k, "unproven");
+    keys_add(&k, KEY, "vbr/config", -1, &key);
+    keys_add_wrap(&k, &key, 1, 9, NULL);
+    assert_ok(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err));
+    assert_text(&u, 9);
+    assert_int_equal(u.checked, 0);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_retired_wraps_come_last_and_still_open(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    char body[256];
+    char here[HASH_TEXT + 1];
+    char away[HASH_TEXT + 1];
+    keys_begin(&k, "retired");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 1, 7, here);
+    keys_add_wrap(&k, &key, 0, 7, away);
+    (void)snprintf(body, sizeof body, "{\"key\":\"" KEY "\",\"wrap\":\"%s\",\"reason\":\"x\"}",
+                   here);
+    stores_append(k.store, "wrap.retired", body);
+    assert_ok(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err));
+    assert_string_equal(u.wrap, away);
+    unwrap_release(&u);
+    (void)snprintf(body, sizeof body, "{\"key\":\"" KEY "\",\"wrap\":\"%s\",\"reason\":\"x\"}",
+                   away);
+    stores_append(k.store, "wrap.retired", body);
+    assert_ok(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err));
+    assert_string_equal(u.wrap, here);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_no_wrap_at_all(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    keys_begin(&k, "none");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    assert_rc(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err), RC_NOT_FOUND);
+    unwrap_release(&u);
+    keys_add_wrap(&k, &key, 1, 7, NULL);
+    assert_rc(unwrap_key(k.store, &key, KEYS_ROOT_AWAY, keys_open, &k, &u, err), RC_NOT_FOUND);
+    assert_int_equal(k.opened, 0);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_a_root_not_known_here_is_passed_over(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    keys_begin(&k, "unknown");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 0, 7, NULL);
+    stores_append(k.store, "wrap.added",
+                  "{\"key\":\"" KEY
+                  "\",\"wrap\":{\"root\":\"33333333-2222-4333-8444-5555555555ff\","
+                  "\"version\":\"\",\"aad\":[],\"ciphertext\":\"e30=\",\"how\":\"add\"}}");
+    assert_ok(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err));
+    assert_int_equal(u.tried, 2);
+    assert_text(&u, 7);
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_a_rotated_root_gives_a_fresh_wrap(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap u;
+    struct root_info info;
+    keys_begin(&k, "fresh");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 1, 7, NULL);
+    assert_ok(kms_root_change(k.here, k.root_here, KMS_ROTATE, &info, err));
+    assert_ok(unwrap_key(k.store, &key, NULL, keys_open, &k, &u, err));
+    assert_true(u.fresh.len > 0);
+    assert_string_equal(u.fresh_version, info.version);
+    assert_string_not_equal(u.version, info.version);
+    assert_string_equal(u.aad, "[]");
+    unwrap_release(&u);
+    keys_end(&k);
+}
+
+static void
+test_forms(void **state)
+{
+    (void)state;
+    struct secret *payload = NULL;
+    struct secret *text = NULL;
+    assert_ok(secret_new(&payload, err));
+    assert_ok(secret_add(payload, "abc", 3, err));
+    assert_ok(unwrap_form(&text, payload, "bytes", err));
+    assert_memory_equal(text->bytes, "abc", 3);
+    secret_free(text);
+    assert_ok(unwrap_form(&text, payload, "base64", err));
+    assert_memory_equal(text->bytes, "YWJj", 4);
+    secret_free(text);
+    assert_rc(unwrap_form(&text, payload, "hex", err), RC_MALFORMED);
+    assert_null(text);
+    secret_free(payload);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_own_site_comes_first),
+        cmocka_unit_test(test_falls_back_to_another_wrap),
+        cmocka_unit_test(test_the_nearest_error_is_told),
+        cmocka_unit_test(test_a_mismatch_is_never_given_out),
+        cmocka_unit_test(test_without_a_check_value_it_is_unproven),
+        cmocka_unit_test(test_retired_wraps_come_last_and_still_open),
+        cmocka_unit_test(test_no_wrap_at_all),
+        cmocka_unit_test(test_a_root_not_known_here_is_passed_over),
+        cmocka_unit_test(test_a_rotated_root_gives_a_fresh_wrap),
+        cmocka_unit_test(test_forms),
+    };
+    return cmocka_run_group_tests(tests, stores_setup, stores_teardown);
+}
