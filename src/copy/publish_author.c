@@ -33,7 +33,7 @@ forked(struct sending *s, int64_t number, struct err *err)
                       "this store, or was it restored from a backup?",
                       (long long)number);
         (void)err_hint(err, "both heads are kept as evidence; end the clone, then go on under a "
-                            "new author id: keymuster author renew");
+                            "new author id: keymuster join --from URL -C DIR");
     } else {
         (void)err_why(err, "author %s has two heads with number %lld", s->author,
                       (long long)number);

@@ -33,7 +33,7 @@ forked(struct taking *t, const char *why, struct err *err)
     if (strcmp(t->author, p->store->self.author) == 0)
         (void)err_hint(err, "this is this store's own author: is there a clone of the store, or "
                             "was it restored from a backup and used since? end the other one, then "
-                            "go on under a new author id: keymuster author renew");
+                            "go on under a new author id: keymuster join --from URL -C DIR");
     else
         (void)err_hint(err, "nothing was taken in; both histories are kept as evidence: ask who "
                             "runs that store and that copy");
@@ -164,7 +164,8 @@ get_segment(struct taking *t, const struct head_segment *s, struct err *err)
     if (rc == RC_NOT_FOUND) {
         (void)err_set(err, RC_COPY_GAP, "copy %s lacks %s", copy, name);
         (void)err_why(err, "head %lld of its author lists it", (long long)t->out->head.number);
-        (void)err_hint(err, "a store that holds the entries puts it back: keymuster sync --repair");
+        (void)err_hint(err, "a store that holds the entries can make a whole copy elsewhere: "
+                            "keymuster copy add NAME URL");
         return RC_COPY_GAP;
     }
     if (rc != RC_OK)

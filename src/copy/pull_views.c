@@ -19,7 +19,7 @@ signed_as_me(const struct log_author *by, const struct head_known *k, int64_t mi
     (void)err_hint(err, "restored from a backup? sync first with the copy that holds the newer "
                         "entries");
     return err_hint(err, "is there a clone of the store? end it, then go on under a new author id: "
-                         "keymuster author renew");
+                         "keymuster join --from URL -C DIR");
 }
 
 /* What one author says of another. */
