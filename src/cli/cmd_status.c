@@ -324,6 +324,8 @@ run_verify(struct ctx *ctx, struct err *err)
     enum rc rc = log_verify(ctx->store, &entries, err);
     if (rc == RC_OK)
         rc = log_authors(ctx->store, verify_heads, &v, err);
+    if (rc == RC_OK)
+        rc = trust_verify(ctx->store, err);
     if (rc == RC_OK && !opt_has(&ctx->opts, OPT_LOG))
         rc = verify_tables(ctx->store, digest, err);
     if (rc == RC_OK)

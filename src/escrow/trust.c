@@ -334,6 +334,26 @@ trust_of(const struct store *store, const char *author, struct trust *out, struc
     return rc;
 }
 
+enum rc
+trust_verify(const struct store *store, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT f.subject, f.upto FROM trust_fact f"
+                          " JOIN entry e ON e.author = f.subject AND e.seq = f.upto"
+                          " JOIN accepted a ON a.author = f.author AND f.seq <= a.upto"
+                          " WHERE f.verb = 'retire' AND e.hash <> f.upto_hash LIMIT 1",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q))
+        rc = err_set(err, RC_CHAIN, "author %s was retired at entry %lld, and another entry %lld is held here",
+                     col_text(q, 0), (long long)col_int(q, 1), (long long)col_int(q, 1));
+    stmt_done(q);
+    return rc;
+}
+
 int
 trust_accepted(const struct trust *t)
 {

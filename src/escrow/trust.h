@@ -28,6 +28,9 @@ enum rc trust_of(const struct store *store, const char *author, struct trust *ou
 /* Accepted by the log, by the founder's chain, or by `author trust`; not merely one's own. */
 int trust_accepted(const struct trust *t);
 
+/* A retirement names the last entry that counts by its hash: RC_CHAIN when another one is held at that number. */
+enum rc trust_verify(const struct store *store, struct err *err) MUST_CHECK;
+
 /* Machine-local override; verdict "trust", "block", or NULL to forget it. Its own transaction. */
 enum rc trust_override(struct store *store, const char *author, const char *verdict, struct err *err) MUST_CHECK;
 

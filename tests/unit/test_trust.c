@@ -107,9 +107,11 @@ test_admissions_chain_and_a_lower_rank_retires_nobody_above(void **state)
     assert_standing(f, m, "admitted", 3);
     assert_standing(f, x, "admitted", 2);
     /* The founder retires m at entry 1: the admission of x, entry 2, counts no longer. */
+    assert_ok(trust_verify(f, err));
     retire(f, m, 1);
     assert_standing(f, m, "admitted", 1);
     assert_standing(f, x, "unknown", 0);
+    assert_rc(trust_verify(f, err), RC_CHAIN); /* the retirement names another entry 1 than is held */
     store_close(f);
     store_close(m);
     store_close(x);
