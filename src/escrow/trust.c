@@ -342,6 +342,7 @@ trust_verify(const struct store *store, struct err *err)
                           "SELECT f.subject, f.upto FROM trust_fact f"
                           " JOIN entry e ON e.author = f.subject AND e.seq = f.upto"
                           " JOIN accepted a ON a.author = f.author AND f.seq <= a.upto"
+                          " JOIN accepted s ON s.author = f.subject AND (a.rank < s.rank OR s.author = a.author)"
                           " WHERE f.verb = 'retire' AND e.hash <> f.upto_hash LIMIT 1",
                           err);
     if (rc != RC_OK)

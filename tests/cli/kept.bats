@@ -42,7 +42,7 @@ hashes() { # ARG... (options before KEY)
 @test "the copy of version 1 alone opens them, without any store" {
     rm -rf "$FRA" "$MAD" "$T/fra.kms"
     lost_options
-    lost[5]=kp-mad=file:$T/mad.pass
-    lost[7]=kp-mad=$T/mad.kms
+    lost[6]=kp-mad=file:$T/mad.pass
+    lost[8]=kp-mad=$T/mad.kms
     [ "$(hashes "${lost[@]}")" = "$(cat "$T/expected")" ]
 }
