@@ -29,8 +29,9 @@ list_author(void *arg, const struct log_author *a, struct err *err)
         rc = object_name(l->ctx->store, a->site, site, err);
     if (rc != RC_OK)
         return rc;
-    const char *standing = strcmp(t.standing, "own") == 0 || strcmp(t.standing, "unknown") == 0 ? "not admitted"
-                                                                                                : t.standing;
+    const char *standing = strcmp(t.standing, "own") == 0 || strcmp(t.standing, "unknown") == 0
+                               ? "not admitted"
+                               : t.standing;
     if (l->w != NULL) {
         jw_obj(l->w, NULL);
         jw_str(l->w, "author", a->author);
@@ -53,7 +54,8 @@ list_author(void *arg, const struct log_author *a, struct err *err)
 static enum rc
 run_list(struct ctx *ctx, struct err *err)
 {
-    static const char *const titles[] = {"AUTHOR", "NAME", "SITE", "STANDING", "HERE", "ENTRIES", NULL};
+    static const char *const titles[] = {"AUTHOR", "NAME",    "SITE", "STANDING",
+                                         "HERE",   "ENTRIES", NULL};
     struct buf doc = {0};
     struct jw w;
     struct listing l = {.ctx = ctx};
@@ -78,7 +80,6 @@ run_list(struct ctx *ctx, struct err *err)
     buf_release(&doc);
     return rc;
 }
-
 
 static enum rc
 pull_copy(struct ctx *ctx, const char *name, unsigned *reached, struct err *err)
@@ -113,8 +114,9 @@ learn_author(struct ctx *ctx, const char *id, struct log_author *out, struct err
     if (rc == RC_OK)
         rc = log_author_get(ctx->store, id, out, err);
     if (rc == RC_NOT_FOUND)
-        (void)err_hint(err, "%u cop%s asked; the other site has to publish first: keymuster sync there", reached,
-                       reached == 1 ? "y was" : "ies were");
+        (void)err_hint(err,
+                       "%u cop%s asked; the other site has to publish first: keymuster sync there",
+                       reached, reached == 1 ? "y was" : "ies were");
     return rc;
 }
 
@@ -125,7 +127,8 @@ author_argument(struct ctx *ctx, const char **id, struct err *err)
     if (hex_is(*id, AUTHOR_TEXT))
         return RC_OK;
     (void)err_set(err, RC_BAD_VALUE, "an author's id is %d lower-case hex digits", AUTHOR_TEXT);
-    return err_hint(err, "see them: keymuster author list; a new one is printed by `keymuster join`");
+    return err_hint(err,
+                    "see them: keymuster author list; a new one is printed by `keymuster join`");
 }
 
 static enum rc
@@ -156,8 +159,10 @@ run_admit(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = trust_of(ctx->store, ctx->store->self.author, &t, err);
     if (rc == RC_OK && !trust_accepted(&t)) {
-        rc = err_set(err, RC_POLICY, "this store is not admitted itself, so nobody would accept whom it admits");
-        (void)err_hint(err, "admit it at a trusted site: keymuster author admit %s", ctx->store->self.author);
+        rc = err_set(err, RC_POLICY,
+                     "this store is not admitted itself, so nobody would accept whom it admits");
+        (void)err_hint(err, "admit it at a trusted site: keymuster author admit %s",
+                       ctx->store->self.author);
     }
     if (rc == RC_OK)
         rc = learn_author(ctx, id, &a, err);
@@ -181,7 +186,8 @@ override(struct ctx *ctx, const char *verdict, const char *done, struct err *err
     enum rc rc = author_argument(ctx, &id, err);
     if (rc == RC_OK && !ctx->dry_run)
         rc = trust_override(ctx->store, id, verdict, err);
-    return rc == RC_OK ? cmd_answer_object(ctx, "author.override", "author", id, id, done, err) : rc;
+    return rc == RC_OK ? cmd_answer_object(ctx, "author.override", "author", id, id, done, err)
+                       : rc;
 }
 
 static enum rc
@@ -197,13 +203,14 @@ run_block(struct ctx *ctx, struct err *err)
 }
 
 const struct cmd cmd_author_table[] = {
-    {"author", "list", "", "Lists the authors and whether their entries count.", NULL, 0, 0, CMD_READ, GROUP_SET_UP,
-     run_list, NULL},
-    {"author", "admit", "ID", "Accepts another site's author, for every store of the escrow.", NULL, 1, 1, CMD_WRITE,
-     GROUP_SET_UP, run_admit, "keymuster author admit 0123456789abcdef0123456789abcdef\n"},
-    {"author", "trust", "ID", "Accepts an author on this machine only.", NULL, 1, 1, CMD_WRITE, GROUP_SET_UP,
-     run_trust, NULL},
-    {"author", "block", "ID", "Ignores an author on this machine.", NULL, 1, 1, CMD_WRITE, GROUP_SET_UP, run_block,
-     NULL},
+    {"author", "list", "", "Lists the authors and whether their entries count.", NULL, 0, 0,
+     CMD_READ, GROUP_SET_UP, run_list, NULL},
+    {"author", "admit", "ID", "Accepts another site's author, for every store of the escrow.", NULL,
+     1, 1, CMD_WRITE, GROUP_SET_UP, run_admit,
+     "keymuster author admit 0123456789abcdef0123456789abcdef\n"},
+    {"author", "trust", "ID", "Accepts an author on this machine only.", NULL, 1, 1, CMD_WRITE,
+     GROUP_SET_UP, run_trust, NULL},
+    {"author", "block", "ID", "Ignores an author on this machine.", NULL, 1, 1, CMD_WRITE,
+     GROUP_SET_UP, run_block, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

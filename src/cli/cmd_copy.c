@@ -17,7 +17,8 @@
 
 /* ---- add, set ---- */
 
-/* A folder copy may be made where its parent is; a parent that is missing is more likely a disk that is not mounted. */
+/* A folder copy may be made where its parent is; a parent that is missing is more likely a disk
+ * that is not mounted. */
 static enum rc
 make_folder(struct remote *r, struct err *err)
 {
@@ -31,7 +32,8 @@ make_folder(struct remote *r, struct err *err)
         return RC_OK;
     *slash = '\0';
     if (!dir_exists(parent)) {
-        (void)err_set(err, RC_COPY_UNREACHABLE, "neither %s nor the folder it would lie in is there", folder);
+        (void)err_set(err, RC_COPY_UNREACHABLE,
+                      "neither %s nor the folder it would lie in is there", folder);
         return err_hint(err, "is the disk plugged in and mounted?");
     }
     return dir_make(folder, 0700, err);
@@ -52,8 +54,8 @@ bind_copy(struct ctx *ctx, const char *name, struct remote *r, const char *id, s
 }
 
 static enum rc
-record_copy(struct ctx *ctx, const char *name, const char *uuid, const char *url, const struct object *site,
-            struct err *err)
+record_copy(struct ctx *ctx, const char *name, const char *uuid, const char *url,
+            const struct object *site, struct err *err)
 {
     struct buf body;
     struct jw w;
@@ -83,10 +85,12 @@ probe(struct ctx *ctx, struct remote *r, const char *id, const char **verdict, s
     if (rc == RC_OK)
         rc = log_begin(ctx->store, err);
     if (rc == RC_OK)
-        rc = db_query(ctx->store->db, &q,
-                      "INSERT INTO copy_state (copy, location, create_once, reached_at) VALUES (?1, ?2, ?3, ?4)"
-                      " ON CONFLICT (copy) DO UPDATE SET location = ?2, create_once = ?3, reached_at = ?4",
-                      err);
+        rc = db_query(
+            ctx->store->db, &q,
+            "INSERT INTO copy_state (copy, location, create_once, reached_at) VALUES (?1, ?2, ?3, "
+            "?4)"
+            " ON CONFLICT (copy) DO UPDATE SET location = ?2, create_once = ?3, reached_at = ?4",
+            err);
     if (rc == RC_OK) {
         stmt_text(q, 1, id);
         stmt_text(q, 2, remote_url(r));
@@ -112,7 +116,8 @@ verdict_words(const char *verdict)
 }
 
 static enum rc
-answer_add(struct ctx *ctx, const char *name, const char *url, const char *id, const char *verdict, struct err *err)
+answer_add(struct ctx *ctx, const char *name, const char *url, const char *id, const char *verdict,
+           struct err *err)
 {
     if (!out_is_json(ctx)) {
         out_field(ctx, "copy", name);
@@ -135,8 +140,8 @@ answer_add(struct ctx *ctx, const char *name, const char *url, const char *id, c
 }
 
 static enum rc
-lay_out(struct ctx *ctx, struct remote *r, const char *name, const struct object *site, const char **verdict,
-        char id[AUTHOR_TEXT + 1], struct err *err)
+lay_out(struct ctx *ctx, struct remote *r, const char *name, const struct object *site,
+        const char **verdict, char id[AUTHOR_TEXT + 1], struct err *err)
 {
     char uuid[UUID_TEXT + 1];
     struct object known;
@@ -174,7 +179,8 @@ run_add(struct ctx *ctx, struct err *err)
     char id[AUTHOR_TEXT + 1] = "";
     enum rc rc = cmd_new_name(ctx, "copy", name, err);
     if (rc == RC_OK && where == NULL)
-        rc = err_set(err, RC_USAGE, "copy add: --site is missing: at which site does this copy lie?");
+        rc = err_set(err, RC_USAGE,
+                     "copy add: --site is missing: at which site does this copy lie?");
     if (rc == RC_OK)
         rc = object_find(ctx->store, "site", where, &site, err);
     if (rc == RC_OK)
@@ -190,7 +196,8 @@ run_add(struct ctx *ctx, struct err *err)
         rc = make_folder(r, err);
     if (rc == RC_OK)
         rc = lay_out(ctx, r, name, &site, &verdict, id, err);
-    if (rc == RC_OK && remote_folder(r) != NULL && fs_same_device(remote_folder(r), ctx->store->dir))
+    if (rc == RC_OK && remote_folder(r) != NULL &&
+        fs_same_device(remote_folder(r), ctx->store->dir))
         out_warn(ctx, "%s lies on the same disk as the store: one broken disk takes both", name);
     if (rc == RC_OK)
         rc = answer_add(ctx, name, remote_url(r), id, verdict, err);
@@ -215,14 +222,17 @@ run_set(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = copy_identify(r, &seen, err);
     if (rc == RC_OK && strcmp(seen.escrow, ctx->store->escrow) != 0)
-        rc = err_set(err, RC_COPY_FOREIGN, "%s is a copy of another escrow, %s", remote_url(r), seen.escrow);
+        rc = err_set(err, RC_COPY_FOREIGN, "%s is a copy of another escrow, %s", remote_url(r),
+                     seen.escrow);
     if (rc == RC_OK) {
         uuid[0] = '\0';
         if (seen.id[0] != '\0')
             copy_id_to_uuid(uuid, seen.id);
         if (strcmp(uuid, o.uuid) != 0) {
-            rc = err_set(err, RC_EXISTS, "%s is not the copy %s, but another one", remote_url(r), o.name);
-            (void)err_hint(err, "make it a copy of its own: keymuster copy add NAME %s --site SITE", remote_url(r));
+            rc = err_set(err, RC_EXISTS, "%s is not the copy %s, but another one", remote_url(r),
+                         o.name);
+            (void)err_hint(err, "make it a copy of its own: keymuster copy add NAME %s --site SITE",
+                           remote_url(r));
         }
     }
     if (rc == RC_OK && !ctx->dry_run)
@@ -243,16 +253,18 @@ struct listing {
 
 /* Own entries that this copy has, and when it was reached. */
 static enum rc
-copy_progress(const struct store *store, const char *uuid, int64_t *entries, char at[TIME_TEXT + 1], struct err *err)
+copy_progress(const struct store *store, const char *uuid, int64_t *entries, char at[TIME_TEXT + 1],
+              struct err *err)
 {
     struct stmt *q = NULL;
     *entries = 0;
     at[0] = '\0';
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT coalesce((SELECT entries FROM copy_seen WHERE copy = replace(?1, '-', '') AND"
-                          " author = ?2), 0), coalesce((SELECT reached_at FROM copy_state WHERE"
-                          " copy = replace(?1, '-', '')), '')",
-                          err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT coalesce((SELECT entries FROM copy_seen WHERE copy = replace(?1, '-', '') AND"
+        " author = ?2), 0), coalesce((SELECT reached_at FROM copy_state WHERE"
+        " copy = replace(?1, '-', '')), '')",
+        err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, uuid);
@@ -305,8 +317,8 @@ list_copy(void *arg, const struct object *o, struct err *err)
         if (time_parse(&ms, at) == 0)
             time_ago(ago, ms, clock_now_ms());
         (void)snprintf(behind, sizeof behind, "%lld", (long long)(end.seq - entries));
-        const char *cells[] = {o->name, site, bound != NULL ? bound : "not bound here", bound != NULL ? behind : "",
-                               bound != NULL ? ago : ""};
+        const char *cells[] = {o->name, site, bound != NULL ? bound : "not bound here",
+                               bound != NULL ? behind : "", bound != NULL ? ago : ""};
         rc = cmd_table_row(l->table, cells, 5, err);
     }
     buf_release(&v);
@@ -330,7 +342,8 @@ check_one(struct listing *l, const char *name, struct err *err)
     struct copy copy;
     struct pull_report report = {0};
     const char *verdict = "";
-    enum pull_flags flags = opt_has(&ctx->opts, OPT_DEEP) ? (enum pull_flags)(PULL_DRY | PULL_DEEP) : PULL_DRY;
+    enum pull_flags flags =
+        opt_has(&ctx->opts, OPT_DEEP) ? (enum pull_flags)(PULL_DRY | PULL_DEEP) : PULL_DRY;
     enum rc rc = copy_open(ctx->store, name, &copy, err);
     if (rc != RC_OK)
         return rc;
@@ -361,8 +374,9 @@ check_one(struct listing *l, const char *name, struct err *err)
         jw_end_obj(l->w);
         return RC_OK;
     }
-    out_printf(ctx, "%s verifies: %lld author%s, newest head %s, overwriting %s\n", name, (long long)report.authors,
-               report.authors == 1 ? "" : "s", report.newest_at[0] != '\0' ? report.newest_at : "none", verdict);
+    out_printf(ctx, "%s verifies: %lld author%s, newest head %s, overwriting %s\n", name,
+               (long long)report.authors, report.authors == 1 ? "" : "s",
+               report.newest_at[0] != '\0' ? report.newest_at : "none", verdict);
     return RC_OK;
 }
 
@@ -450,7 +464,8 @@ card_place(void *arg, const struct object *o, struct err *err)
         out_printf(ctx, "%s %s: ", copy ? "copy" : "kms", o->name);
         out_text(ctx, buf_str(&url));
         out_printf(ctx, "   %s ", copy ? "kept at:" : "credential kept at:");
-        out_text(ctx, kept.len > 0 ? buf_str(&kept) : "(not said; write it here) ______________________");
+        out_text(ctx, kept.len > 0 ? buf_str(&kept)
+                                   : "(not said; write it here) ______________________");
         out_printf(ctx, "\n");
     }
     buf_release(&url);
@@ -478,8 +493,10 @@ run_card(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = object_each(ctx->store, "copy", card_place, ctx, err);
     out_printf(ctx, "\nIn an emergency, at the other site, with a copy at PLACE:\n"
-                    "  keymuster exec KEY --from PLACE --card THIS-FILE --credential KMS=prompt --reason TEXT -- COMMAND\n"
-                    "  keymuster reveal KEY --from PLACE --card THIS-FILE --credential KMS=prompt --reason TEXT\n");
+                    "  keymuster exec KEY --from PLACE --card THIS-FILE --credential KMS=prompt "
+                    "--reason TEXT -- COMMAND\n"
+                    "  keymuster reveal KEY --from PLACE --card THIS-FILE --credential KMS=prompt "
+                    "--reason TEXT\n");
     return rc;
 }
 
@@ -502,14 +519,16 @@ static const struct opt_spec check_options[] = {
 
 const struct cmd cmd_copy_table[] = {
     {"copy", "add", "NAME URL --site SITE [--removable] [--every DUR] [--kept-at TEXT]",
-     "Makes a folder, share or USB disk a copy of the escrow.", add_options, 2, 2, CMD_WRITE, GROUP_SET_UP, run_add,
+     "Makes a folder, share or USB disk a copy of the escrow.", add_options, 2, 2, CMD_WRITE,
+     GROUP_SET_UP, run_add,
      "keymuster copy add usb file:///media/usb/escrow --site mad --removable\n"},
-    {"copy", "set", "NAME URL", "Binds a copy that the log knows on this machine.", set_options, 2, 2, CMD_WRITE,
-     GROUP_SET_UP, run_set, NULL},
-    {"copy", "list", "", "Lists the copies and what they lack.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_list, NULL},
-    {"copy", "check", "[NAME] [--deep]", "Verifies a copy and tries what it promises.", check_options, 0, 1, CMD_WRITE,
-     GROUP_SET_UP, run_check, NULL},
-    {"copy", "card", "", "Prints the recovery card: what to know when everything here is gone.", NULL, 0, 0, CMD_READ,
-     GROUP_SET_UP, run_card, "keymuster copy card >card.txt\n"},
+    {"copy", "set", "NAME URL", "Binds a copy that the log knows on this machine.", set_options, 2,
+     2, CMD_WRITE, GROUP_SET_UP, run_set, NULL},
+    {"copy", "list", "", "Lists the copies and what they lack.", NULL, 0, 0, CMD_READ, GROUP_SET_UP,
+     run_list, NULL},
+    {"copy", "check", "[NAME] [--deep]", "Verifies a copy and tries what it promises.",
+     check_options, 0, 1, CMD_WRITE, GROUP_SET_UP, run_check, NULL},
+    {"copy", "card", "", "Prints the recovery card: what to know when everything here is gone.",
+     NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_card, "keymuster copy card >card.txt\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -1,4 +1,5 @@
-/* create: a new key, generated and wrapped by KMSs, proved, recorded, published, and perhaps delivered. */
+/* create: a new key, generated and wrapped by KMSs, proved, recorded, published, and perhaps
+ * delivered. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,16 +10,19 @@
 #include "recover/deliver.h"
 
 static enum rc
-answer(struct ctx *ctx, const struct key *key, const struct mint *m, int created, int released, struct err *err)
+answer(struct ctx *ctx, const struct key *key, const struct mint *m, int created, int released,
+       struct err *err)
 {
     if (!out_is_json(ctx)) {
         if (!created) {
             out_printf(ctx, "there already: %s@%lld\n", key->name, (long long)key->generation);
             return RC_OK;
         }
-        out_printf(ctx, "created     %s@%lld   %s\n", key->name, (long long)key->generation, key->uuid);
+        out_printf(ctx, "created     %s@%lld   %s\n", key->name, (long long)key->generation,
+                   key->uuid);
         for (size_t i = 0; m != NULL && i < m->wrap_count; i++)
-            out_printf(ctx, "wrapped     %s   proved: opened again and compared\n", m->wraps[i].root.object.name);
+            out_printf(ctx, "wrapped     %s   proved: opened again and compared\n",
+                       m->wraps[i].root.object.name);
         out_printf(ctx, "released    %s\n", released ? "yes" : "no");
         return RC_OK;
     }
@@ -77,8 +81,10 @@ check_free(struct ctx *ctx, const char *name, struct key *key, int *there, struc
     }
     if (opt_has(&ctx->opts, OPT_IF_MISSING))
         return RC_OK;
-    (void)err_set(err, RC_EXISTS, "a key %s is there already, generation %lld", name, (long long)key->generation);
-    return err_hint(err, "show it: keymuster show %s\nto go on when it is there: --if-missing", name);
+    (void)err_set(err, RC_EXISTS, "a key %s is there already, generation %lld", name,
+                  (long long)key->generation);
+    return err_hint(err, "show it: keymuster show %s\nto go on when it is there: --if-missing",
+                    name);
 }
 
 static enum rc
@@ -141,7 +147,8 @@ finish(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
         rc = answer(ctx, &key, m, 1, released, err);
 #endif
     if (rc == RC_OK && m->owed_count > 0)
-        out_note(ctx, "owed: a wrap under %zu more root key%s", m->owed_count, m->owed_count == 1 ? "" : "s");
+        out_note(ctx, "owed: a wrap under %zu more root key%s", m->owed_count,
+                 m->owed_count == 1 ? "" : "s");
     if (rc == RC_OK && d != NULL && released)
         rc = hand_out(ctx, m, d, err);
     if (rc == RC_OK && d != NULL && released)
@@ -158,9 +165,11 @@ make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
     for (size_t i = 0; rc == RC_OK && i < m->wrap_count; i++)
         rc = session_kms(ctx, &m->wraps[i].root.kms, &kms, err);
     if (rc == RC_KMS_UNREACHABLE || rc == RC_KMS_MISSING)
-        (void)err_hint(err, "to go on without it and owe that wrap: --owe ROOT instead of --root ROOT");
+        (void)err_hint(err,
+                       "to go on without it and owe that wrap: --owe ROOT instead of --root ROOT");
     if (rc == RC_OK && ctx->dry_run) {
-        out_printf(ctx, "would create %s under %zu root key%s\n", m->name, m->wrap_count, m->wrap_count == 1 ? "" : "s");
+        out_printf(ctx, "would create %s under %zu root key%s\n", m->name, m->wrap_count,
+                   m->wrap_count == 1 ? "" : "s");
         return RC_OK;
     }
     if (rc == RC_OK)
@@ -236,8 +245,8 @@ static const struct opt_spec create_options[] = {
 
 const struct cmd cmd_create_table[] = {
     {NULL, "create", "KEY --purpose PURPOSE --root ROOT [--root ROOT]...",
-     "Creates a key, wraps it under root keys, proves each wrap and escrows it.", create_options, 1, 1, CMD_WRITE,
-     GROUP_EVERY_DAY, run_create,
+     "Creates a key, wraps it under root keys, proves each wrap and escrows it.", create_options, 1,
+     1, CMD_WRITE, GROUP_EVERY_DAY, run_create,
      "keymuster create vbr/config --purpose config-backup --root mad-main\n"
      "keymuster create vbr/job --purpose backup-job --root fra-main --root mad-main\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

@@ -72,7 +72,7 @@ run_explain(struct ctx *ctx, struct err *err)
 }
 
 const struct cmd cmd_explain_table[] = {
-    {NULL, "explain", "[CODE]", "Says what an error code means.", NULL, 0, 1, CMD_NO_STORE, GROUP_HELP, run_explain,
-     "keymuster explain KM3005\n"},
+    {NULL, "explain", "[CODE]", "Says what an error code means.", NULL, 0, 1, CMD_NO_STORE,
+     GROUP_HELP, run_explain, "keymuster explain KM3005\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -29,11 +29,13 @@ try_or_create(const char *name, const char *path, const char *ref, int may_creat
     (void)snprintf(what, sizeof what, "passphrase of KMS %s", name);
     int there = file_exists(path);
     int create = there == 0 && may_create;
-    enum rc rc = create ? ref_read_new(&passphrase, ref, what, err) : ref_read(&passphrase, ref, what, err);
+    enum rc rc =
+        create ? ref_read_new(&passphrase, ref, what, err) : ref_read(&passphrase, ref, what, err);
     if (rc == RC_OK && create)
         rc = kms_local_create(path, passphrase, err);
     if (rc == RC_OK) {
-        struct kms_config config = {.provider = "local", .name = name, .file = path, .credential = passphrase};
+        struct kms_config config = {
+            .provider = "local", .name = name, .file = path, .credential = passphrase};
         rc = kms_open(&kms, &config, err);
     }
     kms_close(kms);
@@ -46,8 +48,10 @@ static enum rc
 bind_credential(struct ctx *ctx, const char *name, const char *ref, struct err *err)
 {
     if (!ref_is_lasting(ref) && strcmp(ref, "prompt") != 0) {
-        out_note(ctx, "%s can be read only once, so it is not kept; later: keymuster kms set %s --credential REF", ref,
-                 name);
+        out_note(ctx,
+                 "%s can be read only once, so it is not kept; later: keymuster kms set %s "
+                 "--credential REF",
+                 ref, name);
         return RC_OK;
     }
     struct buf absolute;
@@ -62,8 +66,8 @@ bind_credential(struct ctx *ctx, const char *name, const char *ref, struct err *
 }
 
 static void
-write_kms(struct buf *body, const struct ctx *ctx, const char *uuid, const char *name, const char *site,
-          const char *path)
+write_kms(struct buf *body, const struct ctx *ctx, const char *uuid, const char *name,
+          const char *site, const char *path)
 {
     struct jw w;
     buf_init(body, LIMIT_BODY);
@@ -88,12 +92,14 @@ check_kms_options(const struct ctx *ctx, struct object *site, struct err *err)
     if (where == NULL)
         return err_set(err, RC_USAGE, "kms add: --site is missing: where does this KMS stand?");
     if (provider == NULL || strcmp(provider, "local") != 0) {
-        (void)err_set(err, RC_USAGE, "kms add: --provider %s", provider == NULL ? "is missing" : "is not known");
+        (void)err_set(err, RC_USAGE, "kms add: --provider %s",
+                      provider == NULL ? "is missing" : "is not known");
         return err_hint(err, "known in this version: --provider local --file PATH");
     }
     if (opt_get(&ctx->opts, OPT_CREDENTIAL) == NULL) {
         (void)err_set(err, RC_USAGE, "kms add: --credential is missing");
-        return err_hint(err, "say where its passphrase is: --credential file:PATH, command:ARGV, prompt");
+        return err_hint(
+            err, "say where its passphrase is: --credential file:PATH, command:ARGV, prompt");
     }
     enum rc rc = kept != NULL ? text_check(kept, "--kept-at", err) : RC_OK;
     return rc == RC_OK ? object_find(ctx->store, "site", where, site, err) : rc;
@@ -163,7 +169,9 @@ run_kms_set(struct ctx *ctx, struct err *err)
     if (rc == RC_OK && !ctx->dry_run && opt_get(&ctx->opts, OPT_CREDENTIAL) != NULL)
         rc = bind_credential(ctx, kms.name, ref, err);
     buf_release(&hint);
-    return rc == RC_OK ? cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid, "bound here:", err) : rc;
+    return rc == RC_OK
+               ? cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid, "bound here:", err)
+               : rc;
 }
 
 /* ---- list, show, test ---- */
@@ -203,7 +211,8 @@ list_kms(void *arg, const struct object *o, struct err *err)
         jw_opt(l->w, "kept_at", buf_str(&v));
         jw_end_obj(l->w);
     } else if (rc == RC_OK) {
-        const char *cells[] = {o->name, site, provider, bound != NULL ? "yes" : "no credential", buf_str(&v)};
+        const char *cells[] = {o->name, site, provider, bound != NULL ? "yes" : "no credential",
+                               buf_str(&v)};
         rc = cmd_table_row(l->table, cells, 5, err);
     }
     buf_release(&v);
@@ -213,7 +222,8 @@ list_kms(void *arg, const struct object *o, struct err *err)
 static enum rc
 run_kms_list(struct ctx *ctx, struct err *err)
 {
-    static const char *const titles[] = {"KMS", "SITE", "PROVIDER", "BOUND HERE", "CREDENTIAL KEPT AT", NULL};
+    static const char *const titles[] = {
+        "KMS", "SITE", "PROVIDER", "BOUND HERE", "CREDENTIAL KEPT AT", NULL};
     struct listing l = {.ctx = ctx};
     return cmd_list_objects(ctx, "kms.list", "kms", titles, list_kms, &l, &l.w, &l.table, err);
 }
@@ -221,8 +231,8 @@ run_kms_list(struct ctx *ctx, struct err *err)
 static enum rc
 run_kms_show(struct ctx *ctx, struct err *err)
 {
-    static const char *const fields[] = {"provider", "file",    "endpoint", "instance",
-                                         "account",  "region",  "iam",      "kept_at"};
+    static const char *const fields[] = {"provider", "file",   "endpoint", "instance",
+                                         "account",  "region", "iam",      "kept_at"};
     struct object kms;
     struct buf v, doc = {0};
     struct jw w;
@@ -291,7 +301,8 @@ run_kms_test(struct ctx *ctx, struct err *err)
         return rc;
     long long ms = clock_mono_ms() - start;
     if (!out_is_json(ctx)) {
-        out_printf(ctx, "%s answers: %u root key%s, %lld ms\n", o.name, roots, roots == 1 ? "" : "s", ms);
+        out_printf(ctx, "%s answers: %u root key%s, %lld ms\n", o.name, roots,
+                   roots == 1 ? "" : "s", ms);
         return RC_OK;
     }
     struct buf doc;
@@ -311,33 +322,41 @@ static const struct opt_spec add_options[] = {
     {OPT_SITE, "site", 0, "SITE", 0, "where the KMS stands"},
     {OPT_PROVIDER, "provider", 0, "local", 0, "kind of KMS"},
     {OPT_FILE, "file", 0, "PATH", 0, "the local KMS; made if it is not there"},
-    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF, "where its passphrase is: file:PATH, prompt, ..."},
-    {OPT_KEPT_AT, "kept-at", 0, "TEXT", 0, "where people keep that credential, for the worst night"},
+    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,
+     "where its passphrase is: file:PATH, prompt, ..."},
+    {OPT_KEPT_AT, "kept-at", 0, "TEXT", 0,
+     "where people keep that credential, for the worst night"},
     {OPT_REGION, "region", 0, "REGION", 0, "region of the instance"},
     OPT_END,
 };
 static const struct opt_spec set_options[] = {
-    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF, "where its passphrase is: file:PATH, prompt, ..."},
+    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,
+     "where its passphrase is: file:PATH, prompt, ..."},
     {OPT_FILE, "file", 0, "PATH", 0, "where the local KMS lies on this machine"},
     OPT_END,
 };
 static const struct opt_spec test_options[] = {
-    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF | OPT_NAMED_REF, "another credential, for this command"},
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY, "another place of the local KMS, for this command"},
+    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF | OPT_NAMED_REF,
+     "another credential, for this command"},
+    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
+     "another place of the local KMS, for this command"},
     OPT_END,
 };
 
 const struct cmd cmd_kms_table[] = {
-    {"kms", "add", "NAME --site SITE --provider local --file PATH --credential REF [--kept-at TEXT]",
-     "Adds a KMS to the escrow and binds its credential on this machine.", add_options, 1, 1, CMD_WRITE, GROUP_SET_UP,
-     run_kms_add, "keymuster kms add kp-mad --site mad --provider local --file ~/mad.kms \\\n"
+    {"kms", "add",
+     "NAME --site SITE --provider local --file PATH --credential REF [--kept-at TEXT]",
+     "Adds a KMS to the escrow and binds its credential on this machine.", add_options, 1, 1,
+     CMD_WRITE, GROUP_SET_UP, run_kms_add,
+     "keymuster kms add kp-mad --site mad --provider local --file ~/mad.kms \\\n"
      "    --credential prompt --kept-at \"vault of mad\"\n"},
-    {"kms", "set", "NAME [--credential REF] [--file PATH]", "Binds a KMS that the log knows on this machine.",
-     set_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_kms_set,
-     "keymuster kms set kp-mad --credential file:/etc/keymuster/kp-mad.pass\n"},
+    {"kms", "set", "NAME [--credential REF] [--file PATH]",
+     "Binds a KMS that the log knows on this machine.", set_options, 1, 1, CMD_WRITE, GROUP_SET_UP,
+     run_kms_set, "keymuster kms set kp-mad --credential file:/etc/keymuster/kp-mad.pass\n"},
     {"kms", "list", "", "Lists the KMSs.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_kms_list, NULL},
-    {"kms", "show", "NAME", "Shows one KMS.", NULL, 1, 1, CMD_READ, GROUP_SET_UP, run_kms_show, NULL},
-    {"kms", "test", "NAME", "Tries whether a KMS answers with this machine's credential.", test_options, 1, 1,
-     CMD_READ, GROUP_SET_UP, run_kms_test, NULL},
+    {"kms", "show", "NAME", "Shows one KMS.", NULL, 1, 1, CMD_READ, GROUP_SET_UP, run_kms_show,
+     NULL},
+    {"kms", "test", "NAME", "Tries whether a KMS answers with this machine's credential.",
+     test_options, 1, 1, CMD_READ, GROUP_SET_UP, run_kms_test, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

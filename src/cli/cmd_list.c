@@ -17,7 +17,7 @@ struct listing {
 
 struct counts {
     struct ctx *ctx;
-    int64_t wraps; /* not retired */
+    int64_t wraps;  /* not retired */
     int64_t behind; /* of them, under an older version of their root */
     char roots[256];
 };
@@ -41,7 +41,8 @@ count_wrap(void *arg, const struct wrap *w, struct err *err)
         c->behind++;
     size_t used = strlen(c->roots);
     if (strstr(c->roots, o.name) == NULL)
-        (void)snprintf(c->roots + used, sizeof c->roots - used, "%s%s", used > 0 ? " " : "", o.name);
+        (void)snprintf(c->roots + used, sizeof c->roots - used, "%s%s", used > 0 ? " " : "",
+                       o.name);
     return RC_OK;
 }
 
@@ -69,7 +70,8 @@ shares_generation(const struct store *store, const struct key *k)
     struct stmt *q = NULL;
     struct err scratch = ERR_INIT;
     int shared = 0;
-    if (db_query(store->db, &q, "SELECT count(DISTINCT uuid) FROM key WHERE name = ?1 AND generation = ?2",
+    if (db_query(store->db, &q,
+                 "SELECT count(DISTINCT uuid) FROM key WHERE name = ?1 AND generation = ?2",
                  &scratch) != RC_OK)
         return 0;
     stmt_text(q, 1, k->name);
@@ -137,11 +139,11 @@ list_key(void *arg, const struct key *k, struct err *err)
     char from[LIMIT_NAME + 1] = "";
     if (shares_generation(l->ctx->store, k))
         author_site(l->ctx->store, k->author, from);
-    (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld", (long long)k->generation,
-                   from);
+    (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld",
+                   (long long)k->generation, from);
     char note[96];
-    (void)snprintf(note, sizeof note, "%s%s%s", released ? "" : "not released ", k->has_check ? "" : "unproven ",
-                   c.behind > 0 ? "behind" : "");
+    (void)snprintf(note, sizeof note, "%s%s%s", released ? "" : "not released ",
+                   k->has_check ? "" : "unproven ", c.behind > 0 ? "behind" : "");
     const char *cells[] = {k->name, generation, k->state, k->purpose, site, c.roots, note};
     return cmd_table_row(l->table, cells, 7, err);
 }
@@ -149,7 +151,8 @@ list_key(void *arg, const struct key *k, struct err *err)
 static enum rc
 run_list(struct ctx *ctx, struct err *err)
 {
-    static const char *const titles[] = {"KEY", "GEN", "STATE", "PURPOSE", "PROTECTS", "ROOT KEYS", "NOTE", NULL};
+    static const char *const titles[] = {"KEY",      "GEN",       "STATE", "PURPOSE",
+                                         "PROTECTS", "ROOT KEYS", "NOTE",  NULL};
     struct buf doc = {0};
     struct jw w;
     struct listing l = {.ctx = ctx};
@@ -170,7 +173,8 @@ run_list(struct ctx *ctx, struct err *err)
     } else if (rc == RC_OK && l.table != NULL) {
         rc = table_print(l.table, &ctx->out, err);
         if (rc == RC_OK && l.shown == 0 && !ctx->quiet)
-            out_note(ctx, "no keys yet; make one: keymuster create NAME --purpose PURPOSE --root ROOT");
+            out_note(ctx,
+                     "no keys yet; make one: keymuster create NAME --purpose PURPOSE --root ROOT");
     }
     table_free(l.table);
     buf_release(&doc);
@@ -201,8 +205,8 @@ show_wrap(void *arg, const struct wrap *w, struct err *err)
         jw_end_obj(l->w);
         return RC_OK;
     }
-    out_printf(l->ctx, "wrap        %s   version %.8s   %s, %s%s\n", root, w->version, w->how, w->at,
-               w->retired ? ", retired" : "");
+    out_printf(l->ctx, "wrap        %s   version %.8s   %s, %s%s\n", root, w->version, w->how,
+               w->at, w->retired ? ", retired" : "");
     if (opt_has(&l->ctx->opts, OPT_WRAPS)) {
         out_printf(l->ctx, "  aad      %s\n  wdek     ", w->aad);
         out_text(l->ctx, w->ciphertext);
@@ -211,8 +215,8 @@ show_wrap(void *arg, const struct wrap *w, struct err *err)
     return RC_OK;
 }
 
-static const char *const shown_fields[] = {"system", "owner", "protects", "labels", "needed_until", "expires",
-                                           "accepted_risk"};
+static const char *const shown_fields[] = {"system",       "owner",   "protects",     "labels",
+                                           "needed_until", "expires", "accepted_risk"};
 
 static enum rc
 show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
@@ -233,14 +237,16 @@ show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
         else
             out_field(ctx, shown_fields[i], buf_str(&v));
         if (conflict)
-            out_warn(ctx, "%s of %s is in conflict: two sites set it apart", shown_fields[i], k->name);
+            out_warn(ctx, "%s of %s is in conflict: two sites set it apart", shown_fields[i],
+                     k->name);
     }
     buf_release(&v);
     return rc;
 }
 
 static enum rc
-show_json(struct ctx *ctx, const struct key *k, const struct counts *c, const char *site, int released, struct err *err)
+show_json(struct ctx *ctx, const struct key *k, const struct counts *c, const char *site,
+          int released, struct err *err)
 {
     struct buf doc;
     struct jw w;
@@ -289,9 +295,11 @@ show_key(struct ctx *ctx, const char *ref, struct err *err)
     out_field(ctx, "created", k.created_at);
     out_field(ctx, "origin", k.origin);
     out_field(ctx, "form",
-              strcmp(k.form, "base64") == 0 ? "base64: the password is the base64 text of the unwrapped bytes"
-                                            : "bytes: the password is the unwrapped bytes themselves");
-    out_field(ctx, "proven", k.has_check ? "yes: it has a check value" : "no: unproven, nothing to compare with");
+              strcmp(k.form, "base64") == 0
+                  ? "base64: the password is the base64 text of the unwrapped bytes"
+                  : "bytes: the password is the unwrapped bytes themselves");
+    out_field(ctx, "proven",
+              k.has_check ? "yes: it has a check value" : "no: unproven, nothing to compare with");
     out_field(ctx, "released", released ? "yes" : "no: no copy that must hold it has it yet");
     rc = show_fields(ctx, &k, NULL, err);
     struct listing l = {.ctx = ctx};
@@ -322,9 +330,10 @@ static const struct opt_spec show_options[] = {
 };
 
 const struct cmd cmd_list_table[] = {
-    {NULL, "list", "[--purpose PURPOSE]", "Lists the keys.", list_options, 0, 0, CMD_READ, GROUP_EVERY_DAY, run_list,
-     NULL},
-    {NULL, "show", "KEY... [--wraps]", "Shows what is known of a key; never its value.", show_options, 1, -1, CMD_READ,
-     GROUP_EVERY_DAY, run_show, "keymuster show vbr/config --wraps\n"},
+    {NULL, "list", "[--purpose PURPOSE]", "Lists the keys.", list_options, 0, 0, CMD_READ,
+     GROUP_EVERY_DAY, run_list, NULL},
+    {NULL, "show", "KEY... [--wraps]", "Shows what is known of a key; never its value.",
+     show_options, 1, -1, CMD_READ, GROUP_EVERY_DAY, run_show,
+     "keymuster show vbr/config --wraps\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -13,10 +13,10 @@
 
 struct record {
     struct mint m;
-    struct buf given;    /* what --wrapped or --description held */
-    struct buf fresh;    /* the new wrap that an unwrap of an older version returned; or empty */
+    struct buf given; /* what --wrapped or --description held */
+    struct buf fresh; /* the new wrap that an unwrap of an older version returned; or empty */
     char fresh_version[UUID_TEXT + 1];
-    struct key known;    /* the newest key of that name */
+    struct key known; /* the newest key of that name */
     int there;
     int created;
 };
@@ -34,8 +34,10 @@ take_description(struct ctx *ctx, struct record *r, struct err *err)
         return err_hint(err, "a description reads: moniker | WDEK; a bare WDEK goes to --wrapped");
     }
     buf_adds(&r->m.wraps[0].ciphertext, cut + 3);
-    if ((size_t)(cut - text) != strlen(r->m.name) || strncmp(text, r->m.name, (size_t)(cut - text)) != 0)
-        out_note(ctx, "the description's moniker is not %s; recorded under the name you gave", r->m.name);
+    if ((size_t)(cut - text) != strlen(r->m.name) ||
+        strncmp(text, r->m.name, (size_t)(cut - text)) != 0)
+        out_note(ctx, "the description's moniker is not %s; recorded under the name you gave",
+                 r->m.name);
     return RC_OK;
 }
 
@@ -146,7 +148,8 @@ look_same(void *arg, const struct wrap *w, struct err *err)
 }
 
 static enum rc
-have_wrap(struct ctx *ctx, const struct key *key, const struct mint_wrap *w, int *found, struct err *err)
+have_wrap(struct ctx *ctx, const struct key *key, const struct mint_wrap *w, int *found,
+          struct err *err)
 {
     char id[HASH_TEXT + 1];
     sha256_hex(id, buf_str(&w->ciphertext), w->ciphertext.len);
@@ -217,7 +220,8 @@ append_wrap(struct ctx *ctx, struct record *r, struct err *err)
     return rc;
 }
 
-/* The rule of recording twice: the same value is no news, another one is refused unless it is a new generation. */
+/* The rule of recording twice: the same value is no news, another one is refused unless it is a new
+ * generation. */
 static enum rc
 record_again(struct ctx *ctx, struct record *r, struct err *err)
 {
@@ -238,19 +242,24 @@ record_again(struct ctx *ctx, struct record *r, struct err *err)
         return append_key(ctx, r, err);
     }
     (void)err_set(err, RC_EXISTS, "%s@%lld is there already, with %s value", r->known.name,
-                  (long long)r->known.generation, r->m.text != NULL ? "another" : "perhaps another");
+                  (long long)r->known.generation,
+                  r->m.text != NULL ? "another" : "perhaps another");
     if (r->m.text == NULL)
         (void)err_why(err, "without proving, only the very same wrap can be told to be the same");
-    return err_hint(err, "if this is its successor: --new-generation\nif it is another key: choose another name");
+    return err_hint(
+        err,
+        "if this is its successor: --new-generation\nif it is another key: choose another name");
 }
 
 static enum rc
-answer(struct ctx *ctx, const struct record *r, const struct key *key, int released, struct err *err)
+answer(struct ctx *ctx, const struct record *r, const struct key *key, int released,
+       struct err *err)
 {
     if (!out_is_json(ctx)) {
         out_printf(ctx, "%s %s@%lld   %s\n", r->created ? "recorded   " : "known      ", key->name,
                    (long long)key->generation, key->uuid);
-        out_printf(ctx, "proved      %s\n", r->m.text != NULL ? "yes: the wrap opened" : "no (--no-prove)");
+        out_printf(ctx, "proved      %s\n",
+                   r->m.text != NULL ? "yes: the wrap opened" : "no (--no-prove)");
         out_printf(ctx, "released    %s\n", released ? "yes" : "no");
         return RC_OK;
     }
@@ -327,14 +336,16 @@ static const struct opt_spec record_options[] = {
     {OPT_DESCRIPTION, "description", 0, "REF", 0, "a Veeam description: moniker | WDEK"},
     {OPT_FORM, "form", 0, "FORM", 0, "base64 (the password is the payload's base64 text) or bytes"},
     {OPT_NO_PROVE, "no-prove", 0, NULL, 0, "do not unwrap it once; the key is then unproven"},
-    {OPT_NEW_GENERATION, "new-generation", 0, NULL, 0, "another value under a known name is its successor"},
+    {OPT_NEW_GENERATION, "new-generation", 0, NULL, 0,
+     "another value under a known name is its successor"},
     OPT_END,
 };
 
 const struct cmd cmd_record_table[] = {
     {NULL, "record", "KEY --purpose PURPOSE --root ROOT (--wrapped REF | --description REF)",
-     "Records a key that a KMS wrapped before, and proves it.", record_options, 1, 1, CMD_WRITE, GROUP_EVERY_DAY,
-     run_record, "keymuster record vbr/config --purpose config-backup --root mad-main \\\n"
+     "Records a key that a KMS wrapped before, and proves it.", record_options, 1, 1, CMD_WRITE,
+     GROUP_EVERY_DAY, run_record,
+     "keymuster record vbr/config --purpose config-backup --root mad-main \\\n"
      "    --description file:desc.txt\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

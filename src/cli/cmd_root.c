@@ -11,7 +11,8 @@
 #include "text/time.h"
 
 static void
-write_root(struct buf *body, const char *uuid, const char *name, const char *kms, const struct root_info *info)
+write_root(struct buf *body, const char *uuid, const char *name, const char *kms,
+           const struct root_info *info)
 {
     struct jw w;
     buf_init(body, LIMIT_BODY);
@@ -28,8 +29,8 @@ write_root(struct buf *body, const char *uuid, const char *name, const char *kms
 
 /* root.added and what was observed, in one transaction. */
 static enum rc
-record_root(struct ctx *ctx, const char *name, const struct object *kms, const struct root_info *info,
-            char uuid[UUID_TEXT + 1], struct err *err)
+record_root(struct ctx *ctx, const char *name, const struct object *kms,
+            const struct root_info *info, char uuid[UUID_TEXT + 1], struct err *err)
 {
     struct buf body;
     struct root fresh = {.state = ROOT_UNKNOWN};
@@ -68,7 +69,8 @@ find_same(void *arg, const struct object *o, struct err *err)
 }
 
 static enum rc
-refuse_known(const struct ctx *ctx, const struct object *kms, const struct root_info *info, struct err *err)
+refuse_known(const struct ctx *ctx, const struct object *kms, const struct root_info *info,
+             struct err *err)
 {
     struct same_root s = {.ctx = ctx, .kms = kms->uuid, .id = info->id};
     enum rc rc = object_each(ctx->store, "root", find_same, &s, err);
@@ -100,7 +102,8 @@ run_root_create(struct ctx *ctx, struct err *err)
         rc = open_kms_option(ctx, &o, &kms, err);
     if (rc == RC_OK && !ctx->dry_run) {
         rc = kms_root_create(kms, name, &info, err);
-        /* The alias is there but no entry: an earlier try was cut off in between. It is that root key. */
+        /* The alias is there but no entry: an earlier try was cut off in between. It is that root
+         * key. */
         if (rc == RC_EXISTS)
             rc = kms_root_info(kms, name, &info, err);
         if (rc == RC_OK)
@@ -154,15 +157,18 @@ observe_now(struct ctx *ctx, const struct root *root, const struct root_info *in
 }
 
 static enum rc
-answer_change(struct ctx *ctx, const struct root *root, const struct root_info *info, struct err *err)
+answer_change(struct ctx *ctx, const struct root *root, const struct root_info *info,
+              struct err *err)
 {
     char until[TIME_TEXT + 1] = "";
     if (info->restore_until_ms != 0)
         time_format(until, info->restore_until_ms);
     if (!out_is_json(ctx)) {
-        out_printf(ctx, "%s is now %s, version %u\n", root->object.name, root_state_name(info->state), info->versions);
+        out_printf(ctx, "%s is now %s, version %u\n", root->object.name,
+                   root_state_name(info->state), info->versions);
         if (until[0] != '\0')
-            out_printf(ctx, "it can be restored until %s: keymuster root restore %s\n", until, root->object.name);
+            out_printf(ctx, "it can be restored until %s: keymuster root restore %s\n", until,
+                       root->object.name);
         return RC_OK;
     }
     struct buf doc;
@@ -186,12 +192,14 @@ confirm_change(struct ctx *ctx, const struct root *root, enum kms_change change,
     char question[256];
     if (change == KMS_DESTROY) {
         (void)snprintf(question, sizeof question,
-                       "Destroying %s makes every key wrapped only by it unrecoverable after the restore window.",
+                       "Destroying %s makes every key wrapped only by it unrecoverable after the "
+                       "restore window.",
                        root->object.name);
         return confirm_word(ctx, root->object.name, question, err);
     }
     if (change == KMS_DISABLE) {
-        (void)snprintf(question, sizeof question, "Disable %s? Nothing wrapped by it opens until it is enabled again.",
+        (void)snprintf(question, sizeof question,
+                       "Disable %s? Nothing wrapped by it opens until it is enabled again.",
                        root->object.name);
         return confirm_yes(ctx, question, err);
     }
@@ -292,20 +300,22 @@ list_root(void *arg, const struct object *o, struct err *err)
     (void)snprintf(versions, sizeof versions, "%lld", (long long)r.versions);
     if (time_parse(&at, r.observed_at) == 0)
         time_ago(ago, at, clock_now_ms());
-    const char *cells[] = {o->name, r.kms.name, site, root_state_name(r.state), versions, ago, r.restore_until};
+    const char *cells[] = {o->name,  r.kms.name, site,           root_state_name(r.state),
+                           versions, ago,        r.restore_until};
     return cmd_table_row(l->table, cells, 7, err);
 }
 
 static enum rc
 run_root_list(struct ctx *ctx, struct err *err)
 {
-    static const char *const titles[] = {"ROOT KEY", "KMS", "SITE", "STATE", "VERSION", "OBSERVED", "RESTORE UNTIL",
-                                         NULL};
+    static const char *const titles[] = {"ROOT KEY", "KMS",      "SITE",          "STATE",
+                                         "VERSION",  "OBSERVED", "RESTORE UNTIL", NULL};
     struct listing l = {.ctx = ctx};
     return cmd_list_objects(ctx, "root.list", "root", titles, list_root, &l, &l.w, &l.table, err);
 }
 
-/* One root key asked; what came is shown, and recorded when it is news. An unreachable KMS is unknown, never "gone". */
+/* One root key asked; what came is shown, and recorded when it is news. An unreachable KMS is
+ * unknown, never "gone". */
 static enum rc
 check_root(void *arg, const struct object *o, struct err *err)
 {
@@ -343,7 +353,8 @@ check_root(void *arg, const struct object *o, struct err *err)
     }
     char versions[24];
     (void)snprintf(versions, sizeof versions, "%u", info.versions);
-    const char *cells[] = {o->name, said, asked == RC_OK ? versions : "", asked == RC_OK ? "" : why.msg};
+    const char *cells[] = {o->name, said, asked == RC_OK ? versions : "",
+                           asked == RC_OK ? "" : why.msg};
     return cmd_table_row(l->table, cells, 4, err);
 }
 
@@ -357,15 +368,22 @@ run_root_check(struct ctx *ctx, struct err *err)
     if (opt_arg(&ctx->opts, 0) != NULL)
         rc = object_find(ctx->store, "root", opt_arg(&ctx->opts, 0), &o, err);
     if (rc == RC_OK)
-        rc = cmd_list_objects(ctx, "root.check", "root", titles, check_root, &l, &l.w, &l.table, err);
+        rc = cmd_list_objects(ctx, "root.check", "root", titles, check_root, &l, &l.w, &l.table,
+                              err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
 #define CREDENTIAL_ROWS                                                                            \
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
+    {OPT_CREDENTIAL,                                                                               \
+     "credential",                                                                                 \
+     0,                                                                                            \
+     "[NAME=]REF",                                                                                 \
+     OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,                                                    \
      "another credential of the KMS, for this command"},                                           \
-        {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                       \
-         "another place of the local KMS, for this command"}
+    {                                                                                              \
+        OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                        \
+            "another place of the local KMS, for this command"                                     \
+    }
 
 static const struct opt_spec create_options[] = {
     {OPT_KMS, "kms", 0, "KMS", 0, "the KMS that makes it"},
@@ -384,21 +402,28 @@ static const struct opt_spec change_options[] = {
 };
 
 #define CHANGE_ROW(verb, text, flags, fn)                                                          \
-    {"root", verb, "NAME", text, change_options, 1, 1, CMD_WRITE | (flags), GROUP_SET_UP, fn, NULL}
+    {                                                                                              \
+        "root", verb, "NAME", text, change_options, 1, 1, CMD_WRITE | (flags), GROUP_SET_UP, fn,   \
+            NULL                                                                                   \
+    }
 
 const struct cmd cmd_root_table[] = {
-    {"root", "create", "NAME --kms KMS", "Makes a root key in a KMS and records it.", create_options, 1, 1, CMD_WRITE,
-     GROUP_SET_UP, run_root_create, "keymuster root create mad-main --kms kp-mad\n"},
-    {"root", "add", "NAME --kms KMS --key ID|ALIAS", "Records a root key that a KMS has already.", add_options, 1, 1,
-     CMD_WRITE, GROUP_SET_UP, run_root_add, NULL},
-    CHANGE_ROW("rotate", "Gives a root key a new version; wraps of older versions still open.", 0, run_rotate),
-    CHANGE_ROW("disable", "Suspends a root key; nothing wrapped by it opens meanwhile.", 0, run_disable),
+    {"root", "create", "NAME --kms KMS", "Makes a root key in a KMS and records it.",
+     create_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_root_create,
+     "keymuster root create mad-main --kms kp-mad\n"},
+    {"root", "add", "NAME --kms KMS --key ID|ALIAS", "Records a root key that a KMS has already.",
+     add_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_root_add, NULL},
+    CHANGE_ROW("rotate", "Gives a root key a new version; wraps of older versions still open.", 0,
+               run_rotate),
+    CHANGE_ROW("disable", "Suspends a root key; nothing wrapped by it opens meanwhile.", 0,
+               run_disable),
     CHANGE_ROW("enable", "Ends a suspension.", 0, run_enable),
-    CHANGE_ROW("destroy", "Destroys a root key; it can be restored for 30 days.", CMD_DESTRUCTIVE, run_destroy),
+    CHANGE_ROW("destroy", "Destroys a root key; it can be restored for 30 days.", CMD_DESTRUCTIVE,
+               run_destroy),
     CHANGE_ROW("restore", "Takes a destruction back.", 0, run_restore),
-    {"root", "list", "", "Lists the root keys with their last observed state.", NULL, 0, 0, CMD_READ, GROUP_SET_UP,
-     run_root_list, NULL},
-    {"root", "check", "[NAME]", "Asks the KMSs for the state of root keys and records what is new.", change_options, 0,
-     1, CMD_WRITE, GROUP_SET_UP, run_root_check, NULL},
+    {"root", "list", "", "Lists the root keys with their last observed state.", NULL, 0, 0,
+     CMD_READ, GROUP_SET_UP, run_root_list, NULL},
+    {"root", "check", "[NAME]", "Asks the KMSs for the state of root keys and records what is new.",
+     change_options, 0, 1, CMD_WRITE, GROUP_SET_UP, run_root_check, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -93,9 +93,12 @@ answer_init(struct ctx *ctx, const char *site, struct err *err)
     out_field(ctx, "escrow", store->escrow);
     out_field(ctx, "author", store->self.author);
     out_field(ctx, "site", site);
-    out_printf(ctx, "\nnext:  keymuster site add NAME                      the site that must survive this one\n"
-                    "       keymuster kms add NAME --site SITE ...       a KMS there\n"
-                    "       keymuster copy add NAME URL --site SITE      where the escrow's copy will lie\n");
+    out_printf(
+        ctx,
+        "\nnext:  keymuster site add NAME                      the site that must survive this "
+        "one\n"
+        "       keymuster kms add NAME --site SITE ...       a KMS there\n"
+        "       keymuster copy add NAME URL --site SITE      where the escrow's copy will lie\n");
     return RC_OK;
 }
 
@@ -169,8 +172,8 @@ cmd_new_name(struct ctx *ctx, const char *kind, const char *name, struct err *er
 }
 
 enum rc
-cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name, const char *uuid,
-                  const char *done, struct err *err)
+cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name,
+                  const char *uuid, const char *done, struct err *err)
 {
     if (!out_is_json(ctx)) {
         out_printf(ctx, "%s%s %s %s\n", ctx->dry_run ? "would be " : "", done, kind, name);
@@ -272,8 +275,8 @@ cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titl
 }
 
 enum rc
-cmd_list_objects(struct ctx *ctx, const char *schema, const char *kind, const char *const *titles, object_fn fn,
-                 void *arg, struct jw **w, struct table **table, struct err *err)
+cmd_list_objects(struct ctx *ctx, const char *schema, const char *kind, const char *const *titles,
+                 object_fn fn, void *arg, struct jw **w, struct table **table, struct err *err)
 {
     struct buf doc = {0};
     struct jw writer;
@@ -325,10 +328,13 @@ static const struct opt_spec site_options[] = {
 };
 
 const struct cmd cmd_setup_table[] = {
-    {NULL, "init", "--site SITE [--name TEXT]", "Makes a store and founds an escrow.", init_options, 0, 0,
-     CMD_NO_STORE, GROUP_SET_UP, run_init, "keymuster init --site fra --name \"backup keys\"\n"},
-    {"site", "add", "SITE [--region R] [--vendor V]", "Adds a place that can be lost as a whole.", site_options, 1, 1,
-     CMD_WRITE, GROUP_SET_UP, run_site_add, "keymuster site add mad --region eu-es --vendor ibm\n"},
-    {"site", "list", "", "Lists the sites.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_site_list, NULL},
+    {NULL, "init", "--site SITE [--name TEXT]", "Makes a store and founds an escrow.", init_options,
+     0, 0, CMD_NO_STORE, GROUP_SET_UP, run_init,
+     "keymuster init --site fra --name \"backup keys\"\n"},
+    {"site", "add", "SITE [--region R] [--vendor V]", "Adds a place that can be lost as a whole.",
+     site_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_site_add,
+     "keymuster site add mad --region eu-es --vendor ibm\n"},
+    {"site", "list", "", "Lists the sites.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_site_list,
+     NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

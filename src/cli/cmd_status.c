@@ -58,7 +58,8 @@ look_outliving(void *arg, const struct wrap *w, struct err *err)
     if (w->retired || object_find(o->ctx->store, "root", w->root, &object, &scratch) != RC_OK)
         return RC_OK;
     enum rc rc = root_load(o->ctx->store, &object, &root, err);
-    if (rc == RC_OK && root.site[0] != '\0' && strcmp(root.site, o->protected) != 0 && root.state != ROOT_DESTROYED)
+    if (rc == RC_OK && root.site[0] != '\0' && strcmp(root.site, o->protected) != 0 &&
+        root.state != ROOT_DESTROYED)
         o->found = 1;
     return rc;
 }
@@ -76,7 +77,8 @@ status_key(void *arg, const struct key *k, struct err *err)
         s->unreleased++;
         warn(s, "%s@%lld: no copy that must hold it has it yet", k->name, (long long)k->generation);
     }
-    if (rc != RC_OK || (strcmp(k->purpose, "config-backup") != 0 && strcmp(k->purpose, "backup-copy") != 0))
+    if (rc != RC_OK ||
+        (strcmp(k->purpose, "config-backup") != 0 && strcmp(k->purpose, "backup-copy") != 0))
         return rc;
     struct outliving o = {.ctx = s->ctx, .protected = k->protects_site};
     rc = wrap_each(s->ctx->store, k->uuid, look_outliving, &o, err);
@@ -100,11 +102,13 @@ status_author(void *arg, const struct log_author *a, struct err *err)
     s->living += trust_accepted(&t) && t.upto == LIMIT_NUMBER;
     int own = strcmp(a->author, s->ctx->store->self.author) == 0;
     if (!trust_accepted(&t) && own)
-        warn(s, "this store is not admitted: other sites ignore what it records. There: keymuster author admit %s",
+        warn(s,
+             "this store is not admitted: other sites ignore what it records. There: keymuster "
+             "author admit %s",
              a->author);
     else if (!trust_accepted(&t))
-        warn(s, "author %.8s (%s) is not admitted; its %lld entries are kept and ignored", a->author, a->name,
-             (long long)a->entries);
+        warn(s, "author %.8s (%s) is not admitted; its %lld entries are kept and ignored",
+             a->author, a->name, (long long)a->entries);
     return RC_OK;
 }
 
@@ -124,15 +128,17 @@ static enum rc
 count_unapplied(struct status *s, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(s->ctx->store->db, &q, "SELECT count(*), coalesce(min(kind), '') FROM unapplied", err);
+    enum rc rc = db_query(s->ctx->store->db, &q,
+                          "SELECT count(*), coalesce(min(kind), '') FROM unapplied", err);
     if (rc != RC_OK)
         return rc;
     rc = stmt_row(q, err);
     if (rc == RC_OK) {
         s->unapplied = col_int(q, 0);
         if (s->unapplied > 0)
-            warn(s, "%lld entries are not understood by this version (such as %.40s); they are kept", (long long)s->unapplied,
-                 col_text(q, 1));
+            warn(s,
+                 "%lld entries are not understood by this version (such as %.40s); they are kept",
+                 (long long)s->unapplied, col_text(q, 1));
     }
     stmt_done(q);
     return rc;
@@ -172,14 +178,17 @@ gather(struct status *s, struct err *err)
     if (rc != RC_OK)
         return rc;
     if (s->living < 2)
-        warn(s, "only one trusted author lives: if this machine is lost, nobody can be admitted any more. At the other"
+        warn(s, "only one trusted author lives: if this machine is lost, nobody can be admitted "
+                "any more. At the other"
                 " site: keymuster join; here: keymuster author admit");
     if (ini_name_at(store->conf, "copy", 0) == NULL)
-        warn(s, "no copy is bound here: this store is the only one. keymuster copy add NAME URL --site SITE");
+        warn(s, "no copy is bound here: this store is the only one. keymuster copy add NAME URL "
+                "--site SITE");
     else if (s->unpublished > 0)
         warn(s, "%lld entries are on no copy yet: keymuster sync", (long long)s->unpublished);
     if (s->unproven > 0)
-        warn(s, "%lld key%s unproven: no check value", (long long)s->unproven, s->unproven == 1 ? " is" : "s are");
+        warn(s, "%lld key%s unproven: no check value", (long long)s->unproven,
+             s->unproven == 1 ? " is" : "s are");
     return RC_OK;
 }
 
@@ -227,7 +236,8 @@ run_status(struct ctx *ctx, struct err *err)
     if (rc != RC_OK)
         return rc;
     if (s.warning_count > 0)
-        out_printf(ctx, "ATTENTION  %zu thing%s to look at\n\n", s.warning_count, s.warning_count == 1 ? "" : "s");
+        out_printf(ctx, "ATTENTION  %zu thing%s to look at\n\n", s.warning_count,
+                   s.warning_count == 1 ? "" : "s");
     else
         out_printf(ctx, "all is well\n\n");
     out_field(ctx, "escrow", ctx->store->escrow);
@@ -236,7 +246,8 @@ run_status(struct ctx *ctx, struct err *err)
     out_field(ctx, "author", ctx->store->self.author);
     out_field(ctx, "digest", s.digest);
     out_printf(ctx, "%-11s %lld, %lld active\n", "keys", (long long)s.keys, (long long)s.active);
-    out_printf(ctx, "%-11s %lld, %lld trusted and living\n", "authors", (long long)s.authors, (long long)s.living);
+    out_printf(ctx, "%-11s %lld, %lld trusted and living\n", "authors", (long long)s.authors,
+               (long long)s.living);
     for (size_t i = 0; i < s.warning_count; i++) {
         out_printf(ctx, "%s- ", i == 0 ? "\n" : "");
         out_text(ctx, s.warnings[i]);
@@ -253,14 +264,15 @@ struct heads {
 };
 
 static enum rc
-verify_head(struct heads *v, const struct log_author *a, struct stmt *q, unsigned char previous[HASH_SIZE],
-            int64_t *number, struct err *err)
+verify_head(struct heads *v, const struct log_author *a, struct stmt *q,
+            unsigned char previous[HASH_SIZE], int64_t *number, struct err *err)
 {
     struct sign_public pub;
     struct head h = {0};
     size_t len = 0;
     char what[64];
-    (void)snprintf(what, sizeof what, "head %lld of author %.8s", (long long)col_int(q, 0), a->author);
+    (void)snprintf(what, sizeof what, "head %lld of author %.8s", (long long)col_int(q, 0),
+                   a->author);
     if (sign_public_parse(&pub, a->public_key) != 0)
         return err_set(err, RC_CHAIN, "the public key of author %s is malformed", a->author);
     const char *object = col_blob(q, 1, &len);
@@ -268,8 +280,8 @@ verify_head(struct heads *v, const struct log_author *a, struct stmt *q, unsigne
     if (rc == RC_OK && h.number == *number + 1 && memcmp(h.previous, previous, HASH_SIZE) != 0)
         rc = err_set(err, RC_CHAIN, "%s does not follow the head before it", what);
     if (rc == RC_OK && h.entries > a->entries)
-        rc = err_set(err, RC_CHAIN, "%s promises %lld entries; %lld are here", what, (long long)h.entries,
-                     (long long)a->entries);
+        rc = err_set(err, RC_CHAIN, "%s promises %lld entries; %lld are here", what,
+                     (long long)h.entries, (long long)a->entries);
     *number = h.number;
     memcpy(previous, h.hash, HASH_SIZE);
     v->count++;
@@ -284,7 +296,8 @@ verify_heads(void *arg, const struct log_author *a, struct err *err)
     struct stmt *q = NULL;
     unsigned char previous[HASH_SIZE] = {0};
     int64_t number = 0;
-    enum rc rc = db_query(v->store->db, &q, "SELECT number, object FROM head WHERE author = ?1 ORDER BY number", err);
+    enum rc rc = db_query(v->store->db, &q,
+                          "SELECT number, object FROM head WHERE author = ?1 ORDER BY number", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, a->author);
@@ -310,7 +323,9 @@ verify_tables(const struct store *store, char digest[DIGEST_TEXT], struct err *e
         return rc;
     (void)err_set(err, RC_STORE_CORRUPT, "the tables are not what the log says");
     (void)err_why(err, "digest %.20s..., rebuilt %.20s...", digest, rebuilt);
-    return err_hint(err, "the log itself is what counts; a copy or another site has it: keymuster join --from URL");
+    return err_hint(
+        err,
+        "the log itself is what counts; a copy or another site has it: keymuster join --from URL");
 }
 
 static enum rc
@@ -336,7 +351,8 @@ run_verify(struct ctx *ctx, struct err *err)
     if (rc != RC_OK)
         return rc;
     if (!out_is_json(ctx)) {
-        out_printf(ctx, "verified    %lld entries, %lld heads\n", (long long)entries, (long long)v.count);
+        out_printf(ctx, "verified    %lld entries, %lld heads\n", (long long)entries,
+                   (long long)v.count);
         out_field(ctx, "digest", digest);
         if (unpublished > 0)
             out_printf(ctx, "on no copy  %lld entries\n", (long long)unpublished);
@@ -407,7 +423,8 @@ run_audit_log(struct ctx *ctx, struct err *err)
     if (hash == NULL)
         return log_authors(ctx->store, dump_author, &d, err);
     if (hex_decode(raw, HASH_SIZE, hash) != 0)
-        return err_set(err, RC_BAD_VALUE, "--entry: an entry's hash is %d lower-case hex digits", HASH_TEXT);
+        return err_set(err, RC_BAD_VALUE, "--entry: an entry's hash is %d lower-case hex digits",
+                       HASH_TEXT);
     enum rc rc = db_query(ctx->store->db, &q, "SELECT seq, line FROM entry WHERE hash = ?1", err);
     if (rc != RC_OK)
         return rc;
@@ -434,11 +451,12 @@ static const struct opt_spec audit_options[] = {
 };
 
 const struct cmd cmd_status_table[] = {
-    {NULL, "status", "", "Says in a screen whether all is well.", NULL, 0, 0, CMD_READ, GROUP_EVERY_DAY, run_status,
-     NULL},
-    {NULL, "verify", "[--log]", "Verifies chains, signatures, and that the tables are what the log says.",
-     verify_options, 0, 0, CMD_READ, GROUP_PROOF, run_verify, NULL},
-    {"audit", "log", "[--entry HASH]", "Prints log entries as they are stored.", audit_options, 0, 0, CMD_READ,
-     GROUP_PROOF, run_audit_log, NULL},
+    {NULL, "status", "", "Says in a screen whether all is well.", NULL, 0, 0, CMD_READ,
+     GROUP_EVERY_DAY, run_status, NULL},
+    {NULL, "verify", "[--log]",
+     "Verifies chains, signatures, and that the tables are what the log says.", verify_options, 0,
+     0, CMD_READ, GROUP_PROOF, run_verify, NULL},
+    {"audit", "log", "[--entry HASH]", "Prints log entries as they are stored.", audit_options, 0,
+     0, CMD_READ, GROUP_PROOF, run_audit_log, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -61,7 +61,8 @@ each(struct syncing *s, struct result *r, int publish, struct err *err)
     if (rc == RC_OK) {
         r->reached = 1;
         rc = publish ? publish_to(s->ctx->store, &copy, &r->sent, err)
-                     : pull_from(s->ctx->store, &copy, s->ctx->dry_run ? PULL_DRY : PULL_STORE, &r->pulled, err);
+                     : pull_from(s->ctx->store, &copy, s->ctx->dry_run ? PULL_DRY : PULL_STORE,
+                                 &r->pulled, err);
         copy_close(&copy);
     }
     if (rc == RC_COPY_UNREACHABLE && s->ctx->opts.arg_count == 0) {
@@ -88,14 +89,17 @@ exchange(struct syncing *s, struct err *err)
             return rc;
         for (size_t i = 0; i < s->count; i++) {
             struct err now = ERR_INIT;
-            enum rc got = worst != RC_OK && publish && !s->r[i].reached ? RC_OK : each(s, &s->r[i], publish, &now);
+            enum rc got = worst != RC_OK && publish && !s->r[i].reached
+                              ? RC_OK
+                              : each(s, &s->r[i], publish, &now);
             if (got == RC_INTERRUPTED) {
                 *err = now;
                 return got;
             }
             if (got != RC_OK) {
                 s->r[i].reached = 0; /* nothing is sent to a copy that does not verify */
-                if (worst == RC_OK || err_worse_exit(err_exit(worst), err_exit(got)) != err_exit(worst)) {
+                if (worst == RC_OK ||
+                    err_worse_exit(err_exit(worst), err_exit(got)) != err_exit(worst)) {
                     worst = got;
                     first = now;
                 }
@@ -136,8 +140,9 @@ answer(struct syncing *s, struct err *err)
             jw_int(&w, "own_entries", r->sent.own_entries);
             jw_end_obj(&w);
         } else if (r->reached) {
-            out_printf(ctx, "%s: %s %lld entr%s, sent %lld object%s\n", r->name, ctx->dry_run ? "would take" : "took",
-                       (long long)r->pulled.new_entries, r->pulled.new_entries == 1 ? "y" : "ies",
+            out_printf(ctx, "%s: %s %lld entr%s, sent %lld object%s\n", r->name,
+                       ctx->dry_run ? "would take" : "took", (long long)r->pulled.new_entries,
+                       r->pulled.new_entries == 1 ? "y" : "ies",
                        (long long)(r->sent.segments + r->sent.heads),
                        r->sent.segments + r->sent.heads == 1 ? "" : "s");
         }
@@ -173,7 +178,8 @@ run_sync(struct ctx *ctx, struct err *err)
     struct syncing s = {.ctx = ctx};
     size_t reached = 0;
     if (ctx->offline)
-        return err_set(err, RC_USAGE, "sync --offline: there is nothing that sync could do offline");
+        return err_set(err, RC_USAGE,
+                       "sync --offline: there is nothing that sync could do offline");
     enum rc rc = choose(&s, err);
     if (rc == RC_OK)
         rc = recall(ctx, err);
@@ -191,7 +197,7 @@ run_sync(struct ctx *ctx, struct err *err)
 }
 
 const struct cmd cmd_sync_table[] = {
-    {NULL, "sync", "[COPY...]", "Takes in what the copies have and gives them what they lack.", NULL, 0, COPIES_MAX,
-     CMD_WRITE | CMD_OLD_OK, GROUP_EVERY_DAY, run_sync, NULL},
+    {NULL, "sync", "[COPY...]", "Takes in what the copies have and gives them what they lack.",
+     NULL, 0, COPIES_MAX, CMD_WRITE | CMD_OLD_OK, GROUP_EVERY_DAY, run_sync, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -22,20 +22,24 @@ extern const struct cmd cmd_join_table[];
 extern const struct cmd cmd_explain_table[];
 
 /* The name is allowed and free: RC_BAD_NAME, RC_EXISTS. */
-enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name, struct err *err) MUST_CHECK;
+enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name,
+                     struct err *err) MUST_CHECK;
 /* "added site mad", or its JSON. done: "added", "changed". */
-enum rc cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name, const char *uuid,
-                          const char *done, struct err *err) MUST_CHECK;
+enum rc cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name,
+                          const char *uuid, const char *done, struct err *err) MUST_CHECK;
 
 /* Columns of the screen when standard output is one, else 0. */
 unsigned cmd_width(const struct ctx *ctx);
-enum rc cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titles, struct err *err) MUST_CHECK;
-enum rc cmd_table_row(struct table *t, const char *const *cells, size_t count, struct err *err) MUST_CHECK;
+enum rc cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titles,
+                      struct err *err) MUST_CHECK;
+enum rc cmd_table_row(struct table *t, const char *const *cells, size_t count,
+                      struct err *err) MUST_CHECK;
 /*
- * Lists all objects of a kind as a table or as JSON {"schema","items":[...]}: sets *w or *table (inside arg), then calls
- * fn for each object.
+ * Lists all objects of a kind as a table or as JSON {"schema","items":[...]}: sets *w or *table
+ * (inside arg), then calls fn for each object.
  */
-enum rc cmd_list_objects(struct ctx *ctx, const char *schema, const char *kind, const char *const *titles,
-                         object_fn fn, void *arg, struct jw **w, struct table **table, struct err *err) MUST_CHECK;
+enum rc cmd_list_objects(struct ctx *ctx, const char *schema, const char *kind,
+                         const char *const *titles, object_fn fn, void *arg, struct jw **w,
+                         struct table **table, struct err *err) MUST_CHECK;
 
 #endif

@@ -45,13 +45,18 @@ check_purpose(const struct ctx *ctx, struct mint *m, struct err *err)
         if (strcmp(mint_purposes[i], m->purpose) == 0)
             return RC_OK;
     }
-    (void)err_set(err, RC_USAGE, m->purpose == NULL ? "--purpose is missing" : "--purpose: there is no such purpose");
-    return err_hint(err, "one of: config-backup, backup-copy, backup-job, capacity-tier, restore-secret, other");
+    (void)err_set(err, RC_USAGE,
+                  m->purpose == NULL ? "--purpose is missing"
+                                     : "--purpose: there is no such purpose");
+    return err_hint(
+        err,
+        "one of: config-backup, backup-copy, backup-job, capacity-tier, restore-secret, other");
 }
 
 /* DATE or DUR from now. */
 static enum rc
-read_when(const struct ctx *ctx, enum opt_id id, const char *what, char out[TIME_TEXT + 1], struct err *err)
+read_when(const struct ctx *ctx, enum opt_id id, const char *what, char out[TIME_TEXT + 1],
+          struct err *err)
 {
     const char *text = opt_get(&ctx->opts, id);
     int64_t ms = 0;
@@ -73,11 +78,13 @@ read_aad(const struct ctx *ctx, struct mint *m, struct err *err)
 {
     size_t count = opt_count(&ctx->opts, OPT_AAD);
     if (count > LIMIT_AAD_COUNT)
-        return err_set(err, RC_BAD_VALUE, "--aad: %zu strings; %d are allowed", count, LIMIT_AAD_COUNT);
+        return err_set(err, RC_BAD_VALUE, "--aad: %zu strings; %d are allowed", count,
+                       LIMIT_AAD_COUNT);
     for (size_t i = 0; i < count; i++) {
         const char *text = opt_at(&ctx->opts, OPT_AAD, i);
         if (strlen(text) > LIMIT_AAD_TEXT || !utf8_is(text, strlen(text)))
-            return err_set(err, RC_BAD_VALUE, "--aad: string %zu is longer than %d bytes or not UTF-8", i + 1,
+            return err_set(err, RC_BAD_VALUE,
+                           "--aad: string %zu is longer than %d bytes or not UTF-8", i + 1,
                            LIMIT_AAD_TEXT);
         m->aad[m->aad_count++] = text;
     }
@@ -117,7 +124,8 @@ mint_options(struct ctx *ctx, struct mint *m, struct err *err)
     if (rc == RC_OK && site == NULL && ctx->store->site[0] == '\0')
         rc = err_set(err, RC_USAGE, "--protects-site is missing, and this store stands at no site");
     if (rc == RC_OK)
-        rc = object_find(ctx->store, "site", site != NULL ? site : ctx->store->site, &m->protects_site, err);
+        rc = object_find(ctx->store, "site", site != NULL ? site : ctx->store->site,
+                         &m->protects_site, err);
     if (rc == RC_OK)
         rc = read_aad(ctx, m, err);
     if (rc == RC_OK)
@@ -156,7 +164,8 @@ must_outlive(const char *purpose)
 }
 
 static enum rc
-warn_shared_region(struct ctx *ctx, const char *site, const struct object *protected, struct err *err)
+warn_shared_region(struct ctx *ctx, const char *site, const struct object *protected,
+                   struct err *err)
 {
     struct buf a, b;
     buf_init(&a, LIMIT_TEXT);
@@ -165,8 +174,8 @@ warn_shared_region(struct ctx *ctx, const char *site, const struct object *prote
     if (rc == RC_OK)
         rc = field_get(ctx->store, protected->uuid, "region", &b, NULL, err);
     if (rc == RC_OK && a.len > 0 && strcmp(buf_str(&a), buf_str(&b)) == 0)
-        out_warn(ctx, "the KMS's site and %s are in the same region, %s: one event may take both", protected->name,
-                 buf_str(&a));
+        out_warn(ctx, "the KMS's site and %s are in the same region, %s: one event may take both",
+                 protected->name, buf_str(&a));
     buf_release(&a);
     buf_release(&b);
     return rc;
@@ -183,8 +192,9 @@ mint_site_rule(struct ctx *ctx, const struct mint *m, struct err *err)
             return warn_shared_region(ctx, r->site, &m->protects_site, err);
     }
     if (ctx->accept_risk != NULL) {
-        out_warn(ctx, "every wrap of %s lies at %s, the site it protects; recorded as an accepted risk", m->name,
-                 m->protects_site.name);
+        out_warn(ctx,
+                 "every wrap of %s lies at %s, the site it protects; recorded as an accepted risk",
+                 m->name, m->protects_site.name);
         return RC_OK;
     }
     (void)err_set(err, RC_PURPOSE_SITE, "%s would be lost with the site it protects", m->name);
@@ -258,7 +268,8 @@ generate(struct ctx *ctx, struct mint *m, struct err *err)
         m->payload = NULL;
         m->text = NULL;
     }
-    return err_set(err, RC_KMS_REPLY, "the KMS generated %d values without a digit", MINT_GENERATIONS);
+    return err_set(err, RC_KMS_REPLY, "the KMS generated %d values without a digit",
+                   MINT_GENERATIONS);
 }
 
 enum rc
@@ -427,13 +438,17 @@ mint_release_rule(struct ctx *ctx, const struct key *key, int *released, struct 
         return rc;
     if (ctx->unsynced) {
         *released = 1;
-        out_warn(ctx, "no copy has %s yet; released all the same, as asked, and recorded", key->name);
+        out_warn(ctx, "no copy has %s yet; released all the same, as asked, and recorded",
+                 key->name);
         return RC_OK;
     }
     ctx->findings++;
-    out_warn(ctx, "%s is stored here, but not released: no copy %shas acknowledged it yet", key->name,
+    out_warn(ctx, "%s is stored here, but not released: no copy %shas acknowledged it yet",
+             key->name,
              must_outlive(key->purpose) ? "at another site than the protected one " : "");
-    out_note(ctx, "reach a copy:  keymuster sync          (see: keymuster copy list, keymuster copy add)");
+    out_note(
+        ctx,
+        "reach a copy:  keymuster sync          (see: keymuster copy list, keymuster copy add)");
     out_note(ctx, "or hand it out all the same, recorded:  --allow-unsynced");
     return RC_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * Making a key: what `create` and `record` (and later `rekey` and `import`) share. A mint collects a key's metadata, its
- * wraps, its value and its check value, and writes the body of key.created.
+ * Making a key: what `create` and `record` (and later `rekey` and `import`) share. A mint collects
+ * a key's metadata, its wraps, its value and its check value, and writes the body of key.created.
  */
 #ifndef CLI_MINT_H
 #define CLI_MINT_H
@@ -42,30 +42,39 @@ struct mint {
 void mint_init(struct mint *m);
 void mint_release(struct mint *m);
 
-/* Reads the options that create and record share into m; name, purpose, site, dates, AAD. RC_USAGE, RC_BAD_VALUE. */
+/* Reads the options that create and record share into m; name, purpose, site, dates, AAD. RC_USAGE,
+ * RC_BAD_VALUE. */
 enum rc mint_options(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
 /* Adds a root to be wrapped under, by name. */
-enum rc mint_root(struct ctx *ctx, struct mint *m, const char *name, const char *how, struct err *err) MUST_CHECK;
+enum rc mint_root(struct ctx *ctx, struct mint *m, const char *name, const char *how,
+                  struct err *err) MUST_CHECK;
 /*
- * A key for a configuration backup or a backup copy needs a wrap under a KMS at another site than the one it protects:
- * RC_PURPOSE_SITE unless --accept-risk. Sites that share a region or an account: a warning.
+ * A key for a configuration backup or a backup copy needs a wrap under a KMS at another site than
+ * the one it protects: RC_PURPOSE_SITE unless --accept-risk. Sites that share a region or an
+ * account: a warning.
  */
 enum rc mint_site_rule(struct ctx *ctx, const struct mint *m, struct err *err) MUST_CHECK;
-/* Generates under the first root (again until the base64 text has a digit), wraps under the others. */
+/* Generates under the first root (again until the base64 text has a digit), wraps under the others.
+ */
 enum rc mint_wrap(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
 /* Unwraps each wrap again and compares; a difference is RC_KMS_REPLY. */
 enum rc mint_prove(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
 /* Text and check value from the payload. */
 enum rc mint_check(struct mint *m, struct err *err) MUST_CHECK;
 /* Body of key.created. */
-enum rc mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct err *err) MUST_CHECK;
+enum rc mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body,
+                  struct err *err) MUST_CHECK;
 /* One wrap as JSON member or item: root, version, aad, ciphertext, how. */
-void mint_write_wrap(struct jw *w, const char *name, const struct mint *m, const struct mint_wrap *wrap);
-/* Appends root.observed for roots whose version turned out to be another. In the running transaction. */
+void mint_write_wrap(struct jw *w, const char *name, const struct mint *m,
+                     const struct mint_wrap *wrap);
+/* Appends root.observed for roots whose version turned out to be another. In the running
+ * transaction. */
 enum rc mint_observe(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
 
-/* Sets *released after publishing; prints what to do when it is not, and then counts a finding (exit 3). */
-enum rc mint_release_rule(struct ctx *ctx, const struct key *key, int *released, struct err *err) MUST_CHECK;
+/* Sets *released after publishing; prints what to do when it is not, and then counts a finding
+ * (exit 3). */
+enum rc mint_release_rule(struct ctx *ctx, const struct key *key, int *released,
+                          struct err *err) MUST_CHECK;
 
 extern const char *const mint_purposes[]; /* ended by NULL */
 

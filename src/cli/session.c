@@ -119,7 +119,8 @@ read_credential(const struct ctx *ctx, const struct object *kms, struct secret *
                         kms->name, kms->name);
     }
     char what[128];
-    (void)snprintf(what, sizeof what, from_conf ? "keymuster.conf: credential of KMS %s" : "credential of KMS %s",
+    (void)snprintf(what, sizeof what,
+                   from_conf ? "keymuster.conf: credential of KMS %s" : "credential of KMS %s",
                    kms->name);
     return ref_read(out, ref, what, err);
 }

@@ -9,32 +9,39 @@
 #include "text/json.h"
 #include "text/time.h"
 
-/* Opens ctx->store as the command's flags say; a writer's memory is checked first (RC_STORE_OLD). */
+/* Opens ctx->store as the command's flags say; a writer's memory is checked first (RC_STORE_OLD).
+ */
 enum rc session_open(struct ctx *ctx, struct err *err);
 /* Closes the KMSs and the store. */
 void session_close(struct ctx *ctx);
 
 /*
- * The KMS of an object, opened once per command. The credential: --credential NAME=REF, --credential REF when the command
- * line has only that one, [kms "NAME"] credential. The file: --kms-file NAME=PATH, the binding, the hint in the log.
- * RC_KMS_NO_CREDENTIAL, RC_ENDPOINT_DIFFERS and what kms_open says. *out is borrowed until session_close.
+ * The KMS of an object, opened once per command. The credential: --credential NAME=REF,
+ * --credential REF when the command line has only that one, [kms "NAME"] credential. The file:
+ * --kms-file NAME=PATH, the binding, the hint in the log. RC_KMS_NO_CREDENTIAL, RC_ENDPOINT_DIFFERS
+ * and what kms_open says. *out is borrowed until session_close.
  */
-enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err *err) MUST_CHECK;
+enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
+                    struct err *err) MUST_CHECK;
 
-/* One own entry, durable on return; nothing with --dry-run. Keeps the hash in ctx->entry. hash may be NULL. */
-enum rc session_record(struct ctx *ctx, const char *kind, const struct buf *body, char *hash, struct err *err) MUST_CHECK;
+/* One own entry, durable on return; nothing with --dry-run. Keeps the hash in ctx->entry. hash may
+ * be NULL. */
+enum rc session_record(struct ctx *ctx, const char *kind, const struct buf *body, char *hash,
+                       struct err *err) MUST_CHECK;
 
 /*
- * Publishes to every copy bound here that can be reached (not with --offline or --dry-run). A copy that is away is a
- * note on standard error; a hostile one fails (15, 16), the others being served first.
+ * Publishes to every copy bound here that can be reached (not with --offline or --dry-run). A copy
+ * that is away is a note on standard error; a hostile one fails (15, 16), the others being served
+ * first.
  */
 enum rc session_publish(struct ctx *ctx, struct err *err) MUST_CHECK;
 
-/* Starts an answer: a JSON object with its schema, "keymuster.<name>/1". Follow with members, jw_end_obj, out_json. */
+/* Starts an answer: a JSON object with its schema, "keymuster.<name>/1". Follow with members,
+ * jw_end_obj, out_json. */
 void session_answer(struct buf *doc, struct jw *w, const char *name);
 
 /* Appends a root.observed entry in the running transaction when it tells something new. */
-enum rc session_observe(struct ctx *ctx, const struct root *root, const struct root_info *info, struct err *err)
-    MUST_CHECK;
+enum rc session_observe(struct ctx *ctx, const struct root *root, const struct root_info *info,
+                        struct err *err) MUST_CHECK;
 
 #endif

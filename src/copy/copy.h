@@ -1,6 +1,6 @@
 /*
- * A copy: the escrow's objects at a remote place. Its only identity is the random id in copy.json; the object "copy" of
- * the log has the same 16 bytes as its UUID.
+ * A copy: the escrow's objects at a remote place. Its only identity is the random id in copy.json;
+ * the object "copy" of the log has the same 16 bytes as its UUID.
  */
 #ifndef COPY_COPY_H
 #define COPY_COPY_H
@@ -15,30 +15,35 @@ struct copy_identity {
     struct sign_public founder;
     char id[AUTHOR_TEXT + 1];
 };
-/* Reads escrow.json and copy.json. RC_COPY_NONE when there is no escrow.json; RC_COPY_TAMPERED when malformed or the
- * founder's key does not give the escrow id; RC_COPY_FOREIGN when copy.json names another escrow. */
+/* Reads escrow.json and copy.json. RC_COPY_NONE when there is no escrow.json; RC_COPY_TAMPERED when
+ * malformed or the founder's key does not give the escrow id; RC_COPY_FOREIGN when copy.json names
+ * another escrow. */
 enum rc copy_identify(struct remote *r, struct copy_identity *out, struct err *err) MUST_CHECK;
 
 /* An opened copy of this store's escrow. */
 struct copy {
     struct remote *remote;
-    char id[AUTHOR_TEXT + 1];      /* copy.json; "" without one */
-    char uuid[UUID_TEXT + 1];      /* the same as a UUID; "" without one */
-    char name[LIMIT_NAME + 1];     /* as bound here; for messages */
+    char id[AUTHOR_TEXT + 1];  /* copy.json; "" without one */
+    char uuid[UUID_TEXT + 1];  /* the same as a UUID; "" without one */
+    char name[LIMIT_NAME + 1]; /* as bound here; for messages */
 };
-/* Opens a copy bound in keymuster.conf as [copy "name"] url = ... and checks that it is this escrow's (RC_COPY_FOREIGN)
- * and still the copy that was bound (id; RC_COPY_TAMPERED otherwise). RC_COPY_NOT_BOUND, RC_COPY_UNREACHABLE. */
-enum rc copy_open(struct store *store, const char *name, struct copy *out, struct err *err) MUST_CHECK;
+/* Opens a copy bound in keymuster.conf as [copy "name"] url = ... and checks that it is this
+ * escrow's (RC_COPY_FOREIGN) and still the copy that was bound (id; RC_COPY_TAMPERED otherwise).
+ * RC_COPY_NOT_BOUND, RC_COPY_UNREACHABLE. */
+enum rc copy_open(struct store *store, const char *name, struct copy *out,
+                  struct err *err) MUST_CHECK;
 /* Opens any place as a copy of this escrow (--from). name is for messages. */
-enum rc copy_open_url(struct store *store, const char *url, const char *name, struct copy *out, struct err *err)
-    MUST_CHECK;
+enum rc copy_open_url(struct store *store, const char *url, const char *name, struct copy *out,
+                      struct err *err) MUST_CHECK;
 void copy_close(struct copy *c);
 
 /*
- * Makes a place a copy: creates escrow.json and copy.json where they are missing (create-once), adopts an id that this
- * store does not know, replaces one already bound to another location (a `cp -r`). Gives the id. Foreign escrow: RC_COPY_FOREIGN.
+ * Makes a place a copy: creates escrow.json and copy.json where they are missing (create-once),
+ * adopts an id that this store does not know, replaces one already bound to another location (a `cp
+ * -r`). Gives the id. Foreign escrow: RC_COPY_FOREIGN.
  */
-enum rc copy_lay_out(struct store *store, struct remote *r, char id[AUTHOR_TEXT + 1], struct err *err) MUST_CHECK;
+enum rc copy_lay_out(struct store *store, struct remote *r, char id[AUTHOR_TEXT + 1],
+                     struct err *err) MUST_CHECK;
 
 void copy_id_to_uuid(char uuid[UUID_TEXT + 1], const char *id);
 

@@ -1,5 +1,6 @@
 /*
- * A head: numbered, signed statement of how far an author's log has got. Five lines; see docs/reference/formats.md.
+ * A head: numbered, signed statement of how far an author's log has got. Five lines; see
+ * docs/reference/formats.md.
  */
 #ifndef COPY_HEAD_H
 #define COPY_HEAD_H
@@ -37,17 +38,22 @@ struct head {
 void head_release(struct head *h); /* takes a zeroed struct */
 
 /* The five lines, signed; sets h->hash. */
-enum rc head_sign(struct buf *out, struct head *h, const struct secret *key, struct err *err) MUST_CHECK;
+enum rc head_sign(struct buf *out, struct head *h, const struct secret *key,
+                  struct err *err) MUST_CHECK;
 /*
- * Parses and verifies: signature by pub, author id is pub's, and all five lines equal their canonical re-encoding.
- * RC_COPY_MALFORMED-like failures are RC_COPY_TAMPERED; a bad signature RC_COPY_SIGNATURE. what names the object.
+ * Parses and verifies: signature by pub, author id is pub's, and all five lines equal their
+ * canonical re-encoding. RC_COPY_MALFORMED-like failures are RC_COPY_TAMPERED; a bad signature
+ * RC_COPY_SIGNATURE. what names the object.
  */
 enum rc head_parse(struct head *out, const char *bytes, size_t len, const struct sign_public *pub,
                    const char *what, struct err *err) MUST_CHECK;
-/* Only the JSON line, unverified: to learn which segments to fetch for a public key not yet known. */
-enum rc head_peek(struct head *out, const char *bytes, size_t len, const char *what, struct err *err) MUST_CHECK;
+/* Only the JSON line, unverified: to learn which segments to fetch for a public key not yet known.
+ */
+enum rc head_peek(struct head *out, const char *bytes, size_t len, const char *what,
+                  struct err *err) MUST_CHECK;
 
-/* "head/<author>/<group>/<number>", "newest/<author>"; 10 digits each number; group = number / 1000. */
+/* "head/<author>/<group>/<number>", "newest/<author>"; 10 digits each number; group = number /
+ * 1000. */
 enum { OBJECT_NAME = 200 };
 void head_name(char out[OBJECT_NAME], const char *author, int64_t number);
 void newest_name(char out[OBJECT_NAME], const char *author);

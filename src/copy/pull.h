@@ -1,6 +1,7 @@
 /*
- * Pulling: verifies what a copy shows and takes it in. All checks of one author come before its first line is stored;
- * lines, heads and copy_seen of all authors of one copy are stored in one transaction.
+ * Pulling: verifies what a copy shows and takes it in. All checks of one author come before its
+ * first line is stored; lines, heads and copy_seen of all authors of one copy are stored in one
+ * transaction.
  */
 #ifndef COPY_PULL_H
 #define COPY_PULL_H
@@ -10,23 +11,25 @@
 enum pull_flags {
     PULL_STORE = 0,
     PULL_DRY = 1,  /* verify and count only (sync -n, copy check) */
-    PULL_DEEP = 2, /* fetch and verify every segment of every newest head, not only what is new (copy check --deep) */
+    PULL_DEEP = 2, /* fetch and verify every segment of every newest head, not only what is new
+                      (copy check --deep) */
 };
 
 struct pull_report {
     int64_t authors;     /* that the copy knows */
     int64_t new_entries; /* taken in, or that would be */
-    int64_t lagging;     /* accepted authors of whom the copy shows less than is held here: normal */
-    int64_t skipped;     /* logs of authors not admitted that do not verify: reported, not fatal */
+    int64_t lagging; /* accepted authors of whom the copy shows less than is held here: normal */
+    int64_t skipped; /* logs of authors not admitted that do not verify: reported, not fatal */
     char newest_at[TIME_TEXT + 1]; /* newest head's time, of any author; "" when empty */
-    char note[512];      /* what was skipped and why */
+    char note[512];                /* what was skipped and why */
 };
 /*
- * RC_COPY_ROLLED_BACK, RC_COPY_FORKED, RC_COPY_GAP, RC_COPY_TAMPERED, RC_COPY_SIGNATURE, RC_SIGNED_AS_ME, RC_SPLIT_VIEW;
- * each names author and object. Nothing is stored then. Own author: a log that extends mine is taken in (this store was
- * restored from an old image); one that differs is RC_COPY_FORKED.
+ * RC_COPY_ROLLED_BACK, RC_COPY_FORKED, RC_COPY_GAP, RC_COPY_TAMPERED, RC_COPY_SIGNATURE,
+ * RC_SIGNED_AS_ME, RC_SPLIT_VIEW; each names author and object. Nothing is stored then. Own author:
+ * a log that extends mine is taken in (this store was restored from an old image); one that differs
+ * is RC_COPY_FORKED.
  */
-enum rc pull_from(struct store *store, struct copy *copy, enum pull_flags flags, struct pull_report *report,
-                  struct err *err) MUST_CHECK;
+enum rc pull_from(struct store *store, struct copy *copy, enum pull_flags flags,
+                  struct pull_report *report, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Where the objects of a copy lie, whatever the kind of place: a folder, share or USB disk now; SFTP, S3 and WebDAV later
- * behind the same functions. Names are relative, of fixed patterns that we make ourselves, with '/' between parts.
+ * Where the objects of a copy lie, whatever the kind of place: a folder, share or USB disk now;
+ * SFTP, S3 and WebDAV later behind the same functions. Names are relative, of fixed patterns that
+ * we make ourselves, with '/' between parts.
  */
 #ifndef COPY_REMOTE_H
 #define COPY_REMOTE_H
@@ -12,9 +13,10 @@
 
 struct remote;
 
-/* "file:///path", "/path" or "a/path" (a word with a slash and no scheme). Nothing is touched yet. RC_BAD_VALUE. */
+/* "file:///path", "/path" or "a/path" (a word with a slash and no scheme). Nothing is touched yet.
+ * RC_BAD_VALUE. */
 enum rc remote_open(struct remote **out, const char *url, struct err *err) MUST_CHECK;
-void remote_close(struct remote *r); /* takes NULL */
+void remote_close(struct remote *r);            /* takes NULL */
 const char *remote_url(const struct remote *r); /* canonical: file:///abs/path */
 /* Local folder of the place, or NULL when it is not one. */
 const char *remote_folder(const struct remote *r);
@@ -22,24 +24,27 @@ const char *remote_folder(const struct remote *r);
 /* RC_OK when the place can be reached (the folder is there). RC_COPY_UNREACHABLE. */
 enum rc remote_reach(struct remote *r, struct err *err) MUST_CHECK;
 
-/* The whole object into out (emptied first; out->max bounds it). RC_NOT_FOUND when it is not there. */
+/* The whole object into out (emptied first; out->max bounds it). RC_NOT_FOUND when it is not there.
+ */
 enum rc remote_get(struct remote *r, const char *name, struct buf *out, struct err *err) MUST_CHECK;
 /*
- * Creates an object once. RC_OK also when the same bytes are there already, and when what is there is a strict prefix of
- * these bytes (my own torn write): it is then replaced. Other bytes: RC_CREATE_ONCE. The result is read back.
- * RC_COPY_READ_ONLY, RC_COPY_FULL, RC_COPY_UNREACHABLE.
+ * Creates an object once. RC_OK also when the same bytes are there already, and when what is there
+ * is a strict prefix of these bytes (my own torn write): it is then replaced. Other bytes:
+ * RC_CREATE_ONCE. The result is read back. RC_COPY_READ_ONLY, RC_COPY_FULL, RC_COPY_UNREACHABLE.
  */
-enum rc remote_create_once(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
-    MUST_CHECK;
+enum rc remote_create_once(struct remote *r, const char *name, const void *bytes, size_t len,
+                           struct err *err) MUST_CHECK;
 /* Replaces an object (hints and recovery/ only). */
-enum rc remote_put(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err) MUST_CHECK;
-/* Names of what lies directly under a folder name ("head", "log/<author>"); none for a missing folder. Sorted. A hint:
- * never proves absence. */
+enum rc remote_put(struct remote *r, const char *name, const void *bytes, size_t len,
+                   struct err *err) MUST_CHECK;
+/* Names of what lies directly under a folder name ("head", "log/<author>"); none for a missing
+ * folder. Sorted. A hint: never proves absence. */
 typedef enum rc (*remote_fn)(void *arg, const char *name, struct err *err);
-enum rc remote_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err) MUST_CHECK;
+enum rc remote_list(struct remote *r, const char *folder, remote_fn fn, void *arg,
+                    struct err *err) MUST_CHECK;
 
-/* Whether create-once holds there: creates a probe object, again with other bytes, reads back, removes it.
- * *verdict: "enforced", "refused", "ignored" or "usual". */
+/* Whether create-once holds there: creates a probe object, again with other bytes, reads back,
+ * removes it. *verdict: "enforced", "refused", "ignored" or "usual". */
 enum rc remote_probe(struct remote *r, const char **verdict, struct err *err) MUST_CHECK;
 
 #endif

@@ -105,12 +105,14 @@ check_identity(const char *path, int *version, struct err *err)
         return err_set(err, RC_STORE_FOREIGN, "%s is no database of keymuster", path);
     if (big_endian(head + 68) != APPLICATION_ID) {
         (void)err_set(err, RC_STORE_FOREIGN, "%s is a database of another program", path);
-        return err_why(err, "its application id is %08x, not %08x", big_endian(head + 68), APPLICATION_ID);
+        return err_why(err, "its application id is %08x, not %08x", big_endian(head + 68),
+                       APPLICATION_ID);
     }
     *version = (int)big_endian(head + 60);
     if (*version > migration_count) {
         (void)err_set(err, RC_STORE_NEWER, "%s was written by a newer keymuster", path);
-        (void)err_why(err, "its schema is version %d; this program knows up to %d", *version, migration_count);
+        (void)err_why(err, "its schema is version %d; this program knows up to %d", *version,
+                      migration_count);
         return err_hint(err, "use the newer program; nothing was touched");
     }
     return RC_OK;
@@ -128,11 +130,12 @@ settings(struct db *db, int wait_ms, struct err *err)
         code = sqlite3_db_config(db->raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     if (code != SQLITE_OK)
         return fail(db, code, "setting up", err);
-    return db_exec(db,
-                   "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
-                   "PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA;"
-                   "PRAGMA journal_mode=DELETE",
-                   err);
+    return db_exec(
+        db,
+        "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
+        "PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA;"
+        "PRAGMA journal_mode=DELETE",
+        err);
 }
 
 static enum rc
@@ -178,7 +181,8 @@ db_open(struct db **out, const char *path, enum db_flags flags, int wait_ms, str
     enum rc rc = check_identity(path, &version, err);
     if (rc != RC_OK)
         return rc;
-    /* Even a reader may have to roll back a journal that a killed writer left, so it opens for writing if it can. */
+    /* Even a reader may have to roll back a journal that a killed writer left, so it opens for
+     * writing if it can. */
     int writable = access(path, W_OK) == 0;
     if (flags == DB_WRITE && !writable)
         return err_errno(err, RC_READ_ONLY, "%s cannot be written", path);
@@ -245,8 +249,8 @@ db_commit(struct db *db, struct err *err)
         return RC_OK;
     enum rc rc = fail(db, code, "writing", err);
     /*
-     * Busy and full are said before anything is decided. Any other failure may have come after the point of no return
-     * (the journal's removal), so only a fresh look at the file can tell.
+     * Busy and full are said before anything is decided. Any other failure may have come after the
+     * point of no return (the journal's removal), so only a fresh look at the file can tell.
      */
     int primary = code & 0xff;
     int certain = primary == SQLITE_BUSY || primary == SQLITE_FULL || primary == SQLITE_CONSTRAINT;
@@ -262,7 +266,8 @@ void
 db_rollback(struct db *db)
 {
     if (db != NULL && db->raw != NULL && sqlite3_get_autocommit(db->raw) == 0)
-        (void)sqlite3_exec(db->raw, "ROLLBACK", NULL, NULL, NULL); /* the journal does it at the next opening */
+        (void)sqlite3_exec(db->raw, "ROLLBACK", NULL, NULL,
+                           NULL); /* the journal does it at the next opening */
 }
 
 enum rc

@@ -32,8 +32,8 @@ step_body(struct db *db, const struct migration *step, struct err *err)
     if (rc != RC_OK || version >= step->number)
         return rc; /* another process was faster */
     if (version != step->number - 1)
-        return err_set(err, RC_STORE_CORRUPT, "the schema version is %d where %d was expected", version,
-                       step->number - 1);
+        return err_set(err, RC_STORE_CORRUPT, "the schema version is %d where %d was expected",
+                       version, step->number - 1);
     rc = db_exec(db, step->sql, err);
     if (rc != RC_OK)
         return rc;

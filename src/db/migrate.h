@@ -16,9 +16,11 @@ extern const struct migration migrations[];
 extern const int migration_count;
 
 /*
- * Brings db from its user_version to that of the last row. Each step is one transaction: BEGIN IMMEDIATE, re-read
- * user_version, apply, set, check, COMMIT. A failed step leaves the database as it was before that step.
+ * Brings db from its user_version to that of the last row. Each step is one transaction: BEGIN
+ * IMMEDIATE, re-read user_version, apply, set, check, COMMIT. A failed step leaves the database as
+ * it was before that step.
  */
-enum rc migrate(struct db *db, const struct migration *steps, int count, struct err *err) MUST_CHECK;
+enum rc migrate(struct db *db, const struct migration *steps, int count,
+                struct err *err) MUST_CHECK;
 
 #endif

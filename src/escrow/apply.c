@@ -11,7 +11,8 @@
 #include "text/time.h"
 #include "text/uni.h"
 
-/* One line being applied. reason is set by the first thing that its body lacks; its facts are then taken back. */
+/* One line being applied. reason is set by the first thing that its body lacks; its facts are then
+ * taken back. */
 struct apply {
     struct db *db;
     const struct entry *e;
@@ -39,7 +40,8 @@ uuid_member(const struct json *v, const char *name)
 /* ---- changeable fields ---- */
 
 static enum rc
-put_field(struct apply *a, const char *object, const char *name, const struct json *value, struct err *err)
+put_field(struct apply *a, const char *object, const char *name, const struct json *value,
+          struct err *err)
 {
     buf_clear(&a->scratch);
     json_print(&a->scratch, value);
@@ -47,7 +49,9 @@ put_field(struct apply *a, const char *object, const char *name, const struct js
     if (rc != RC_OK)
         return rc;
     struct stmt *q = NULL;
-    rc = db_query(a->db, &q, "INSERT OR IGNORE INTO field (object, name, value, entry) VALUES (?1, ?2, ?3, ?4)", err);
+    rc = db_query(
+        a->db, &q,
+        "INSERT OR IGNORE INTO field (object, name, value, entry) VALUES (?1, ?2, ?3, ?4)", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, object);
@@ -58,7 +62,8 @@ put_field(struct apply *a, const char *object, const char *name, const struct js
 }
 
 static enum rc
-put_superseded(struct apply *a, const char *object, const char *name, const struct json *list, struct err *err)
+put_superseded(struct apply *a, const char *object, const char *name, const struct json *list,
+               struct err *err)
 {
     for (const struct json *i = json_first(list); i != NULL; i = json_next(i)) {
         unsigned char hash[HASH_SIZE];
@@ -66,10 +71,11 @@ put_superseded(struct apply *a, const char *object, const char *name, const stru
         if (text == NULL || hex_decode(hash, HASH_SIZE, text) != 0)
             return lacks(a, "supersedes");
         struct stmt *q = NULL;
-        enum rc rc = db_query(a->db, &q,
-                              "INSERT OR IGNORE INTO superseded (object, name, entry, superseded_by)"
-                              " VALUES (?1, ?2, ?3, ?4)",
-                              err);
+        enum rc rc =
+            db_query(a->db, &q,
+                     "INSERT OR IGNORE INTO superseded (object, name, entry, superseded_by)"
+                     " VALUES (?1, ?2, ?3, ?4)",
+                     err);
         if (rc != RC_OK)
             return rc;
         stmt_text(q, 1, object);
@@ -136,7 +142,8 @@ apply_object_added(struct apply *a, struct err *err)
     stmt_text(q, 5, a->e->author);
     stmt_int(q, 6, a->e->seq);
     rc = stmt_run(q, err);
-    for (const struct json *m = json_first(a->e->body); rc == RC_OK && m != NULL; m = json_next(m)) {
+    for (const struct json *m = json_first(a->e->body); rc == RC_OK && m != NULL;
+         m = json_next(m)) {
         if (strcmp(json_name(m), "uuid") != 0 && strcmp(json_name(m), "name") != 0)
             rc = put_field(a, uuid, json_name(m), m, err);
     }
@@ -168,7 +175,8 @@ apply_wrap(struct apply *a, const char *key, const struct json *w, struct err *e
     const char *how = json_gets(w, "how");
     const char *version = json_gets(w, "version");
     const struct json *aad = json_get(w, "aad");
-    if (root == NULL || ciphertext == NULL || how == NULL || (aad != NULL && json_type(aad) != JSON_ARRAY))
+    if (root == NULL || ciphertext == NULL || how == NULL ||
+        (aad != NULL && json_type(aad) != JSON_ARRAY))
         return lacks(a, "wraps");
     unsigned char id[HASH_SIZE];
     sha256(id, ciphertext, strlen(ciphertext));
@@ -181,7 +189,8 @@ apply_wrap(struct apply *a, const char *key, const struct json *w, struct err *e
     struct stmt *q = NULL;
     if (rc == RC_OK)
         rc = db_query(a->db, &q,
-                      "INSERT OR IGNORE INTO wrap (key, id, root, version, ciphertext, aad, how, at, entry, author,"
+                      "INSERT OR IGNORE INTO wrap (key, id, root, version, ciphertext, aad, how, "
+                      "at, entry, author,"
                       " seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                       err);
     if (rc != RC_OK)
@@ -209,9 +218,11 @@ apply_check(struct apply *a, const char *key, const struct json *c, struct err *
     const struct json *params = json_get(c, "params");
     int64_t mem = 0;
     int64_t ops = 0;
-    if (name == NULL || check_alg_parse(&alg, name) != 0 || value == NULL || !hex_is(value, HASH_TEXT))
+    if (name == NULL || check_alg_parse(&alg, name) != 0 || value == NULL ||
+        !hex_is(value, HASH_TEXT))
         return lacks(a, "check");
-    if (alg == CHECK_ARGON2ID && (json_geti(params, "mem", &mem) != 0 || json_geti(params, "ops", &ops) != 0))
+    if (alg == CHECK_ARGON2ID &&
+        (json_geti(params, "mem", &mem) != 0 || json_geti(params, "ops", &ops) != 0))
         return lacks(a, "check");
     struct stmt *q = NULL;
     enum rc rc = db_query(a->db, &q,
@@ -238,7 +249,8 @@ apply_follows(struct apply *a, const char *key, const struct json *list, struct 
             return lacks(a, "follows");
         struct stmt *q = NULL;
         enum rc rc =
-            db_query(a->db, &q, "INSERT OR IGNORE INTO follows (key, former, entry) VALUES (?1, ?2, ?3)", err);
+            db_query(a->db, &q,
+                     "INSERT OR IGNORE INTO follows (key, former, entry) VALUES (?1, ?2, ?3)", err);
         if (rc != RC_OK)
             return rc;
         stmt_text(q, 1, key);
@@ -274,11 +286,12 @@ put_key(struct apply *a, const char *uuid, struct err *err)
     if (json_get(b, "bits") != NULL && json_geti(b, "bits", &bits) != 0)
         return lacks(a, "bits");
     struct stmt *q = NULL;
-    enum rc rc = db_query(a->db, &q,
-                          "INSERT OR IGNORE INTO key (uuid, name, generation, purpose, protects_site, form, origin,"
-                          " bits, created_at, entry, author, seq)"
-                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                          err);
+    enum rc rc = db_query(
+        a->db, &q,
+        "INSERT OR IGNORE INTO key (uuid, name, generation, purpose, protects_site, form, origin,"
+        " bits, created_at, entry, author, seq)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, uuid);
@@ -297,8 +310,9 @@ put_key(struct apply *a, const char *uuid, struct err *err)
 }
 
 /* Members of key.created that can change later, so they are fields from the start. */
-static const char *const key_fields[] = {"system",       "owner",   "protects", "labels",   "state",
-                                         "needed_until", "expires", "owe",      "known_to", "accepted_risk"};
+static const char *const key_fields[] = {"system",   "owner",        "protects", "labels",
+                                         "state",    "needed_until", "expires",  "owe",
+                                         "known_to", "accepted_risk"};
 
 static enum rc
 apply_key_created(struct apply *a, struct err *err)
@@ -356,8 +370,9 @@ apply_wrap_retired(struct apply *a, struct err *err)
     if (key == NULL || wrap == NULL || hex_decode(id, HASH_SIZE, wrap) != 0)
         return lacks(a, "wrap");
     struct stmt *q = NULL;
-    enum rc rc = db_query(a->db, &q,
-                          "INSERT OR IGNORE INTO wrap_retired (key, id, reason, entry) VALUES (?1, ?2, ?3, ?4)", err);
+    enum rc rc = db_query(
+        a->db, &q,
+        "INSERT OR IGNORE INTO wrap_retired (key, id, reason, entry) VALUES (?1, ?2, ?3, ?4)", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, key);
@@ -386,10 +401,11 @@ apply_root_observed(struct apply *a, struct err *err)
     if (json_get(b, "versions") != NULL && json_geti(b, "versions", &versions) != 0)
         return lacks(a, "versions");
     struct stmt *q = NULL;
-    enum rc rc = db_query(a->db, &q,
-                          "INSERT OR IGNORE INTO root_observed (root, state, version, versions, updated,"
-                          " restore_until, request, at, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                          err);
+    enum rc rc =
+        db_query(a->db, &q,
+                 "INSERT OR IGNORE INTO root_observed (root, state, version, versions, updated,"
+                 " restore_until, request, at, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, root);
@@ -437,24 +453,42 @@ static const struct {
     const char *kind; /* a trailing '.' stands for all kinds that begin so */
     apply_fn fn;
 } kinds[] = {
-    {"escrow.created", apply_event},     {"author.joined", apply_event},
-    {"author.admitted", apply_event},    {"author.retired", apply_event},
-    {"site.added", apply_object_added},  {"site.changed", apply_object_changed},
-    {"kms.added", apply_object_added},   {"kms.changed", apply_object_changed},
-    {"root.added", apply_object_added},  {"root.changed", apply_object_changed},
-    {"copy.added", apply_object_added},  {"copy.changed", apply_object_changed},
-    {"vbr.added", apply_object_added},   {"vbr.changed", apply_object_changed},
-    {"person.added", apply_object_added}, {"person.changed", apply_object_changed},
-    {"site.lost", apply_event},          {"site.restored", apply_event},
-    {"policy.changed", apply_policy},    {"root.observed", apply_root_observed},
-    {"key.created", apply_key_created},  {"key.changed", apply_key_changed},
-    {"key.check", apply_key_check},      {"key.delivered", apply_event},
-    {"wrap.added", apply_wrap_added},    {"wrap.retired", apply_wrap_retired},
-    {"reveal.intended", apply_event},    {"reveal.shown", apply_event},
-    {"reveal.closed", apply_event},      {"drill.result", apply_event},
-    {"runbook.added", apply_event},      {"run.", apply_event},
-    {"vbr.observed", apply_event},       {"export.made", apply_event},
-    {"copy.repaired", apply_event},      {"copy.rollback-accepted", apply_event},
+    {"escrow.created", apply_event},
+    {"author.joined", apply_event},
+    {"author.admitted", apply_event},
+    {"author.retired", apply_event},
+    {"site.added", apply_object_added},
+    {"site.changed", apply_object_changed},
+    {"kms.added", apply_object_added},
+    {"kms.changed", apply_object_changed},
+    {"root.added", apply_object_added},
+    {"root.changed", apply_object_changed},
+    {"copy.added", apply_object_added},
+    {"copy.changed", apply_object_changed},
+    {"vbr.added", apply_object_added},
+    {"vbr.changed", apply_object_changed},
+    {"person.added", apply_object_added},
+    {"person.changed", apply_object_changed},
+    {"site.lost", apply_event},
+    {"site.restored", apply_event},
+    {"policy.changed", apply_policy},
+    {"root.observed", apply_root_observed},
+    {"key.created", apply_key_created},
+    {"key.changed", apply_key_changed},
+    {"key.check", apply_key_check},
+    {"key.delivered", apply_event},
+    {"wrap.added", apply_wrap_added},
+    {"wrap.retired", apply_wrap_retired},
+    {"reveal.intended", apply_event},
+    {"reveal.shown", apply_event},
+    {"reveal.closed", apply_event},
+    {"drill.result", apply_event},
+    {"runbook.added", apply_event},
+    {"run.", apply_event},
+    {"vbr.observed", apply_event},
+    {"export.made", apply_event},
+    {"copy.repaired", apply_event},
+    {"copy.rollback-accepted", apply_event},
     {"note", apply_event},
 };
 
@@ -463,7 +497,8 @@ find_kind(const char *kind)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         size_t n = strlen(kinds[i].kind);
-        if (kinds[i].kind[n - 1] == '.' ? strncmp(kind, kinds[i].kind, n) == 0 : strcmp(kind, kinds[i].kind) == 0)
+        if (kinds[i].kind[n - 1] == '.' ? strncmp(kind, kinds[i].kind, n) == 0
+                                        : strcmp(kind, kinds[i].kind) == 0)
             return kinds[i].fn;
     }
     return NULL;
@@ -474,7 +509,8 @@ put_unapplied(struct apply *a, struct err *err)
 {
     struct stmt *q = NULL;
     enum rc rc =
-        db_query(a->db, &q, "INSERT OR IGNORE INTO unapplied (entry, kind, reason) VALUES (?1, ?2, ?3)", err);
+        db_query(a->db, &q,
+                 "INSERT OR IGNORE INTO unapplied (entry, kind, reason) VALUES (?1, ?2, ?3)", err);
     if (rc != RC_OK)
         return rc;
     stmt_blob(q, 1, a->e->hash, HASH_SIZE);
@@ -497,7 +533,8 @@ apply_entry(struct db *db, const struct entry *e, struct err *err)
         if (rc == RC_OK)
             rc = fn(&a, err);
         if (rc == RC_OK)
-            rc = db_exec(db, a.reason != NULL ? "ROLLBACK TO one; RELEASE one" : "RELEASE one", err);
+            rc =
+                db_exec(db, a.reason != NULL ? "ROLLBACK TO one; RELEASE one" : "RELEASE one", err);
     }
     if (rc == RC_OK && a.reason != NULL)
         rc = put_unapplied(&a, err);
@@ -586,12 +623,13 @@ apply_rest(struct store *store, struct err *err)
 enum rc
 apply_rebuild(struct store *store, struct err *err)
 {
-    enum rc rc = db_exec(store->db,
-                         "DELETE FROM object; DELETE FROM field; DELETE FROM superseded; DELETE FROM key;"
-                         "DELETE FROM follows; DELETE FROM wrap; DELETE FROM wrap_retired; DELETE FROM check_value;"
-                         "DELETE FROM root_observed; DELETE FROM event; DELETE FROM unapplied;"
-                         "UPDATE accepted SET applied = 0",
-                         err);
+    enum rc rc = db_exec(
+        store->db,
+        "DELETE FROM object; DELETE FROM field; DELETE FROM superseded; DELETE FROM key;"
+        "DELETE FROM follows; DELETE FROM wrap; DELETE FROM wrap_retired; DELETE FROM check_value;"
+        "DELETE FROM root_observed; DELETE FROM event; DELETE FROM unapplied;"
+        "UPDATE accepted SET applied = 0",
+        err);
     return rc == RC_OK ? apply_rest(store, err) : rc;
 }
 

@@ -1,6 +1,7 @@
 /*
- * From accepted lines to derived tables. Every line only adds facts, named by its hash, so the tables are the same
- * whatever the order in which lines arrive. Nothing here looks at a clock or at a local table.
+ * From accepted lines to derived tables. Every line only adds facts, named by its hash, so the
+ * tables are the same whatever the order in which lines arrive. Nothing here looks at a clock or at
+ * a local table.
  */
 #ifndef ESCROW_APPLY_H
 #define ESCROW_APPLY_H
@@ -8,16 +9,19 @@
 #include "escrow/entry.h"
 #include "escrow/store.h"
 
-/* Adds the facts of one accepted line. A body that lacks something goes into `unapplied` with the reason. */
+/* Adds the facts of one accepted line. A body that lacks something goes into `unapplied` with the
+ * reason. */
 enum rc apply_entry(struct db *db, const struct entry *e, struct err *err) MUST_CHECK;
 /* Empties the derived tables and applies all accepted lines again. Inside a transaction. */
 enum rc apply_rebuild(struct store *store, struct err *err) MUST_CHECK;
 /* Trust if dirty, then all accepted lines not yet applied. Inside a transaction. */
 enum rc apply_settle(struct store *store, struct err *err) MUST_CHECK;
-/* "1:<64 hex>": apply version and SHA-256 over all derived rows in canonical order. out of 80 bytes. */
+/* "1:<64 hex>": apply version and SHA-256 over all derived rows in canonical order. out of 80
+ * bytes. */
 enum { DIGEST_TEXT = 80 };
 enum rc apply_digest(struct db *db, char out[DIGEST_TEXT], struct err *err) MUST_CHECK;
 /* Applies all accepted lines into a fresh temporary database and gives its digest. */
-enum rc apply_digest_rebuilt(const struct store *store, char out[DIGEST_TEXT], struct err *err) MUST_CHECK;
+enum rc apply_digest_rebuilt(const struct store *store, char out[DIGEST_TEXT],
+                             struct err *err) MUST_CHECK;
 
 #endif

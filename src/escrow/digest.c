@@ -4,18 +4,22 @@
 
 #include "text/enc.h"
 
-/* Every derived table, all columns, rows in the order of their values: independent of the order of arrival. */
+/* Every derived table, all columns, rows in the order of their values: independent of the order of
+ * arrival. */
 static const char *const queries[] = {
     "SELECT 'object', uuid, kind, name, entry, author, seq FROM object ORDER BY 2, 5",
     "SELECT 'field', object, name, value, entry FROM field ORDER BY 2, 3, 5",
     "SELECT 'superseded', object, name, entry, superseded_by FROM superseded ORDER BY 2, 3, 4, 5",
-    "SELECT 'key', uuid, name, generation, purpose, protects_site, form, origin, bits, created_at, entry, author, seq"
+    "SELECT 'key', uuid, name, generation, purpose, protects_site, form, origin, bits, created_at, "
+    "entry, author, seq"
     " FROM key ORDER BY 2, 11",
     "SELECT 'follows', key, former, entry FROM follows ORDER BY 2, 3, 4",
-    "SELECT 'wrap', key, id, root, version, ciphertext, aad, how, at, entry, author, seq FROM wrap ORDER BY 2, 3, 10",
+    "SELECT 'wrap', key, id, root, version, ciphertext, aad, how, at, entry, author, seq FROM wrap "
+    "ORDER BY 2, 3, 10",
     "SELECT 'wrap_retired', key, id, reason, entry FROM wrap_retired ORDER BY 2, 3, 5",
     "SELECT 'check_value', key, alg, mem, ops, value, entry FROM check_value ORDER BY 2, 7",
-    "SELECT 'root_observed', root, state, version, versions, updated, restore_until, request, at, entry"
+    "SELECT 'root_observed', root, state, version, versions, updated, restore_until, request, at, "
+    "entry"
     " FROM root_observed ORDER BY 2, 10",
     "SELECT 'event', entry, author, seq, at, kind, object, body FROM event ORDER BY 2",
     "SELECT 'unapplied', entry, kind, reason FROM unapplied ORDER BY 2",

@@ -61,7 +61,8 @@ entry_parse(struct entry *out, const char *line, size_t len, struct err *err)
 {
     memset(out, 0, sizeof *out);
     if (len > LIMIT_ENTRY)
-        return err_set(err, RC_MALFORMED, "an entry of %zu bytes; %d are allowed", len, LIMIT_ENTRY);
+        return err_set(err, RC_MALFORMED, "an entry of %zu bytes; %d are allowed", len,
+                       LIMIT_ENTRY);
     if (memchr(line, '\n', len) != NULL)
         return err_set(err, RC_MALFORMED, "a line feed inside an entry");
     out->line = line;
@@ -87,8 +88,8 @@ entry_release(struct entry *e)
 }
 
 enum rc
-entry_build(struct buf *out, const char *author, int64_t seq, const unsigned char prev[HASH_SIZE], int64_t at_ms,
-            const char *kind, const struct buf *body, struct err *err)
+entry_build(struct buf *out, const char *author, int64_t seq, const unsigned char prev[HASH_SIZE],
+            int64_t at_ms, const char *kind, const struct buf *body, struct err *err)
 {
     enum rc rc = buf_check(body, "the entry", err);
     if (rc != RC_OK)

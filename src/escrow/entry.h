@@ -29,8 +29,10 @@ struct entry {
 enum rc entry_parse(struct entry *out, const char *line, size_t len, struct err *err) MUST_CHECK;
 void entry_release(struct entry *e); /* takes a zeroed struct, too */
 
-/* Appends the line (no line feed) of a new entry. body is a JSON object. RC_BAD_VALUE past LIMIT_ENTRY. */
-enum rc entry_build(struct buf *out, const char *author, int64_t seq, const unsigned char prev[HASH_SIZE],
-                    int64_t at_ms, const char *kind, const struct buf *body, struct err *err) MUST_CHECK;
+/* Appends the line (no line feed) of a new entry. body is a JSON object. RC_BAD_VALUE past
+ * LIMIT_ENTRY. */
+enum rc entry_build(struct buf *out, const char *author, int64_t seq,
+                    const unsigned char prev[HASH_SIZE], int64_t at_ms, const char *kind,
+                    const struct buf *body, struct err *err) MUST_CHECK;
 
 #endif

@@ -70,10 +70,13 @@ enum rc
 key_each(const struct store *store, const char *name, key_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = name == NULL
-                     ? db_query(store->db, &q, KEY_COLUMNS "GROUP BY uuid ORDER BY name, generation, uuid", err)
-                     : db_query(store->db, &q,
-                                KEY_COLUMNS "WHERE name = ?1 GROUP BY uuid ORDER BY name, generation, uuid", err);
+    enum rc rc =
+        name == NULL
+            ? db_query(store->db, &q, KEY_COLUMNS "GROUP BY uuid ORDER BY name, generation, uuid",
+                       err)
+            : db_query(store->db, &q,
+                       KEY_COLUMNS "WHERE name = ?1 GROUP BY uuid ORDER BY name, generation, uuid",
+                       err);
     if (rc != RC_OK)
         return rc;
     if (name != NULL)
@@ -153,8 +156,8 @@ near_key(void *arg, const struct key *k, struct err *err)
 }
 
 static enum rc
-key_missing(const struct store *store, const char *ref, const char *name, int64_t generation, unsigned all,
-            struct err *err)
+key_missing(const struct store *store, const char *ref, const char *name, int64_t generation,
+            unsigned all, struct err *err)
 {
     struct buf shown;
     buf_init(&shown, 4096);
@@ -164,7 +167,8 @@ key_missing(const struct store *store, const char *ref, const char *name, int64_
     err_ignore(key_each(store, NULL, near_key, &n, &scratch)); /* only for a better hint */
     (void)err_set(err, RC_NOT_FOUND, "no key %s", buf_str(&shown));
     if (all > 0)
-        (void)err_why(err, "there are %u generations of that name, but no %lld", all, (long long)generation);
+        (void)err_why(err, "there are %u generations of that name, but no %lld", all,
+                      (long long)generation);
     else if (n.name[0] != '\0')
         (void)err_hint(err, "did you mean %s?", n.name);
     buf_release(&shown);
@@ -181,7 +185,8 @@ find_by_uuid(const struct store *store, const char *uuid, struct key *out, struc
     stmt_text(q, 1, uuid);
     rc = stmt_row(q, err);
     if (rc == RC_OK)
-        rc = stmt_more(q) ? read_key(store, q, out, err) : err_set(err, RC_NOT_FOUND, "no key %s", uuid);
+        rc = stmt_more(q) ? read_key(store, q, out, err)
+                          : err_set(err, RC_NOT_FOUND, "no key %s", uuid);
     stmt_done(q);
     return rc;
 }
@@ -202,21 +207,24 @@ key_find(const struct store *store, const char *ref, struct key *out, struct err
     if (f.hits == 0)
         return key_missing(store, ref, name, f.generation, f.all, err);
     (void)err_set(err, RC_AMBIGUOUS, "%s stands for %u keys", name, f.hits);
-    (void)err_why(err, "two sites made generation %lld apart: %s", (long long)out->generation, f.uuids);
+    (void)err_why(err, "two sites made generation %lld apart: %s", (long long)out->generation,
+                  f.uuids);
     return err_hint(err, "name it by its UUID; see them: keymuster list");
 }
 
 /* ---- check values, release, wraps ---- */
 
 enum rc
-key_check(const struct store *store, const char *key, struct check_value *out, int *found, struct err *err)
+key_check(const struct store *store, const char *key, struct check_value *out, int *found,
+          struct err *err)
 {
     struct stmt *q = NULL;
     *found = 0;
     memset(out, 0, sizeof *out);
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT DISTINCT alg, mem, ops, value FROM check_value WHERE key = ?1 ORDER BY 1, 2, 3, 4",
-                          err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT DISTINCT alg, mem, ops, value FROM check_value WHERE key = ?1 ORDER BY 1, 2, 3, 4",
+        err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, key);
@@ -242,20 +250,23 @@ key_check(const struct store *store, const char *key, struct check_value *out, i
 enum rc
 key_released(const struct store *store, const struct key *key, int *released, struct err *err)
 {
-    int outlives = strcmp(key->purpose, "config-backup") == 0 || strcmp(key->purpose, "backup-copy") == 0;
-    return entry_acknowledged(store, key->author, key->seq, outlives ? key->protects_site : NULL, released, err);
+    int outlives =
+        strcmp(key->purpose, "config-backup") == 0 || strcmp(key->purpose, "backup-copy") == 0;
+    return entry_acknowledged(store, key->author, key->seq, outlives ? key->protects_site : NULL,
+                              released, err);
 }
 
 enum rc
 wrap_each(const struct store *store, const char *key, wrap_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT key, id, root, version, ciphertext, aad, how, at,"
-                          " EXISTS (SELECT 1 FROM wrap_retired r WHERE r.key = wrap.key AND r.id = wrap.id)"
-                          " FROM wrap WHERE key = ?1 GROUP BY id, root, aad"
-                          " ORDER BY max(at) DESC, max(seq) DESC, id",
-                          err);
+    enum rc rc =
+        db_query(store->db, &q,
+                 "SELECT key, id, root, version, ciphertext, aad, how, at,"
+                 " EXISTS (SELECT 1 FROM wrap_retired r WHERE r.key = wrap.key AND r.id = wrap.id)"
+                 " FROM wrap WHERE key = ?1 GROUP BY id, root, aad"
+                 " ORDER BY max(at) DESC, max(seq) DESC, id",
+                 err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, key);

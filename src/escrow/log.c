@@ -116,8 +116,9 @@ log_end(const struct store *store, const char *author, struct log_end *out, stru
 {
     memset(out, 0, sizeof *out);
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT seq, hash FROM entry WHERE author = ?1 ORDER BY seq DESC LIMIT 1", err);
+    enum rc rc =
+        db_query(store->db, &q,
+                 "SELECT seq, hash FROM entry WHERE author = ?1 ORDER BY seq DESC LIMIT 1", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, author);
@@ -137,8 +138,8 @@ static enum rc
 insert_line(struct store *store, const struct entry *e, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc =
-        db_query(store->db, &q, "INSERT INTO entry (author, seq, hash, line) VALUES (?1, ?2, ?3, ?4)", err);
+    enum rc rc = db_query(
+        store->db, &q, "INSERT INTO entry (author, seq, hash, line) VALUES (?1, ?2, ?3, ?4)", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, e->author);
@@ -150,21 +151,26 @@ insert_line(struct store *store, const struct entry *e, struct err *err)
 
 /* The first entry binds a log to its escrow and to its key. */
 static enum rc
-check_first(const struct store *store, const struct entry *e, struct sign_public *pub, struct err *err)
+check_first(const struct store *store, const struct entry *e, struct sign_public *pub,
+            struct err *err)
 {
     int created = strcmp(e->kind, "escrow.created") == 0;
     if (!created && strcmp(e->kind, "author.joined") != 0)
         return err_set(err, RC_CHAIN, "the log of author %s begins with %s", e->author, e->kind);
     const char *escrow = json_gets(e->body, "escrow");
     if (escrow == NULL || strcmp(escrow, store->escrow) != 0) {
-        (void)err_set(err, RC_COPY_FOREIGN, "the log of author %s belongs to another escrow", e->author);
-        return err_why(err, "it names escrow %.40s; this is %s", escrow != NULL ? escrow : "none", store->escrow);
+        (void)err_set(err, RC_COPY_FOREIGN, "the log of author %s belongs to another escrow",
+                      e->author);
+        return err_why(err, "it names escrow %.40s; this is %s", escrow != NULL ? escrow : "none",
+                       store->escrow);
     }
     const char *text = json_gets(e->body, "public_key");
     if (text == NULL || sign_public_parse(pub, text) != 0 || strcmp(pub->author, e->author) != 0)
-        return err_set(err, RC_CHAIN, "the first entry of author %s does not carry its key", e->author);
+        return err_set(err, RC_CHAIN, "the first entry of author %s does not carry its key",
+                       e->author);
     if (created && strcmp(pub->author, store->founder.author) != 0)
-        return err_set(err, RC_CHAIN, "author %s says that it founded this escrow; it did not", e->author);
+        return err_set(err, RC_CHAIN, "author %s says that it founded this escrow; it did not",
+                       e->author);
     return RC_OK;
 }
 
@@ -178,13 +184,15 @@ note_first(struct store *store, const struct entry *e, struct err *err)
     const char *name = json_gets(e->body, "name");
     const char *site = json_gets(e->body, "site");
     struct err scratch = ERR_INIT;
-    if (strcmp(e->kind, "escrow.created") == 0 || name == NULL || name_check(name, "author", &scratch) != RC_OK)
+    if (strcmp(e->kind, "escrow.created") == 0 || name == NULL ||
+        name_check(name, "author", &scratch) != RC_OK)
         name = json_gets(e->body, "author_name");
     if (name == NULL || name_check(name, "author", &scratch) != RC_OK)
         name = "";
     struct stmt *q = NULL;
     rc = db_query(store->db, &q,
-                  "INSERT INTO author_key (author, public_key, name, site, founder) VALUES (?1, ?2, ?3, ?4, ?5)",
+                  "INSERT INTO author_key (author, public_key, name, site, founder) VALUES (?1, "
+                  "?2, ?3, ?4, ?5)",
                   err);
     if (rc != RC_OK)
         return rc;
@@ -201,14 +209,15 @@ enum rc
 log_receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
 {
     if (e->seq != end->seq + 1)
-        return err_set(err, RC_CHAIN, "entry %lld of author %s where %lld was expected", (long long)e->seq,
-                       e->author, (long long)end->seq + 1);
+        return err_set(err, RC_CHAIN, "entry %lld of author %s where %lld was expected",
+                       (long long)e->seq, e->author, (long long)end->seq + 1);
     if (memcmp(e->prev, end->hash, HASH_SIZE) != 0)
-        return err_set(err, RC_CHAIN, "entry %lld of author %s does not follow entry %lld", (long long)e->seq,
-                       e->author, (long long)end->seq);
+        return err_set(err, RC_CHAIN, "entry %lld of author %s does not follow entry %lld",
+                       (long long)e->seq, e->author, (long long)end->seq);
     int opens = strcmp(e->kind, "escrow.created") == 0 || strcmp(e->kind, "author.joined") == 0;
     if (opens && e->seq != 1)
-        return err_set(err, RC_CHAIN, "entry %lld of author %s begins a log again", (long long)e->seq, e->author);
+        return err_set(err, RC_CHAIN, "entry %lld of author %s begins a log again",
+                       (long long)e->seq, e->author);
     enum rc rc = e->seq == 1 ? note_first(store, e, err) : RC_OK;
     if (rc == RC_OK)
         rc = insert_line(store, e, err);
@@ -222,7 +231,8 @@ log_receive(struct store *store, const struct entry *e, struct log_end *end, str
 }
 
 enum rc
-log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out, struct err *err)
+log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out,
+           struct err *err)
 {
     struct entry e = {0};
     struct buf line;
@@ -230,7 +240,8 @@ log_append(struct store *store, const char *kind, const struct buf *body, char *
     struct log_end end;
     enum rc rc = log_end(store, store->self.author, &end, err);
     if (rc == RC_OK)
-        rc = entry_build(&line, store->self.author, end.seq + 1, end.hash, clock_now_ms(), kind, body, err);
+        rc = entry_build(&line, store->self.author, end.seq + 1, end.hash, clock_now_ms(), kind,
+                         body, err);
     if (rc == RC_OK)
         rc = entry_parse(&e, buf_str(&line), line.len, err);
     if (rc == RC_OK)
@@ -248,7 +259,8 @@ log_append(struct store *store, const char *kind, const struct buf *body, char *
 }
 
 enum rc
-log_append_one(struct store *store, const char *kind, const struct buf *body, char *hash_out, struct err *err)
+log_append_one(struct store *store, const char *kind, const struct buf *body, char *hash_out,
+               struct err *err)
 {
     enum rc rc = log_begin(store, err);
     if (rc != RC_OK)
@@ -262,12 +274,14 @@ log_append_one(struct store *store, const char *kind, const struct buf *body, ch
 }
 
 enum rc
-log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn, void *arg,
-         struct err *err)
+log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn,
+         void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT seq, line FROM entry WHERE author = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq", err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT seq, line FROM entry WHERE author = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq",
+        err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, author);
@@ -319,7 +333,8 @@ log_authors(const struct store *store, log_author_fn fn, void *arg, struct err *
 }
 
 enum rc
-log_author_get(const struct store *store, const char *author, struct log_author *out, struct err *err)
+log_author_get(const struct store *store, const char *author, struct log_author *out,
+               struct err *err)
 {
     struct stmt *q = NULL;
     enum rc rc = db_query(store->db, &q,

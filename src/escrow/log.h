@@ -1,8 +1,10 @@
 /*
- * The log: append own entries, take in those of others, walk, verify. The only writer of the table `entry`.
+ * The log: append own entries, take in those of others, walk, verify. The only writer of the table
+ * `entry`.
  *
- * A transaction: log_begin, any number of log_append or log_receive, log_commit. log_commit first settles the derived
- * tables (trust, then apply), so they never lag behind the lines of the same transaction.
+ * A transaction: log_begin, any number of log_append or log_receive, log_commit. log_commit first
+ * settles the derived tables (trust, then apply), so they never lag behind the lines of the same
+ * transaction.
  */
 #ifndef ESCROW_LOG_H
 #define ESCROW_LOG_H
@@ -18,8 +20,8 @@ enum rc log_begin(struct store *store, struct err *err) MUST_CHECK;
 /* Takes everything since log_begin back; harmless outside a transaction. */
 void log_rollback(struct store *store);
 /*
- * RC_OK: all of it is durable. RC_UNKNOWN_OUTCOME (19): the system did not say and a fresh look at the file did not
- * help; err->entry names the entry. Any other failure: nothing was stored.
+ * RC_OK: all of it is durable. RC_UNKNOWN_OUTCOME (19): the system did not say and a fresh look at
+ * the file did not help; err->entry names the entry. Any other failure: nothing was stored.
  */
 enum rc log_commit(struct store *store, struct err *err) MUST_CHECK;
 
@@ -27,26 +29,29 @@ enum rc log_commit(struct store *store, struct err *err) MUST_CHECK;
 enum rc log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out,
                    struct err *err) MUST_CHECK;
 /* begin, one append, commit. */
-enum rc log_append_one(struct store *store, const char *kind, const struct buf *body, char *hash_out,
-                       struct err *err) MUST_CHECK;
+enum rc log_append_one(struct store *store, const char *kind, const struct buf *body,
+                       char *hash_out, struct err *err) MUST_CHECK;
 
 /* Where an author's log has got to. seq 0 and a zero hash for an unknown author. */
 struct log_end {
     int64_t seq;
     unsigned char hash[HASH_SIZE];
 };
-enum rc log_end(const struct store *store, const char *author, struct log_end *out, struct err *err) MUST_CHECK;
+enum rc log_end(const struct store *store, const char *author, struct log_end *out,
+                struct err *err) MUST_CHECK;
 
 /*
- * Takes in one line of any author. It must follow *end (RC_CHAIN), which then moves on. A first entry must belong to
- * this escrow (RC_COPY_FOREIGN) and carry the public key of its author id (RC_CHAIN).
+ * Takes in one line of any author. It must follow *end (RC_CHAIN), which then moves on. A first
+ * entry must belong to this escrow (RC_COPY_FOREIGN) and carry the public key of its author id
+ * (RC_CHAIN).
  */
-enum rc log_receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err) MUST_CHECK;
+enum rc log_receive(struct store *store, const struct entry *e, struct log_end *end,
+                    struct err *err) MUST_CHECK;
 
 /* Walks lines from..to of an author in order. */
 typedef enum rc (*log_fn)(void *arg, int64_t seq, const char *line, size_t len, struct err *err);
-enum rc log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn, void *arg,
-                 struct err *err) MUST_CHECK;
+enum rc log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn,
+                 void *arg, struct err *err) MUST_CHECK;
 
 /* Walks all authors whose lines are held, by id. */
 struct log_author {
@@ -58,12 +63,14 @@ struct log_author {
     int64_t entries;
 };
 typedef enum rc (*log_author_fn)(void *arg, const struct log_author *author, struct err *err);
-enum rc log_authors(const struct store *store, log_author_fn fn, void *arg, struct err *err) MUST_CHECK;
+enum rc log_authors(const struct store *store, log_author_fn fn, void *arg,
+                    struct err *err) MUST_CHECK;
 /* One of them; RC_NOT_FOUND. */
-enum rc log_author_get(const struct store *store, const char *author, struct log_author *out, struct err *err)
-    MUST_CHECK;
+enum rc log_author_get(const struct store *store, const char *author, struct log_author *out,
+                       struct err *err) MUST_CHECK;
 
-/* Re-reads every line: parses, hashes, chains, first entries. RC_CHAIN names author and seq. *count lines checked. */
+/* Re-reads every line: parses, hashes, chains, first entries. RC_CHAIN names author and seq. *count
+ * lines checked. */
 enum rc log_verify(const struct store *store, int64_t *count, struct err *err) MUST_CHECK;
 
 #endif

@@ -16,16 +16,18 @@
 
 enum { WAIT_MS = 10000 };
 
-static const char conf_template[] =
-    "# keymuster.conf: this machine's own bindings. Policy is not here but in the log, so that all sites judge alike.\n"
-    "# A credential is never written here, only where it is: file:PATH, command:ARGV, credential:NAME, env:NAME, prompt.\n";
+static const char conf_template[] = "# keymuster.conf: this machine's own bindings. Policy is not "
+                                    "here but in the log, so that all sites judge alike.\n"
+                                    "# A credential is never written here, only where it is: "
+                                    "file:PATH, command:ARGV, credential:NAME, env:NAME, prompt.\n";
 
 /* Sections and keys that may stand in keymuster.conf. */
 static const struct ini_rule conf_rules[] = {
-    {"store", 0, "site"},        {"kms", 1, "credential"}, {"kms", 1, "file"},       {"kms", 1, "endpoint"},
-    {"kms", 1, "iam"},           {"kms", 1, "ca"},         {"copy", 1, "url"},       {"copy", 1, "id"},
-    {"copy", 1, "credential"},   {"copy", 1, "every"},     {"copy", 1, "removable"}, {"copy", 1, "known-hosts"},
-    {"copy", 1, "host-key"},     {"copy", 1, "ca"},        {NULL, 0, NULL},
+    {"store", 0, "site"},    {"kms", 1, "credential"}, {"kms", 1, "file"},
+    {"kms", 1, "endpoint"},  {"kms", 1, "iam"},        {"kms", 1, "ca"},
+    {"copy", 1, "url"},      {"copy", 1, "id"},        {"copy", 1, "credential"},
+    {"copy", 1, "every"},    {"copy", 1, "removable"}, {"copy", 1, "known-hosts"},
+    {"copy", 1, "host-key"}, {"copy", 1, "ca"},        {NULL, 0, NULL},
 };
 
 enum rc
@@ -38,7 +40,9 @@ store_default_dir(char out[PATH_SIZE], struct err *err)
     if (geteuid() == 0)
         return path_join(out, "/var/lib", "keymuster", err);
     if (home == NULL || home[0] != '/')
-        return err_set(err, RC_NO_STORE, "no store named, and neither HOME nor XDG_DATA_HOME says where one would be");
+        return err_set(
+            err, RC_NO_STORE,
+            "no store named, and neither HOME nor XDG_DATA_HOME says where one would be");
     return path_join(out, home, ".local/share/keymuster", err);
 }
 
@@ -90,8 +94,8 @@ store_conf(const struct store *store, const char *section, const char *name, con
 }
 
 enum rc
-store_conf_set(struct store *store, const char *section, const char *name, const char *key, const char *value,
-               struct err *err)
+store_conf_set(struct store *store, const char *section, const char *name, const char *key,
+               const char *value, struct err *err)
 {
     char path[PATH_SIZE];
     struct buf old;
@@ -141,7 +145,8 @@ store_meta_set(struct store *store, const char *name, const char *value, struct 
 {
     struct stmt *q = NULL;
     enum rc rc = db_query(store->db, &q,
-                          "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+                          "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO "
+                          "UPDATE SET value = ?2",
                           err);
     if (rc != RC_OK)
         return rc;
@@ -185,20 +190,25 @@ check_place(const char *dir, struct err *err)
 {
     const char *type = NULL;
     if (fs_is_network(dir, &type)) {
-        (void)err_set(err, RC_STORE_NETFS, "the store %s lies on a network file system (%s)", dir, type);
+        (void)err_set(err, RC_STORE_NETFS, "the store %s lies on a network file system (%s)", dir,
+                      type);
         (void)err_why(err, "locks and syncs are not reliable there, and a database can be lost");
-        return err_hint(err, "keep the store on a local disk and make the share a copy: keymuster copy add");
+        return err_hint(
+            err, "keep the store on a local disk and make the share a copy: keymuster copy add");
     }
     struct stat st;
     if (stat(dir, &st) != 0) {
         if (errno != ENOENT && errno != ENOTDIR)
             return err_errno(err, RC_IO, "looking at %s", dir);
         (void)err_set(err, RC_NO_STORE, "no store at %s", dir);
-        return err_hint(err, "make one: keymuster init --site NAME\nor name another: -C DIR, KEYMUSTER_STORE");
+        return err_hint(
+            err, "make one: keymuster init --site NAME\nor name another: -C DIR, KEYMUSTER_STORE");
     }
     if (st.st_uid != geteuid()) {
-        (void)err_set(err, RC_STORE_OWNER, "the store %s belongs to another user (number %u)", dir, (unsigned)st.st_uid);
-        return err_hint(err, "run it as that user: sudo -u '#%u' keymuster ...", (unsigned)st.st_uid);
+        (void)err_set(err, RC_STORE_OWNER, "the store %s belongs to another user (number %u)", dir,
+                      (unsigned)st.st_uid);
+        return err_hint(err, "run it as that user: sudo -u '#%u' keymuster ...",
+                        (unsigned)st.st_uid);
     }
     return RC_OK;
 }
@@ -259,7 +269,8 @@ store_open(struct store **out, const char *dir, enum db_flags flags, struct err 
     if (rc == RC_OK)
         rc = open_in(out, dir, flags, err);
     if (rc == RC_NO_STORE && err->hint[0] == '\0')
-        (void)err_hint(err, "make one: keymuster init --site NAME\nor name another: -C DIR, KEYMUSTER_STORE");
+        (void)err_hint(
+            err, "make one: keymuster init --site NAME\nor name another: -C DIR, KEYMUSTER_STORE");
     return rc;
 }
 
@@ -344,7 +355,8 @@ check_free(const char *dir, struct err *err)
         return rc;
     if (file_exists(path) == 1) {
         (void)err_set(err, RC_STORE_EXISTS, "a store is there already: %s", dir);
-        return err_hint(err, "look at it: keymuster -C %s status\nor choose another folder: -C DIR", dir);
+        return err_hint(err, "look at it: keymuster -C %s status\nor choose another folder: -C DIR",
+                        dir);
     }
     if (rmdir(dir) == 0)
         return RC_OK; /* it was empty */
@@ -386,8 +398,8 @@ remove_dir(char *dir)
 }
 
 enum rc
-store_create(struct store **out, const char *dir, const struct sign_public *founder, const char *name,
-             struct err *err)
+store_create(struct store **out, const char *dir, const struct sign_public *founder,
+             const char *name, struct err *err)
 {
     *out = NULL;
     char parent[PATH_SIZE];
@@ -472,8 +484,8 @@ store_sign_key(const struct store *store, struct secret **out, struct err *err)
     if (rc == RC_OK && strcmp(pub.author, store->self.author) != 0) {
         secret_free(*out);
         *out = NULL;
-        rc = err_set(err, RC_STORE_CORRUPT, "%s is the key of author %s; this store is author %s", path, pub.author,
-                     store->self.author);
+        rc = err_set(err, RC_STORE_CORRUPT, "%s is the key of author %s; this store is author %s",
+                     path, pub.author, store->self.author);
     }
     secret_free(file);
     (void)close(fd);

@@ -1,7 +1,7 @@
 /*
- * One installation's folder: escrow.db, author.key, keymuster.conf, and store.lock, which a writer holds while its
- * transaction runs. A store is built under a temporary name beside its place and renamed into it, so a killed `init`
- * or `join` leaves nothing that looks like a store.
+ * One installation's folder: escrow.db, author.key, keymuster.conf, and store.lock, which a writer
+ * holds while its transaction runs. A store is built under a temporary name beside its place and
+ * renamed into it, so a killed `init` or `join` leaves nothing that looks like a store.
  */
 #ifndef ESCROW_STORE_H
 #define ESCROW_STORE_H
@@ -15,12 +15,14 @@
 #include "sys/file.h"
 #include "text/ini.h"
 
-/* Raised whenever apply.c would make other tables of the same lines: the derived tables are then rebuilt. */
+/* Raised whenever apply.c would make other tables of the same lines: the derived tables are then
+ * rebuilt. */
 #define APPLY_VERSION "1"
 
 /*
- * Invariants: db is open; self.author is the author whose key lies in the folder; escrow is 32 hex digits;
- * lock_fd >= 0 exactly while a transaction runs (between log_begin and log_commit or log_rollback).
+ * Invariants: db is open; self.author is the author whose key lies in the folder; escrow is 32 hex
+ * digits; lock_fd >= 0 exactly while a transaction runs (between log_begin and log_commit or
+ * log_rollback).
  */
 struct store {
     char dir[PATH_SIZE];
@@ -29,28 +31,32 @@ struct store {
     struct ini *conf;
     struct sign_public self;
     char escrow[AUTHOR_TEXT + 1];
-    char name[LIMIT_TEXT + 1];      /* of the escrow, immutable */
-    char site[UUID_TEXT + 1];       /* own site; "" in an evidence store without --site */
+    char name[LIMIT_TEXT + 1]; /* of the escrow, immutable */
+    char site[UUID_TEXT + 1];  /* own site; "" in an evidence store without --site */
     struct sign_public founder;
     int lock_fd;
-    int trust_dirty;                /* a line that bears on trust was added in this transaction */
-    char appended[HASH_TEXT + 1];   /* hash of the newest own entry of this transaction */
+    int trust_dirty;              /* a line that bears on trust was added in this transaction */
+    char appended[HASH_TEXT + 1]; /* hash of the newest own entry of this transaction */
 };
 
-/* The default place: $XDG_DATA_HOME/keymuster, else $HOME/.local/share/keymuster; root: /var/lib/keymuster. */
+/* The default place: $XDG_DATA_HOME/keymuster, else $HOME/.local/share/keymuster; root:
+ * /var/lib/keymuster. */
 enum rc store_default_dir(char out[PATH_SIZE], struct err *err) MUST_CHECK;
 
-/* RC_NO_STORE, RC_STORE_*; *out NULL on failure. flags DB_WRITE also rebuilds tables of another apply version. */
-enum rc store_open(struct store **out, const char *dir, enum db_flags flags, struct err *err) MUST_CHECK;
+/* RC_NO_STORE, RC_STORE_*; *out NULL on failure. flags DB_WRITE also rebuilds tables of another
+ * apply version. */
+enum rc store_open(struct store **out, const char *dir, enum db_flags flags,
+                   struct err *err) MUST_CHECK;
 void store_close(struct store *store); /* takes NULL */
 
 /*
- * A new store in a temporary folder beside dir, open for writing, its log empty. founder NULL: this store founds the
- * escrow. Follow with entries, then store_place. RC_STORE_EXISTS, RC_STORE_NETFS.
+ * A new store in a temporary folder beside dir, open for writing, its log empty. founder NULL: this
+ * store founds the escrow. Follow with entries, then store_place. RC_STORE_EXISTS, RC_STORE_NETFS.
  */
 enum rc store_create(struct store **out, const char *dir, const struct sign_public *founder,
                      const char *name, struct err *err) MUST_CHECK;
-/* Moves the temporary store to its place and reopens it there (*store is replaced; on failure NULL, folder removed). */
+/* Moves the temporary store to its place and reopens it there (*store is replaced; on failure NULL,
+ * folder removed). */
 enum rc store_place(struct store **store, const char *dir, struct err *err) MUST_CHECK;
 /* Closes and removes a temporary store that will not be placed. */
 void store_discard(struct store *store);
@@ -59,11 +65,14 @@ void store_discard(struct store *store);
 enum rc store_sign_key(const struct store *store, struct secret **out, struct err *err) MUST_CHECK;
 
 /* A local, never synchronised value. *out "" if it is not there. */
-enum rc store_meta(const struct store *store, const char *name, struct buf *out, struct err *err) MUST_CHECK;
-enum rc store_meta_set(struct store *store, const char *name, const char *value, struct err *err) MUST_CHECK;
+enum rc store_meta(const struct store *store, const char *name, struct buf *out,
+                   struct err *err) MUST_CHECK;
+enum rc store_meta_set(struct store *store, const char *name, const char *value,
+                       struct err *err) MUST_CHECK;
 
 /* keymuster.conf. store_conf borrows until the next store_conf_set. */
-const char *store_conf(const struct store *store, const char *section, const char *name, const char *key);
+const char *store_conf(const struct store *store, const char *section, const char *name,
+                       const char *key);
 /* value NULL removes the key. The file is replaced durably and read again. */
 enum rc store_conf_set(struct store *store, const char *section, const char *name, const char *key,
                        const char *value, struct err *err) MUST_CHECK;

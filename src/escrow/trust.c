@@ -14,7 +14,8 @@ enum { DEPTH_TRUSTED = 1000, DEPTH_NONE = 1 << 20, FACTS_MAX = 10000 };
 
 /*
  * The evaluation, all in memory: a fleet has a handful of authors.
- * Invariant: a node with done set has its final limit; only done nodes' facts within their limit are looked at.
+ * Invariant: a node with done set has its final limit; only done nodes' facts within their limit
+ * are looked at.
  */
 struct node {
     char id[AUTHOR_TEXT + 1];
@@ -73,13 +74,15 @@ trust_note(struct store *store, const struct entry *e, struct err *err)
     if (retire && (json_geti(e->body, "entries", &upto) != 0 || upto < 0 || last == NULL ||
                    hex_decode(hash, HASH_SIZE, last) != 0))
         return RC_OK;
-    if (!retire && (key == NULL || sign_public_parse(&pub, key) != 0 || strcmp(pub.author, subject) != 0))
+    if (!retire &&
+        (key == NULL || sign_public_parse(&pub, key) != 0 || strcmp(pub.author, subject) != 0))
         return RC_OK;
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "INSERT INTO trust_fact (author, seq, verb, subject, public_key, spare, upto, upto_hash)"
-                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                          err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "INSERT INTO trust_fact (author, seq, verb, subject, public_key, spare, upto, upto_hash)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, e->author);
@@ -117,8 +120,9 @@ static enum rc
 load_facts(const struct store *store, struct eval *ev, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT author, seq, verb, subject, spare, upto FROM trust_fact ORDER BY author, seq", err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT author, seq, verb, subject, spare, upto FROM trust_fact ORDER BY author, seq", err);
     if (rc != RC_OK)
         return rc;
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
@@ -188,13 +192,15 @@ settle_node(struct eval *ev, struct node *n, const char *standing)
     }
 }
 
-/* The first spare in the founder's log ranks above the founder, so that a stolen founder's key can be retired. */
+/* The first spare in the founder's log ranks above the founder, so that a stolen founder's key can
+ * be retired. */
 static struct node *
 first_spare(struct eval *ev, const char *founder)
 {
     for (size_t i = 0; i < ev->fact_count; i++) { /* facts are sorted by author, then seq */
         const struct fact *f = &ev->facts[i];
-        if (!f->retire && f->spare && strcmp(f->author, founder) == 0 && strcmp(f->subject, founder) != 0)
+        if (!f->retire && f->spare && strcmp(f->author, founder) == 0 &&
+            strcmp(f->subject, founder) != 0)
             return node_of(ev, f->subject);
     }
     return NULL;
@@ -208,7 +214,8 @@ next_candidate(struct eval *ev)
         struct node *n = &ev->nodes[i];
         if (n->done || n->depth == DEPTH_NONE)
             continue;
-        if (best == NULL || n->depth < best->depth || (n->depth == best->depth && strcmp(n->id, best->id) < 0))
+        if (best == NULL || n->depth < best->depth ||
+            (n->depth == best->depth && strcmp(n->id, best->id) < 0))
             best = n;
     }
     return best;
@@ -247,14 +254,16 @@ store_node(struct store *store, const struct node *n, int *changed, struct err *
         return rc;
     if (strcmp(old.standing, n->standing) == 0 && old.rank == n->rank && old.upto == n->limit)
         return RC_OK;
-    /* Without earlier lines in the tables, or with a higher limit, what is applied stays right: no rebuild. */
+    /* Without earlier lines in the tables, or with a higher limit, what is applied stays right: no
+     * rebuild. */
     if (old.applied > n->limit)
         *changed = 1;
     struct stmt *q = NULL;
-    rc = db_query(store->db, &q,
-                  "INSERT INTO accepted (author, rank, standing, upto, applied) VALUES (?1, ?2, ?3, ?4, 0)"
-                  " ON CONFLICT (author) DO UPDATE SET rank = ?2, standing = ?3, upto = ?4",
-                  err);
+    rc = db_query(
+        store->db, &q,
+        "INSERT INTO accepted (author, rank, standing, upto, applied) VALUES (?1, ?2, ?3, ?4, 0)"
+        " ON CONFLICT (author) DO UPDATE SET rank = ?2, standing = ?3, upto = ?4",
+        err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, n->id);
@@ -270,7 +279,8 @@ drop_others(struct store *store, struct eval *ev, int *changed, struct err *err)
 {
     struct stmt *q = NULL;
     struct stmt *drop = NULL;
-    enum rc rc = db_query(store->db, &q, "SELECT author, applied FROM accepted ORDER BY author", err);
+    enum rc rc =
+        db_query(store->db, &q, "SELECT author, applied FROM accepted ORDER BY author", err);
     if (rc == RC_OK)
         rc = db_query(store->db, &drop, "DELETE FROM accepted WHERE author = ?1", err);
     while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
@@ -318,8 +328,8 @@ trust_of(const struct store *store, const char *author, struct trust *out, struc
     memset(out, 0, sizeof *out);
     (void)snprintf(out->standing, sizeof out->standing, "unknown");
     struct stmt *q = NULL;
-    enum rc rc =
-        db_query(store->db, &q, "SELECT standing, rank, upto, applied FROM accepted WHERE author = ?1", err);
+    enum rc rc = db_query(
+        store->db, &q, "SELECT standing, rank, upto, applied FROM accepted WHERE author = ?1", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, author);
@@ -338,18 +348,20 @@ enum rc
 trust_verify(const struct store *store, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT f.subject, f.upto FROM trust_fact f"
-                          " JOIN entry e ON e.author = f.subject AND e.seq = f.upto"
-                          " JOIN accepted a ON a.author = f.author AND f.seq <= a.upto"
-                          " JOIN accepted s ON s.author = f.subject AND (a.rank < s.rank OR s.author = a.author)"
-                          " WHERE f.verb = 'retire' AND e.hash <> f.upto_hash LIMIT 1",
-                          err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT f.subject, f.upto FROM trust_fact f"
+        " JOIN entry e ON e.author = f.subject AND e.seq = f.upto"
+        " JOIN accepted a ON a.author = f.author AND f.seq <= a.upto"
+        " JOIN accepted s ON s.author = f.subject AND (a.rank < s.rank OR s.author = a.author)"
+        " WHERE f.verb = 'retire' AND e.hash <> f.upto_hash LIMIT 1",
+        err);
     if (rc != RC_OK)
         return rc;
     rc = stmt_row(q, err);
     if (rc == RC_OK && stmt_more(q))
-        rc = err_set(err, RC_CHAIN, "author %s was retired at entry %lld, and another entry %lld is held here",
+        rc = err_set(err, RC_CHAIN,
+                     "author %s was retired at entry %lld, and another entry %lld is held here",
                      col_text(q, 0), (long long)col_int(q, 1), (long long)col_int(q, 1));
     stmt_done(q);
     return rc;

@@ -63,7 +63,8 @@ find_one(void *arg, const struct object *o, struct err *err)
         *f->out = *o;
         f->hits++;
         size_t used = strlen(f->uuids);
-        (void)snprintf(f->uuids + used, sizeof f->uuids - used, "%s%s", used > 0 ? ", " : "", o->uuid);
+        (void)snprintf(f->uuids + used, sizeof f->uuids - used, "%s%s", used > 0 ? ", " : "",
+                       o->uuid);
         return RC_OK;
     }
     unsigned d = edit_distance(o->name, f->ref);
@@ -86,14 +87,16 @@ kind_title(const char *kind)
 }
 
 enum rc
-object_find(const struct store *store, const char *kind, const char *ref, struct object *out, struct err *err)
+object_find(const struct store *store, const char *kind, const char *ref, struct object *out,
+            struct err *err)
 {
     struct finding f = {.ref = ref, .out = out, .best = 3};
     enum rc rc = object_each(store, kind, find_one, &f, err);
     if (rc != RC_OK || f.hits == 1)
         return rc;
     if (f.hits > 1) {
-        (void)err_set(err, RC_AMBIGUOUS, "the %s %s is there more than once", kind_title(kind), ref);
+        (void)err_set(err, RC_AMBIGUOUS, "the %s %s is there more than once", kind_title(kind),
+                      ref);
         (void)err_why(err, "two sites made one of that name: %s", f.uuids);
         return err_hint(err, "name it by its UUID");
     }
@@ -112,8 +115,8 @@ object_name(const struct store *store, const char *uuid, char out[LIMIT_NAME + 1
 {
     (void)snprintf(out, LIMIT_NAME + 1, "%s", uuid);
     struct stmt *q = NULL;
-    enum rc rc =
-        db_query(store->db, &q, "SELECT name FROM object WHERE uuid = ?1 ORDER BY entry LIMIT 1", err);
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT name FROM object WHERE uuid = ?1 ORDER BY entry LIMIT 1", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, uuid);
@@ -127,14 +130,16 @@ object_name(const struct store *store, const char *uuid, char out[LIMIT_NAME + 1
 /* ---- fields ---- */
 
 enum rc
-field_each(const struct store *store, const char *object, const char *name, field_fn fn, void *arg, struct err *err)
+field_each(const struct store *store, const char *object, const char *name, field_fn fn, void *arg,
+           struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT value, entry FROM field f WHERE object = ?1 AND name = ?2 AND NOT EXISTS"
-                          " (SELECT 1 FROM superseded s WHERE s.object = f.object AND s.name = f.name"
-                          " AND s.entry = f.entry) ORDER BY entry",
-                          err);
+    enum rc rc =
+        db_query(store->db, &q,
+                 "SELECT value, entry FROM field f WHERE object = ?1 AND name = ?2 AND NOT EXISTS"
+                 " (SELECT 1 FROM superseded s WHERE s.object = f.object AND s.name = f.name"
+                 " AND s.entry = f.entry) ORDER BY entry",
+                 err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, object);
@@ -190,8 +195,8 @@ take_current(void *arg, const char *value, const char *entry, struct err *err)
 }
 
 enum rc
-field_get(const struct store *store, const char *object, const char *name, struct buf *out, int *conflict,
-          struct err *err)
+field_get(const struct store *store, const char *object, const char *name, struct buf *out,
+          int *conflict, struct err *err)
 {
     struct current c = {.out = out};
     buf_init(&c.first, LIMIT_ENTRY);
@@ -213,7 +218,8 @@ write_hash(void *arg, const char *value, const char *entry, struct err *err)
 }
 
 enum rc
-field_supersedes(const struct store *store, const char *object, const char *name, struct jw *w, struct err *err)
+field_supersedes(const struct store *store, const char *object, const char *name, struct jw *w,
+                 struct err *err)
 {
     jw_arr(w, "supersedes");
     enum rc rc = field_each(store, object, name, write_hash, w, err);
@@ -225,11 +231,12 @@ enum rc
 conflict_each(const struct store *store, conflict_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT object, name FROM field f WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE"
-                          " s.object = f.object AND s.name = f.name AND s.entry = f.entry)"
-                          " GROUP BY object, name HAVING count(DISTINCT value) > 1 ORDER BY object, name",
-                          err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT object, name FROM field f WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE"
+        " s.object = f.object AND s.name = f.name AND s.entry = f.entry)"
+        " GROUP BY object, name HAVING count(DISTINCT value) > 1 ORDER BY object, name",
+        err);
     if (rc != RC_OK)
         return rc;
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
@@ -276,10 +283,11 @@ root_load(const struct store *store, const struct object *object, struct root *o
     struct stmt *q = NULL;
     /* By the KMS's own clock; ties go to the worse state, then to one fixed choice. */
     if (rc == RC_OK)
-        rc = db_query(store->db, &q,
-                      "SELECT state, version, versions, at, restore_until FROM root_observed WHERE root = ?1"
-                      " ORDER BY updated DESC, state DESC, versions DESC, at DESC, entry LIMIT 1",
-                      err);
+        rc = db_query(
+            store->db, &q,
+            "SELECT state, version, versions, at, restore_until FROM root_observed WHERE root = ?1"
+            " ORDER BY updated DESC, state DESC, versions DESC, at DESC, entry LIMIT 1",
+            err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, object->uuid);
@@ -325,15 +333,16 @@ entries_unpublished(const struct store *store, int64_t *count, struct err *err)
 }
 
 enum rc
-entry_acknowledged(const struct store *store, const char *author, int64_t seq, const char *not_site, int *yes,
-                   struct err *err)
+entry_acknowledged(const struct store *store, const char *author, int64_t seq, const char *not_site,
+                   int *yes, struct err *err)
 {
     struct stmt *q = NULL;
     struct buf site;
     *yes = 0;
     buf_init(&site, LIMIT_TEXT);
-    enum rc rc =
-        db_query(store->db, &q, "SELECT copy FROM copy_seen WHERE author = ?1 AND entries >= ?2 ORDER BY copy", err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT copy FROM copy_seen WHERE author = ?1 AND entries >= ?2 ORDER BY copy", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, author);

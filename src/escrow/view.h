@@ -1,4 +1,5 @@
-/* What the derived tables say: objects with their fields, keys, wraps, roots, release. Read only. */
+/* What the derived tables say: objects with their fields, keys, wraps, roots, release. Read only.
+ */
 #ifndef ESCROW_VIEW_H
 #define ESCROW_VIEW_H
 
@@ -21,33 +22,38 @@ struct object {
     char author[AUTHOR_TEXT + 1]; /* who added it */
     char entry[HASH_TEXT + 1];
 };
-/* By UUID or name. RC_NOT_FOUND names the nearest; RC_AMBIGUOUS lists the UUIDs when a merge made two of one name. */
-enum rc object_find(const struct store *store, const char *kind, const char *ref, struct object *out,
-                    struct err *err) MUST_CHECK;
+/* By UUID or name. RC_NOT_FOUND names the nearest; RC_AMBIGUOUS lists the UUIDs when a merge made
+ * two of one name. */
+enum rc object_find(const struct store *store, const char *kind, const char *ref,
+                    struct object *out, struct err *err) MUST_CHECK;
 typedef enum rc (*object_fn)(void *arg, const struct object *o, struct err *err);
-enum rc object_each(const struct store *store, const char *kind, object_fn fn, void *arg, struct err *err)
-    MUST_CHECK;
-/* Name of an object by UUID, or the UUID itself when unknown here (a fact can wait for its object). */
-enum rc object_name(const struct store *store, const char *uuid, char out[LIMIT_NAME + 1], struct err *err)
-    MUST_CHECK;
+enum rc object_each(const struct store *store, const char *kind, object_fn fn, void *arg,
+                    struct err *err) MUST_CHECK;
+/* Name of an object by UUID, or the UUID itself when unknown here (a fact can wait for its object).
+ */
+enum rc object_name(const struct store *store, const char *uuid, char out[LIMIT_NAME + 1],
+                    struct err *err) MUST_CHECK;
 
 /*
- * Current value of a changeable field as plain text (a JSON string unquoted; other JSON as it is) into out, emptied
- * first. *conflict (may be NULL): 1 when more than one different value stands; out then holds the one whose entry hash
- * is smaller, and the caller decides. No value: out stays empty.
+ * Current value of a changeable field as plain text (a JSON string unquoted; other JSON as it is)
+ * into out, emptied first. *conflict (may be NULL): 1 when more than one different value stands;
+ * out then holds the one whose entry hash is smaller, and the caller decides. No value: out stays
+ * empty.
  */
 enum rc field_get(const struct store *store, const char *object, const char *name, struct buf *out,
                   int *conflict, struct err *err) MUST_CHECK;
 /* All current values and their entries, by entry hash. */
 typedef enum rc (*field_fn)(void *arg, const char *value, const char *entry, struct err *err);
-enum rc field_each(const struct store *store, const char *object, const char *name, field_fn fn, void *arg,
-                   struct err *err) MUST_CHECK;
-/* Appends `"supersedes":[hashes of all current values]` to a JSON object being written, for a .changed entry. */
-enum rc field_supersedes(const struct store *store, const char *object, const char *name, struct jw *w,
-                         struct err *err) MUST_CHECK;
+enum rc field_each(const struct store *store, const char *object, const char *name, field_fn fn,
+                   void *arg, struct err *err) MUST_CHECK;
+/* Appends `"supersedes":[hashes of all current values]` to a JSON object being written, for a
+ * .changed entry. */
+enum rc field_supersedes(const struct store *store, const char *object, const char *name,
+                         struct jw *w, struct err *err) MUST_CHECK;
 /* Objects with conflicting fields: fn(object uuid, field name). */
 typedef enum rc (*conflict_fn)(void *arg, const char *object, const char *field, struct err *err);
-enum rc conflict_each(const struct store *store, conflict_fn fn, void *arg, struct err *err) MUST_CHECK;
+enum rc conflict_each(const struct store *store, conflict_fn fn, void *arg,
+                      struct err *err) MUST_CHECK;
 
 /* ---- keys ---- */
 struct key {
@@ -56,7 +62,7 @@ struct key {
     int64_t generation;
     char purpose[24];
     char protects_site[UUID_TEXT + 1];
-    char form[8];   /* "base64" or "bytes" */
+    char form[8];    /* "base64" or "bytes" */
     char origin[12]; /* "kms", "local", "adopted" */
     int64_t bits;
     char created_at[TIME_TEXT + 1];
@@ -67,15 +73,19 @@ struct key {
     int has_check;
 };
 /* NAME (newest generation), NAME@GEN or UUID. RC_NOT_FOUND, RC_AMBIGUOUS. */
-enum rc key_find(const struct store *store, const char *ref, struct key *out, struct err *err) MUST_CHECK;
+enum rc key_find(const struct store *store, const char *ref, struct key *out,
+                 struct err *err) MUST_CHECK;
 /* By name, then generation, then UUID. name NULL: all. */
 typedef enum rc (*key_fn)(void *arg, const struct key *key, struct err *err);
-enum rc key_each(const struct store *store, const char *name, key_fn fn, void *arg, struct err *err) MUST_CHECK;
+enum rc key_each(const struct store *store, const char *name, key_fn fn, void *arg,
+                 struct err *err) MUST_CHECK;
 /* The check value; *found 0 when there is none. Two that differ: RC_STORE_CORRUPT. */
-enum rc key_check(const struct store *store, const char *key, struct check_value *out, int *found, struct err *err)
-    MUST_CHECK;
-/* 1 when a copy holds the entry that made the key; for config-backup and backup-copy one at another site. */
-enum rc key_released(const struct store *store, const struct key *key, int *released, struct err *err) MUST_CHECK;
+enum rc key_check(const struct store *store, const char *key, struct check_value *out, int *found,
+                  struct err *err) MUST_CHECK;
+/* 1 when a copy holds the entry that made the key; for config-backup and backup-copy one at another
+ * site. */
+enum rc key_released(const struct store *store, const struct key *key, int *released,
+                     struct err *err) MUST_CHECK;
 
 /* ---- wraps ---- */
 struct wrap {
@@ -91,29 +101,32 @@ struct wrap {
 };
 typedef enum rc (*wrap_fn)(void *arg, const struct wrap *wrap, struct err *err);
 /* Newest first (by author's order and time of the entry); retired ones too. */
-enum rc wrap_each(const struct store *store, const char *key, wrap_fn fn, void *arg, struct err *err) MUST_CHECK;
+enum rc wrap_each(const struct store *store, const char *key, wrap_fn fn, void *arg,
+                  struct err *err) MUST_CHECK;
 
 /* ---- roots ---- */
 struct root {
     struct object object;
-    struct object kms;          /* kms.uuid "" when it is not known here yet */
-    char site[UUID_TEXT + 1];   /* the KMS's site */
-    char id[UUID_TEXT + 1];     /* in the KMS */
-    enum root_state state;      /* last observed; ROOT_UNKNOWN */
+    struct object kms;        /* kms.uuid "" when it is not known here yet */
+    char site[UUID_TEXT + 1]; /* the KMS's site */
+    char id[UUID_TEXT + 1];   /* in the KMS */
+    enum root_state state;    /* last observed; ROOT_UNKNOWN */
     char version[UUID_TEXT + 1];
     int64_t versions;
     char observed_at[TIME_TEXT + 1];
     char restore_until[TIME_TEXT + 1];
 };
-enum rc root_find(const struct store *store, const char *ref, struct root *out, struct err *err) MUST_CHECK;
-enum rc root_load(const struct store *store, const struct object *object, struct root *out, struct err *err)
-    MUST_CHECK;
+enum rc root_find(const struct store *store, const char *ref, struct root *out,
+                  struct err *err) MUST_CHECK;
+enum rc root_load(const struct store *store, const struct object *object, struct root *out,
+                  struct err *err) MUST_CHECK;
 
 /* ---- release and publication ---- */
 /* How many own entries no copy has yet. */
 enum rc entries_unpublished(const struct store *store, int64_t *count, struct err *err) MUST_CHECK;
-/* 1 when a copy (at another site than not_site, if that is not NULL) shows this author's log up to seq. */
-enum rc entry_acknowledged(const struct store *store, const char *author, int64_t seq, const char *not_site,
-                           int *yes, struct err *err) MUST_CHECK;
+/* 1 when a copy (at another site than not_site, if that is not NULL) shows this author's log up to
+ * seq. */
+enum rc entry_acknowledged(const struct store *store, const char *author, int64_t seq,
+                           const char *not_site, int *yes, struct err *err) MUST_CHECK;
 
 #endif

@@ -13,29 +13,34 @@ struct join_seen {
 
 struct join {
     const char *url;
-    const char *dir;           /* where the store will be */
-    const char *site;          /* name or UUID, or NULL (an evidence store without --site) */
-    const char *author_name;   /* [a-z0-9._-]{1,64}; NULL: the host's name made to fit */
-    const char *expect;        /* escrow id, or NULL */
-    const char *bind_name;     /* name to bind the copy under in keymuster.conf; NULL: its name in the log, else "from" */
-    /* Asked before anything is kept when expect is NULL; anything but RC_OK ends it. May be NULL. */
+    const char *dir;         /* where the store will be */
+    const char *site;        /* name or UUID, or NULL (an evidence store without --site) */
+    const char *author_name; /* [a-z0-9._-]{1,64}; NULL: the host's name made to fit */
+    const char *expect;      /* escrow id, or NULL */
+    const char *bind_name;   /* name to bind the copy under in keymuster.conf; NULL: its name in the
+                                log, else "from" */
+    /* Asked before anything is kept when expect is NULL; anything but RC_OK ends it. May be NULL.
+     */
     enum rc (*confirm)(void *arg, const struct join_seen *seen, struct err *err);
     /* Asked after every pull, before join_copy keeps anything: a card's floor. May be NULL. */
-    enum rc (*check)(void *arg, const struct store *pulled, const struct join_seen *seen, struct err *err);
+    enum rc (*check)(void *arg, const struct store *pulled, const struct join_seen *seen,
+                     struct err *err);
     void *arg;
 };
 /*
- * Identifies the copy, pulls and verifies it into a temporary store, checks the site (RC_NOT_FOUND when the pull did not
- * bring it), appends author.joined, binds the copy, puts the store in place (all or nothing). RC_NOT_ANCHORED when expect
- * differs. *out is open for writing.
+ * Identifies the copy, pulls and verifies it into a temporary store, checks the site (RC_NOT_FOUND
+ * when the pull did not bring it), appends author.joined, binds the copy, puts the store in place
+ * (all or nothing). RC_NOT_ANCHORED when expect differs. *out is open for writing.
  */
-enum rc join_copy(struct store **out, const struct join *how, struct join_seen *seen, struct err *err) MUST_CHECK;
+enum rc join_copy(struct store **out, const struct join *how, struct join_seen *seen,
+                  struct err *err) MUST_CHECK;
 
 /*
- * --from: a store under $XDG_STATE_HOME/keymuster/recover/<escrow id> (else ~/.local/state/...), or evidence when that is
- * not NULL; made by join_copy if it is not there, else opened, its copy rebound if the url differs, and pulled again.
+ * --from: a store under $XDG_STATE_HOME/keymuster/recover/<escrow id> (else ~/.local/state/...), or
+ * evidence when that is not NULL; made by join_copy if it is not there, else opened, its copy
+ * rebound if the url differs, and pulled again.
  */
-enum rc join_from(struct store **out, const struct join *how, const char *evidence, struct join_seen *seen,
-                  struct err *err) MUST_CHECK;
+enum rc join_from(struct store **out, const struct join *how, const char *evidence,
+                  struct join_seen *seen, struct err *err) MUST_CHECK;
 
 #endif

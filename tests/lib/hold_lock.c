@@ -1,6 +1,6 @@
 /*
- * For tests: another writer. hold_lock PATH takes the lock as keymuster does, prints "held" and keeps it until it is
- * ended by a signal.
+ * For tests: another writer. hold_lock PATH takes the lock as keymuster does, prints "held" and
+ * keeps it until it is ended by a signal.
  */
 #include <stdio.h>
 #include <unistd.h>

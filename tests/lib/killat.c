@@ -1,11 +1,13 @@
 /*
- * For tests: kills a command at its Nth system call, before the kernel carries it out, counted over its whole life.
+ * For tests: kills a command at its Nth system call, before the kernel carries it out, counted over
+ * its whole life.
  *
- *   killat N CMD ARG...   N 0: does not kill; prints the number of system calls as "calls N" on descriptor 3
+ *   killat N CMD ARG...   N 0: does not kill; prints the number of system calls as "calls N" on
+ * descriptor 3
  *
- * Exit: 137 when it was killed, else the command's own status, 125 when it could not be run. The command runs as the
- * only traced process; a process that it starts itself is not counted. strace can do the same per kind of call; this
- * counts them all in one row and costs a tenth.
+ * Exit: 137 when it was killed, else the command's own status, 125 when it could not be run. The
+ * command runs as the only traced process; a process that it starts itself is not counted. strace
+ * can do the same per kind of call; this counts them all in one row and costs a tenth.
  */
 #define _GNU_SOURCE /* PTRACE_O_EXITKILL */
 #include <errno.h>

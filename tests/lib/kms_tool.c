@@ -101,7 +101,8 @@ main(int argc, char **argv)
     else if (rc == RC_OK && argc >= 6 && strcmp(argv[1], "wrap") == 0)
         rc = wrap(argv, argc, &err);
     else if (rc == RC_OK)
-        rc = err_set(&err, RC_USAGE, "kms_tool new FILE PASSFILE | wrap FILE PASSFILE ROOT PAYLOAD");
+        rc =
+            err_set(&err, RC_USAGE, "kms_tool new FILE PASSFILE | wrap FILE PASSFILE ROOT PAYLOAD");
     if (rc != RC_OK)
         (void)fprintf(stderr, "kms_tool: %s %s\n", err.msg, err.why);
     secret_arena_close();

@@ -3,9 +3,10 @@
  *
  *   scan [-q] [-x PATH]... SECRETFILE PATH...
  *
- * Searched are all windows of 8 bytes of: the secret as it is, reversed, in hex of both cases (windows of 16 digits: 8
- * bytes), in base64 at its three alignments, and in UTF-16. -x leaves a file out. Prints a line for each file with a
- * hit: path, form, offset. Exit: 1 with hits, 0 without, 2 when something could not be read.
+ * Searched are all windows of 8 bytes of: the secret as it is, reversed, in hex of both cases
+ * (windows of 16 digits: 8 bytes), in base64 at its three alignments, and in UTF-16. -x leaves a
+ * file out. Prints a line for each file with a hit: path, form, offset. Exit: 1 with hits, 0
+ * without, 2 when something could not be read.
  */
 #define _GNU_SOURCE /* memmem */
 #include <fcntl.h>
@@ -50,7 +51,8 @@ add_hex(const unsigned char *s, size_t len, const char *name, const char *digits
     }
 }
 
-/* Only whole groups of three bytes from skip on: those come out the same whatever stands around the secret. */
+/* Only whole groups of three bytes from skip on: those come out the same whatever stands around the
+ * secret. */
 static void
 add_base64(const unsigned char *s, size_t len, const char *name, size_t skip)
 {

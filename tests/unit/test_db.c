@@ -52,7 +52,8 @@ static void
 dump_schema(struct db *db, struct buf *out)
 {
     struct stmt *q = NULL;
-    assert_ok(db_query(db, &q, "SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY 1, 2", err));
+    assert_ok(db_query(
+        db, &q, "SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY 1, 2", err));
     struct err e = ERR_INIT;
     while (stmt_row(q, &e) == RC_OK && stmt_more(q)) {
         buf_addf(out, "%s %s ", col_text(q, 0), col_text(q, 1));
@@ -80,7 +81,9 @@ test_migrations_add_up_to_the_schema(void **state)
     struct stmt *q = NULL;
     struct buf drop;
     buf_init(&drop, 1 << 16);
-    assert_ok(db_query(whole, &q, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'", err));
+    assert_ok(db_query(
+        whole, &q,
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'", err));
     struct err e = ERR_INIT;
     while (stmt_row(q, &e) == RC_OK && stmt_more(q))
         buf_addf(&drop, "DROP TABLE %s;", col_text(q, 0));
@@ -128,13 +131,21 @@ test_entries_are_append_only(void **state)
     (void)state;
     struct db *db = NULL;
     assert_ok(db_create(&db, path, err));
-    assert_ok(db_exec(db, "INSERT INTO entry VALUES ('0123456789abcdef0123456789abcdef', 1, zeroblob(32), 'x')", err));
+    assert_ok(db_exec(
+        db, "INSERT INTO entry VALUES ('0123456789abcdef0123456789abcdef', 1, zeroblob(32), 'x')",
+        err));
     assert_rc(db_exec(db, "UPDATE entry SET line = 'y'", err), RC_STORE_CORRUPT);
     assert_rc(db_exec(db, "DELETE FROM entry", err), RC_STORE_CORRUPT);
     /* A gap, and REPLACE, which would delete silently without recursive triggers. */
-    assert_rc(db_exec(db, "INSERT INTO entry VALUES ('0123456789abcdef0123456789abcdef', 3, randomblob(32), 'x')", err),
-              RC_STORE_CORRUPT);
-    assert_rc(db_exec(db, "INSERT OR REPLACE INTO entry VALUES ('0123456789abcdef0123456789abcdef', 1, randomblob(32), 'z')",
+    assert_rc(
+        db_exec(
+            db,
+            "INSERT INTO entry VALUES ('0123456789abcdef0123456789abcdef', 3, randomblob(32), 'x')",
+            err),
+        RC_STORE_CORRUPT);
+    assert_rc(db_exec(db,
+                      "INSERT OR REPLACE INTO entry VALUES ('0123456789abcdef0123456789abcdef', 1, "
+                      "randomblob(32), 'z')",
                       err),
               RC_STORE_CORRUPT);
     db_close(db);
@@ -163,8 +174,10 @@ test_failed_step_leaves_the_old_version(void **state)
     (void)state;
     struct db *db = NULL;
     struct stmt *q = NULL;
-    const struct migration bad[] = {{db_schema_version() + 1, "bad", "CREATE TABLE later (x) STRICT; nonsense"}};
-    const struct migration typed[] = {{db_schema_version() + 1, "later", "CREATE TABLE later (x TEXT) STRICT"}};
+    const struct migration bad[] = {
+        {db_schema_version() + 1, "bad", "CREATE TABLE later (x) STRICT; nonsense"}};
+    const struct migration typed[] = {
+        {db_schema_version() + 1, "later", "CREATE TABLE later (x TEXT) STRICT"}};
     assert_ok(db_create(&db, path, err));
     struct err e = ERR_INIT;
     assert_int_not_equal(migrate(db, bad, 1, &e), RC_OK);

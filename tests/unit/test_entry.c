@@ -6,8 +6,12 @@
 
 #define AUTHOR "0123456789abcdef0123456789abcdef"
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
-#define HEAD "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"" ZEROS "\",\"at\":\"2026-11-25T02:12:38.123Z\","
-#define TAIL "\"by\":{\"user\":\"keymuster\",\"host\":\"escrow-fra\"},\"kind\":\"note\",\"body\":{\"text\":\"x\"}}"
+#define HEAD                                                                                       \
+    "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"" ZEROS                       \
+    "\",\"at\":\"2026-11-25T02:12:38.123Z\","
+#define TAIL                                                                                       \
+    "\"by\":{\"user\":\"keymuster\",\"host\":\"escrow-fra\"},\"kind\":\"note\",\"body\":{"         \
+    "\"text\":\"x\"}}"
 
 static void
 test_reads_its_members(void **state)
@@ -38,12 +42,18 @@ test_refuses_each_wrong_member(void **state)
         "[]",
         HEAD TAIL " x",
         HEAD "\"keymuster\":1," TAIL, /* a member twice */
-        "{\"keymuster\":2,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"" ZEROS "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
-        "{\"keymuster\":1,\"author\":\"0123\",\"seq\":1,\"prev\":\"" ZEROS "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
-        "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":0,\"prev\":\"" ZEROS "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
-        "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1.5,\"prev\":\"" ZEROS "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
-        "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"00\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
-        "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"" ZEROS "\",\"at\":\"yesterday\"," TAIL,
+        "{\"keymuster\":2,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"" ZEROS
+        "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
+        "{\"keymuster\":1,\"author\":\"0123\",\"seq\":1,\"prev\":\"" ZEROS
+        "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
+        "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":0,\"prev\":\"" ZEROS
+        "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
+        "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1.5,\"prev\":\"" ZEROS
+        "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
+        "{\"keymuster\":1,\"author\":\"" AUTHOR
+        "\",\"seq\":1,\"prev\":\"00\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL,
+        "{\"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"" ZEROS
+        "\",\"at\":\"yesterday\"," TAIL,
         HEAD "\"by\":[],\"kind\":\"note\",\"body\":{}}",
         HEAD "\"by\":{},\"kind\":\"No Te\",\"body\":{}}",
         HEAD "\"by\":{},\"kind\":\"note\",\"body\":[]}",

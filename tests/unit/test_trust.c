@@ -34,7 +34,8 @@ carry(struct store *to, const struct store *from)
 }
 
 static void
-assert_standing(const struct store *s, const struct store *who, const char *standing, int64_t applied)
+assert_standing(const struct store *s, const struct store *who, const char *standing,
+                int64_t applied)
 {
     struct trust t;
     assert_ok(trust_of(s, who->self.author, &t, err));
@@ -54,8 +55,8 @@ static void
 retire(struct store *by, const struct store *who, int64_t upto)
 {
     char body[256];
-    (void)snprintf(body, sizeof body, "{\"author\":\"%s\",\"entries\":%lld,\"last\":\"%064d\"}", who->self.author,
-                   (long long)upto, 0);
+    (void)snprintf(body, sizeof body, "{\"author\":\"%s\",\"entries\":%lld,\"last\":\"%064d\"}",
+                   who->self.author, (long long)upto, 0);
     stores_append(by, "author.retired", body);
 }
 
@@ -111,7 +112,8 @@ test_admissions_chain_and_a_lower_rank_retires_nobody_above(void **state)
     retire(f, m, 1);
     assert_standing(f, m, "admitted", 1);
     assert_standing(f, x, "unknown", 0);
-    assert_rc(trust_verify(f, err), RC_CHAIN); /* the retirement names another entry 1 than is held */
+    assert_rc(trust_verify(f, err),
+              RC_CHAIN); /* the retirement names another entry 1 than is held */
     store_close(f);
     store_close(m);
     store_close(x);
@@ -125,8 +127,8 @@ test_the_first_spare_ranks_above_the_founder(void **state)
     struct store *s = stores_make("s3", &f->founder);
     struct store *thief = stores_make("t3", &f->founder);
     char body[512];
-    (void)snprintf(body, sizeof body, "{\"author\":\"%s\",\"public_key\":\"%s\",\"spare\":true}", s->self.author,
-                   s->self.text);
+    (void)snprintf(body, sizeof body, "{\"author\":\"%s\",\"public_key\":\"%s\",\"spare\":true}",
+                   s->self.author, s->self.text);
     stores_append(f, "author.admitted", body);
     stores_admit(f, &thief->self);
     retire(f, s, 1); /* the thief of the founder's key tries to get rid of the spare */
@@ -209,8 +211,12 @@ test_conflicts_are_seen_and_settled(void **state)
     add_site(f, MAD, "mad");
     stores_admit(f, &m->self);
     carry(m, f);
-    stores_append(f, "site.changed", "{\"uuid\":\"" MAD "\",\"set\":{\"region\":{\"value\":\"one\",\"supersedes\":[]}}}");
-    stores_append(m, "site.changed", "{\"uuid\":\"" MAD "\",\"set\":{\"region\":{\"value\":\"two\",\"supersedes\":[]}}}");
+    stores_append(f, "site.changed",
+                  "{\"uuid\":\"" MAD
+                  "\",\"set\":{\"region\":{\"value\":\"one\",\"supersedes\":[]}}}");
+    stores_append(m, "site.changed",
+                  "{\"uuid\":\"" MAD
+                  "\",\"set\":{\"region\":{\"value\":\"two\",\"supersedes\":[]}}}");
     assert_ok(field_get(f, MAD, "region", &v, &conflict, err));
     assert_string_equal(buf_str(&v), "one");
     assert_int_equal(conflict, 0);
@@ -275,7 +281,9 @@ test_verify_catches_changed_lines_and_tables(void **state)
     assert_ok(apply_digest(f->db, a, err));
     assert_ok(apply_digest_rebuilt(f, b, err));
     assert_string_not_equal(a, b);
-    assert_ok(db_exec(f->db, "DROP TRIGGER entry_keep; UPDATE entry SET line = replace(line, 'mad', 'xxx')", err));
+    assert_ok(db_exec(
+        f->db, "DROP TRIGGER entry_keep; UPDATE entry SET line = replace(line, 'mad', 'xxx')",
+        err));
     assert_rc(log_verify(f, &count, err), RC_CHAIN);
     store_close(f);
 }
