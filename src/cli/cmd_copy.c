@@ -421,7 +421,7 @@ card_floor(void *arg, const struct log_author *a, struct err *err)
 {
     struct ctx *ctx = arg;
     struct trust t;
-    struct log_end end;
+    struct log_end end = {0};
     char hash[HASH_TEXT + 1];
     enum rc rc = trust_of(ctx->store, a->author, &t, err);
     if (rc == RC_OK && trust_accepted(&t))

@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# Rules that a search can keep: banned functions, one room for each library, nothing of the machine it was made on.
+load ../lib/cli.bash
+
+@test "banned functions are not used in src" {
+    cd "$KM_SOURCE"
+    run grep -rnE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets|system|popen|tmpnam|mktemp)\(' src
+    [ "$status" -eq 1 ] || { echo "$output" >&2; return 1; }
+}
+
+@test "SQL is constant text: nothing is formatted into a statement" {
+    cd "$KM_SOURCE"
+    run grep -rnE '(snprintf|buf_addf)\([^;]*"(SELECT|INSERT|UPDATE|DELETE)' src
+    [ "$status" -eq 1 ] || { echo "$output" >&2; return 1; }
+}
+
+@test "the floor check refuses an include that goes up, and a library outside its room" {
+    cp -r "$KM_SOURCE/src" "$KM_SOURCE/cmake" "$T"
+    for plant in 'base/err.c "cli/out.h"' 'escrow/log.c <sqlite3.h>' 'kms/kms.c <sodium.h>' 'text/ini.c <cjson/cJSON.h>'; do
+        rm -rf "$T/src" && cp -r "$KM_SOURCE/src" "$T"
+        run cmake -P "$KM_SOURCE/tests/lib/floors_only.cmake" "$T"
+        [ "$status" -eq 0 ]
+        sed -i "1i #include ${plant#* }" "$T/src/${plant%% *}"
+        run cmake -P "$KM_SOURCE/tests/lib/floors_only.cmake" "$T"
+        [ "$status" -ne 0 ]
+        [[ $output == *"${plant%% *}"* ]]
+    done
+}
+
+@test "an edited migration is refused by its checksum" {
+    cd "$KM_SOURCE/migrations"
+    sha256sum -c CHECKSUMS
+    [ "$(wc -l <CHECKSUMS)" -eq "$(find . -name '[0-9]*.sql' | wc -l)" ]
+}
