@@ -10,12 +10,6 @@
 #include "escrow/trust.h"
 #include "text/enc.h"
 
-struct listing {
-    struct ctx *ctx;
-    struct jw *w;
-    struct table *table;
-};
-
 static enum rc
 list_author(void *arg, const struct log_author *a, struct err *err)
 {

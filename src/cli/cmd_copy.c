@@ -245,12 +245,6 @@ run_set(struct ctx *ctx, struct err *err)
 
 /* ---- list ---- */
 
-struct listing {
-    struct ctx *ctx;
-    struct jw *w;
-    struct table *table;
-};
-
 /* Own entries that this copy has, and when it was reached. */
 static enum rc
 copy_progress(const struct store *store, const char *uuid, int64_t *entries, char at[TIME_TEXT + 1],
@@ -330,7 +324,7 @@ run_list(struct ctx *ctx, struct err *err)
 {
     static const char *const titles[] = {"COPY", "SITE", "PLACE", "TO SEND", "REACHED", NULL};
     struct listing l = {.ctx = ctx};
-    return cmd_list_objects(ctx, "copy.list", "copy", titles, list_copy, &l, &l.w, &l.table, err);
+    return cmd_list_objects(&l, "copy.list", "copy", titles, list_copy, err);
 }
 
 /* ---- check ---- */

@@ -176,12 +176,6 @@ run_kms_set(struct ctx *ctx, struct err *err)
 
 /* ---- list, show, test ---- */
 
-struct listing {
-    struct ctx *ctx;
-    struct jw *w;
-    struct table *table;
-};
-
 static enum rc
 list_kms(void *arg, const struct object *o, struct err *err)
 {
@@ -225,7 +219,7 @@ run_kms_list(struct ctx *ctx, struct err *err)
     static const char *const titles[] = {
         "KMS", "SITE", "PROVIDER", "BOUND HERE", "CREDENTIAL KEPT AT", NULL};
     struct listing l = {.ctx = ctx};
-    return cmd_list_objects(ctx, "kms.list", "kms", titles, list_kms, &l, &l.w, &l.table, err);
+    return cmd_list_objects(&l, "kms.list", "kms", titles, list_kms, err);
 }
 
 static enum rc

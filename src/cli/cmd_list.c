@@ -7,14 +7,6 @@
 #include "cli/out.h"
 #include "cli/session.h"
 
-struct listing {
-    struct ctx *ctx;
-    struct buf *doc;
-    struct jw *w;
-    struct table *table;
-    size_t shown;
-};
-
 struct counts {
     struct ctx *ctx;
     int64_t wraps;  /* not retired */
@@ -101,6 +93,54 @@ write_key(struct jw *w, const struct key *k, const struct counts *c, const char 
     jw_bool(w, "released", released);
 }
 
+/* Columns of the table and of CSV, by the names that --fields takes. */
+enum { COLUMNS = 8 };
+static const char *const columns[COLUMNS + 1] = {
+    "name", "generation", "state", "purpose", "protects_site", "roots", "note", "uuid", NULL};
+static const char *const titles[COLUMNS] = {"KEY",      "GEN",       "STATE", "PURPOSE",
+                                            "PROTECTS", "ROOT KEYS", "NOTE",  "UUID"};
+
+/* The UUID is wide, so people get it only when they ask; CSV has everything. */
+static int
+wants(const struct ctx *ctx, size_t column)
+{
+    if (ctx->format == OUT_TEXT && opt_get(&ctx->opts, OPT_FIELDS) == NULL)
+        return column != COLUMNS - 1;
+    return out_wants(ctx, columns[column]);
+}
+
+/* One row of cells, in the order of the columns, as CSV or into the table. */
+static enum rc
+put_cells(struct listing *l, const char *const cells[COLUMNS], struct err *err)
+{
+    const char *kept[COLUMNS];
+    size_t count = 0;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        if (wants(l->ctx, i))
+            kept[count++] = cells[i];
+    }
+    if (l->table != NULL)
+        return cmd_table_row(l->table, kept, count, err);
+    for (size_t i = 0; i < count; i++)
+        out_csv(l->ctx, i == 0, kept[i]);
+    out_csv_end(l->ctx);
+    return RC_OK;
+}
+
+static enum rc
+begin_cells(struct listing *l, struct err *err)
+{
+    struct ctx *ctx = l->ctx;
+    if (ctx->format == OUT_CSV)
+        return put_cells(l, columns, err);
+    enum rc rc = table_new(&l->table, cmd_width(ctx), err);
+    for (size_t i = 0; rc == RC_OK && i < COLUMNS; i++) {
+        if (wants(ctx, i))
+            rc = table_column(l->table, titles[i], 0, err);
+    }
+    return rc;
+}
+
 static enum rc
 list_key(void *arg, const struct key *k, struct err *err)
 {
@@ -111,7 +151,6 @@ list_key(void *arg, const struct key *k, struct err *err)
     const char *purpose = opt_get(&l->ctx->opts, OPT_PURPOSE);
     if (purpose != NULL && strcmp(purpose, k->purpose) != 0)
         return RC_OK;
-    l->shown++;
     enum rc rc = wrap_each(l->ctx->store, k->uuid, count_wrap, &c, err);
     if (rc == RC_OK)
         rc = object_name(l->ctx->store, k->protects_site, site, err);
@@ -144,25 +183,24 @@ list_key(void *arg, const struct key *k, struct err *err)
     char note[96];
     (void)snprintf(note, sizeof note, "%s%s%s", released ? "" : "not released ",
                    k->has_check ? "" : "unproven ", c.behind > 0 ? "behind" : "");
-    const char *cells[] = {k->name, generation, k->state, k->purpose, site, c.roots, note};
-    return cmd_table_row(l->table, cells, 7, err);
+    const char *const cells[COLUMNS] = {k->name, generation, k->state, k->purpose,
+                                        site,    c.roots,    note,     k->uuid};
+    return put_cells(l, cells, err);
 }
 
 static enum rc
 run_list(struct ctx *ctx, struct err *err)
 {
-    static const char *const titles[] = {"KEY",      "GEN",       "STATE", "PURPOSE",
-                                         "PROTECTS", "ROOT KEYS", "NOTE",  NULL};
     struct buf doc = {0};
     struct jw w;
     struct listing l = {.ctx = ctx};
-    enum rc rc = RC_OK;
-    if (ctx->format == OUT_JSON) {
+    enum rc rc = out_check_fields(ctx, columns, err);
+    if (rc == RC_OK && ctx->format == OUT_JSON) {
         session_answer(&doc, &w, "list");
         jw_arr(&w, "keys");
         l.w = &w;
-    } else if (ctx->format == OUT_TEXT) {
-        rc = cmd_table_new(&l.table, ctx, titles, err);
+    } else if (rc == RC_OK && ctx->format != OUT_NDJSON) {
+        rc = begin_cells(&l, err);
     }
     if (rc == RC_OK)
         rc = key_each(ctx->store, NULL, list_key, &l, err);
@@ -172,7 +210,7 @@ run_list(struct ctx *ctx, struct err *err)
         rc = out_json(ctx, &doc, err);
     } else if (rc == RC_OK && l.table != NULL) {
         rc = table_print(l.table, &ctx->out, err);
-        if (rc == RC_OK && l.shown == 0 && !ctx->quiet)
+        if (rc == RC_OK && ctx->out.len == 0 && !ctx->quiet)
             out_note(ctx,
                      "no keys yet; make one: keymuster create NAME --purpose PURPOSE --root ROOT");
     }
@@ -330,7 +368,7 @@ static const struct opt_spec show_options[] = {
 };
 
 const struct cmd cmd_list_table[] = {
-    {NULL, "list", "[--purpose PURPOSE]", "Lists the keys.", list_options, 0, 0, CMD_READ,
+    {NULL, "list", "[--purpose PURPOSE]", "Lists the keys.", list_options, 0, 0, CMD_READ | CMD_CSV,
      GROUP_EVERY_DAY, run_list, NULL},
     {NULL, "show", "KEY... [--wraps]", "Shows what is known of a key; never its value.",
      show_options, 1, -1, CMD_READ, GROUP_EVERY_DAY, run_show,

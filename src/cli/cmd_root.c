@@ -262,12 +262,6 @@ run_restore(struct ctx *ctx, struct err *err)
 
 /* ---- list, check ---- */
 
-struct listing {
-    struct ctx *ctx;
-    struct jw *w;
-    struct table *table;
-};
-
 static enum rc
 list_root(void *arg, const struct object *o, struct err *err)
 {
@@ -311,7 +305,7 @@ run_root_list(struct ctx *ctx, struct err *err)
     static const char *const titles[] = {"ROOT KEY", "KMS",      "SITE",          "STATE",
                                          "VERSION",  "OBSERVED", "RESTORE UNTIL", NULL};
     struct listing l = {.ctx = ctx};
-    return cmd_list_objects(ctx, "root.list", "root", titles, list_root, &l, &l.w, &l.table, err);
+    return cmd_list_objects(&l, "root.list", "root", titles, list_root, err);
 }
 
 /* One root key asked; what came is shown, and recorded when it is news. An unreachable KMS is
@@ -368,8 +362,7 @@ run_root_check(struct ctx *ctx, struct err *err)
     if (opt_arg(&ctx->opts, 0) != NULL)
         rc = object_find(ctx->store, "root", opt_arg(&ctx->opts, 0), &o, err);
     if (rc == RC_OK)
-        rc = cmd_list_objects(ctx, "root.check", "root", titles, check_root, &l, &l.w, &l.table,
-                              err);
+        rc = cmd_list_objects(&l, "root.check", "root", titles, check_root, err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 

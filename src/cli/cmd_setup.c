@@ -210,12 +210,6 @@ run_site_add(struct ctx *ctx, struct err *err)
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
-struct listing {
-    struct ctx *ctx;
-    struct jw *w; /* NULL for text */
-    struct table *table;
-};
-
 static enum rc
 list_site(void *arg, const struct object *o, struct err *err)
 {
@@ -275,33 +269,34 @@ cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titl
 }
 
 enum rc
-cmd_list_objects(struct ctx *ctx, const char *schema, const char *kind, const char *const *titles,
-                 object_fn fn, void *arg, struct jw **w, struct table **table, struct err *err)
+cmd_list_objects(struct listing *l, const char *schema, const char *kind, const char *const *titles,
+                 object_fn fn, struct err *err)
 {
+    struct ctx *ctx = l->ctx;
     struct buf doc = {0};
-    struct jw writer;
+    struct jw w;
     enum rc rc = RC_OK;
-    *w = NULL;
-    *table = NULL;
     if (out_is_json(ctx)) {
-        session_answer(&doc, &writer, schema);
-        jw_arr(&writer, "items");
-        *w = &writer;
+        session_answer(&doc, &w, schema);
+        jw_arr(&w, "items");
+        l->w = &w;
     } else {
-        rc = cmd_table_new(table, ctx, titles, err);
+        rc = cmd_table_new(&l->table, ctx, titles, err);
     }
     if (rc == RC_OK)
-        rc = object_each(ctx->store, kind, fn, arg, err);
-    if (rc == RC_OK && *w != NULL) {
-        jw_end_arr(*w);
-        jw_end_obj(*w);
+        rc = object_each(ctx->store, kind, fn, l, err);
+    if (rc == RC_OK && l->w != NULL) {
+        jw_end_arr(&w);
+        jw_end_obj(&w);
         rc = out_json(ctx, &doc, err);
     } else if (rc == RC_OK) {
-        rc = table_print(*table, &ctx->out, err);
+        rc = table_print(l->table, &ctx->out, err);
         if (rc == RC_OK && ctx->out.len == 0 && !ctx->quiet)
             out_note(ctx, "none yet");
     }
-    table_free(*table);
+    l->w = NULL;
+    table_free(l->table);
+    l->table = NULL;
     buf_release(&doc);
     return rc;
 }
@@ -311,7 +306,7 @@ run_site_list(struct ctx *ctx, struct err *err)
 {
     static const char *const titles[] = {"SITE", "HERE", "REGION", "VENDOR", NULL};
     struct listing l = {.ctx = ctx};
-    return cmd_list_objects(ctx, "site.list", "site", titles, list_site, &l, &l.w, &l.table, err);
+    return cmd_list_objects(&l, "site.list", "site", titles, list_site, err);
 }
 
 static const struct opt_spec init_options[] = {

@@ -34,12 +34,15 @@ enum rc cmd_table_new(struct table **out, const struct ctx *ctx, const char *con
                       struct err *err) MUST_CHECK;
 enum rc cmd_table_row(struct table *t, const char *const *cells, size_t count,
                       struct err *err) MUST_CHECK;
-/*
- * Lists all objects of a kind as a table or as JSON {"schema","items":[...]}: sets *w or *table
- * (inside arg), then calls fn for each object.
- */
-enum rc cmd_list_objects(struct ctx *ctx, const char *schema, const char *kind,
-                         const char *const *titles, object_fn fn, void *arg, struct jw **w,
-                         struct table **table, struct err *err) MUST_CHECK;
+/* A list on its way out: items go to w (JSON) when it is not NULL, else to table. */
+struct listing {
+    struct ctx *ctx;
+    struct jw *w;
+    struct table *table;
+};
+/* Lists all objects of a kind as a table or as JSON {"schema","items":[...]}; fn gets l and each
+ * object. */
+enum rc cmd_list_objects(struct listing *l, const char *schema, const char *kind,
+                         const char *const *titles, object_fn fn, struct err *err) MUST_CHECK;
 
 #endif

@@ -170,6 +170,11 @@ ctx_settle(struct ctx *ctx, struct err *err)
     ctx->ticket = opt_get(o, OPT_TICKET);
     ctx->accept_risk = opt_get(o, OPT_ACCEPT_RISK);
     ref_set_no_input(ctx->no_input);
+    if (opt_has(o, OPT_FIELDS) && !(ctx->cmd->flags & CMD_CSV)) {
+        char name[CMD_NAME];
+        cmd_name(name, ctx->cmd);
+        return err_set(err, RC_USAGE, "%s has no columns to choose from: --fields", name);
+    }
     if (ctx->quiet && ctx->verbose)
         return err_set(err, RC_USAGE, "--quiet and --verbose exclude each other");
     return RC_OK;

@@ -250,3 +250,14 @@ load ../lib/cli.bash
     cp "$T/other/author.key" "$FRA/author.key"
     ends 15 -C "$FRA" verify
 }
+
+@test "list as CSV, chosen columns, and names that a spreadsheet would run" {
+    scene_copy
+    fra create '=1+1,"x"' --purpose other --root fra-main
+    ends 0 -o csv -C "$FRA" list --fields name,purpose
+    [ "$(head -n 1 <<<"$output" | tr -d '\r')" = name,purpose ]
+    [ "$(tail -n 1 <<<"$output" | tr -d '\r')" = "\"'=1+1,\"\"x\"\"\",other" ]
+    ends 2 -C "$FRA" list --fields nonsense
+    says 'known: name'
+    ends 2 -C "$FRA" status --fields name
+}
