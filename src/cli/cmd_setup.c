@@ -309,6 +309,50 @@ run_site_list(struct ctx *ctx, struct err *err)
     return cmd_list_objects(&l, "site.list", "site", titles, list_site, err);
 }
 
+/* ---- lost, restored ---- */
+
+static enum rc
+mark_site(struct ctx *ctx, int lost, struct err *err)
+{
+    struct object site;
+    struct buf body;
+    struct jw w;
+    enum rc rc = object_find(ctx->store, "site", opt_arg(&ctx->opts, 0), &site, err);
+    if (rc == RC_OK && lost && ctx->reason == NULL)
+        rc = err_set(err, RC_NO_REASON, "site lost: --reason is missing: what happened?");
+    if (rc == RC_OK && ctx->reason != NULL)
+        rc = text_check(ctx->reason, "--reason", err);
+    if (rc != RC_OK)
+        return rc;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "site", site.uuid);
+    jw_bool(&w, "lost", lost);
+    jw_opt(&w, "reason", ctx->reason);
+    rc = field_supersedes(ctx->store, site.uuid, "lost", &w, err);
+    jw_end_obj(&w);
+    if (rc == RC_OK)
+        rc = session_record(ctx, lost ? "site.lost" : "site.restored", &body, NULL, err);
+    buf_release(&body);
+    if (rc == RC_OK)
+        rc = cmd_answer_object(ctx, lost ? "site.lost" : "site.restored", "site", site.name,
+                               site.uuid, lost ? "marked lost:" : "marked restored:", err);
+    return rc == RC_OK ? session_publish(ctx, err) : rc;
+}
+
+static enum rc
+run_site_lost(struct ctx *ctx, struct err *err)
+{
+    return mark_site(ctx, 1, err);
+}
+
+static enum rc
+run_site_restored(struct ctx *ctx, struct err *err)
+{
+    return mark_site(ctx, 0, err);
+}
+
 static const struct opt_spec init_options[] = {
     {OPT_SITE, "site", 0, "SITE", 0, "the place where this machine stands"},
     {OPT_NAME, "name", 0, "TEXT", 0, "name of the escrow, for people; never changes"},
@@ -331,5 +375,10 @@ const struct cmd cmd_setup_table[] = {
      "keymuster site add mad --region eu-es --vendor ibm\n"},
     {"site", "list", "", "Lists the sites.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_site_list,
      NULL},
+    {"site", "lost", "SITE --reason TEXT", "Marks a site as lost, for every store of the escrow.",
+     NULL, 1, 1, CMD_WRITE | CMD_EMERGENCY, GROUP_SET_UP, run_site_lost,
+     "keymuster site lost fra --reason \"fire\"\n"},
+    {"site", "restored", "SITE", "Takes the mark back when the site has returned.", NULL, 1, 1,
+     CMD_WRITE, GROUP_SET_UP, run_site_restored, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -9,6 +9,7 @@
 #include "cli/session.h"
 #include "copy/head.h"
 #include "escrow/apply.h"
+#include "escrow/duty.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 #include "text/enc.h"
@@ -25,6 +26,7 @@ struct status {
     int64_t authors, living;
     int64_t unpublished, unapplied;
     int64_t conflicts;
+    int64_t duties;
     char warnings[WARNINGS_MAX][256];
     size_t warning_count;
 };
@@ -125,6 +127,40 @@ status_conflict(void *arg, const char *object, const char *field, struct err *er
 }
 
 static enum rc
+status_duty(void *arg, const struct duty *d, struct err *err)
+{
+    static const char *const next[] = {
+        [DUTY_SUCCESSOR] = "it has no successor",
+        [DUTY_DELIVERY] = "its successor is not delivered",
+        [DUTY_DRILL] = "its successor is not drilled",
+    };
+    struct status *s = arg;
+    char ago[32] = "";
+    int64_t since = 0;
+    (void)err;
+    s->duties++;
+    if (time_parse(&since, d->since) == 0)
+        time_ago(ago, since, clock_now_ms());
+    warn(s, "duty: %s@%lld was seen by a person %s and must be replaced; %s", d->key.name,
+         (long long)d->key.generation, ago, next[d->lacks]);
+    return RC_OK;
+}
+
+static enum rc
+status_site(void *arg, const struct object *o, struct err *err)
+{
+    struct status *s = arg;
+    struct buf lost;
+    buf_init(&lost, 16);
+    enum rc rc = field_get(s->ctx->store, o->uuid, "lost", &lost, NULL, err);
+    if (rc == RC_OK && strcmp(buf_str(&lost), "true") == 0)
+        warn(s, "site %s is marked lost; when it is back: keymuster site restored %s", o->name,
+             o->name);
+    buf_release(&lost);
+    return rc;
+}
+
+static enum rc
 count_unapplied(struct status *s, struct err *err)
 {
     struct stmt *q = NULL;
@@ -175,6 +211,10 @@ gather(struct status *s, struct err *err)
         rc = count_unapplied(s, err);
     if (rc == RC_OK)
         rc = object_each(store, "root", status_root, s, err);
+    if (rc == RC_OK)
+        rc = object_each(store, "site", status_site, s, err);
+    if (rc == RC_OK)
+        rc = duty_each(store, status_duty, s, err);
     if (rc != RC_OK)
         return rc;
     if (s->living < 2)
@@ -213,6 +253,7 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "unpublished", s->unpublished);
     jw_int(&w, "conflicts", s->conflicts);
     jw_int(&w, "unapplied", s->unapplied);
+    jw_int(&w, "duties", s->duties);
     jw_arr(&w, "warnings");
     for (size_t i = 0; i < s->warning_count; i++)
         jw_str(&w, NULL, s->warnings[i]);

@@ -420,6 +420,23 @@ apply_root_observed(struct apply *a, struct err *err)
     return stmt_run(q, err);
 }
 
+/* A site is lost until another entry says otherwise: the field "lost" of the site, true or false.
+ */
+static enum rc
+apply_site_lost(struct apply *a, struct err *err)
+{
+    const struct json *b = a->e->body;
+    const char *site = uuid_member(b, "site");
+    const struct json *list = json_get(b, "supersedes");
+    const struct json *lost = json_get(b, "lost");
+    if (site == NULL)
+        return lacks(a, "site");
+    if (json_bool(lost) < 0 || list == NULL || json_type(list) != JSON_ARRAY)
+        return lacks(a, "lost");
+    enum rc rc = put_field(a, site, "lost", lost, err);
+    return rc == RC_OK ? put_superseded(a, site, "lost", list, err) : rc;
+}
+
 /* ---- what only happened ---- */
 
 static enum rc
@@ -469,8 +486,8 @@ static const struct {
     {"vbr.changed", apply_object_changed},
     {"person.added", apply_object_added},
     {"person.changed", apply_object_changed},
-    {"site.lost", apply_event},
-    {"site.restored", apply_event},
+    {"site.lost", apply_site_lost},
+    {"site.restored", apply_site_lost},
     {"policy.changed", apply_policy},
     {"root.observed", apply_root_observed},
     {"key.created", apply_key_created},

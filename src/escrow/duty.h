@@ -1,0 +1,24 @@
+/*
+ * Duties: a key that a person has seen must be replaced. A duty opens by a showing (`reveal` to a
+ * terminal, standard output, file or descriptor) or by a person who knew the value (--known-to); it
+ * is closed by a successor that was delivered and drilled. `exec` and the first delivery by
+ * `create` open none.
+ */
+#ifndef ESCROW_DUTY_H
+#define ESCROW_DUTY_H
+
+#include "escrow/view.h"
+
+enum duty_lacks { DUTY_SUCCESSOR, DUTY_DELIVERY, DUTY_DRILL };
+
+struct duty {
+    struct key key;
+    char since[TIME_TEXT + 1]; /* first time it was seen */
+    int64_t times;             /* how often; 0: only known to a person */
+    enum duty_lacks lacks;     /* what would come next */
+};
+/* Open duties, by key. */
+typedef enum rc (*duty_fn)(void *arg, const struct duty *duty, struct err *err);
+enum rc duty_each(const struct store *store, duty_fn fn, void *arg, struct err *err) MUST_CHECK;
+
+#endif
