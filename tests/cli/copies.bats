@@ -265,3 +265,37 @@ newest() { # SUBFOLDER
     ends 1 -o json -C "$FRA" site add x
     error_is KM2015
 }
+
+@test "copy set: the disk has moved; another copy is not taken for it" {
+    scene_keys
+    mv "$USB" "$T/moved"
+    ends 5 -C "$FRA" sync usb
+    ends 0 -C "$FRA" copy set usb "file://$T/moved"
+    ends 0 -C "$FRA" sync usb
+    mkdir "$T/second"
+    fra copy add second "file://$T/second" --site mad
+    ends 6 -C "$FRA" copy set usb "file://$T/second"
+    ends 13 -C "$FRA" copy set nowhere "file://$T/moved"
+    ends 13 -C "$FRA" copy set usb "file://$T/home"
+}
+
+@test "copy add makes a cp -r of a copy one in its own right" {
+    scene_keys
+    cp -r "$USB" "$T/twin"
+    ends 0 -C "$FRA" copy add twin "file://$T/twin" --site fra
+    [ "$(jq -r .copy "$USB/copy.json")" != "$(jq -r .copy "$T/twin/copy.json")" ]
+    ends 0 -C "$FRA" sync
+    ends 0 -C "$FRA" copy check --deep
+    ends 0 -o json -C "$FRA" copy list
+    json '.items | map(.missing) == [0, 0]'
+}
+
+@test "a copy that the log knows and this machine does not is no finding" {
+    scene_two
+    mkdir "$T/other"
+    mad copy add other "file://$T/other" --site mad
+    fra sync
+    ends 0 -C "$FRA" copy list
+    says 'not bound here'
+    ends 0 -C "$FRA" sync
+}
