@@ -92,7 +92,7 @@ resolve(struct store *store, struct err *err)
     }
     if (stored)
         return RC_OK;
-    err->code = err->os_errno != 0 ? RC_IO : RC_STORE_CORRUPT;
+    err->code = RC_IO;
     (void)err_wrap(err, "nothing was stored");
     return err->code;
 }
