@@ -12,6 +12,8 @@ extern const struct cmd cmd_kms_table[];
 extern const struct cmd cmd_root_table[];
 extern const struct cmd cmd_create_table[];
 extern const struct cmd cmd_record_table[];
+extern const struct cmd cmd_rewrap_table[];
+extern const struct cmd cmd_state_table[];
 extern const struct cmd cmd_list_table[];
 extern const struct cmd cmd_status_table[];
 extern const struct cmd cmd_author_table[];

@@ -3,9 +3,23 @@
 #include "cli/session.h"
 
 const struct cmd *const cmd_tables[] = {
-    cmd_create_table, cmd_record_table, cmd_list_table,    cmd_sync_table, cmd_status_table,
-    cmd_setup_table,  cmd_kms_table,    cmd_root_table,    cmd_copy_table, cmd_author_table,
-    cmd_reveal_table, cmd_join_table,   cmd_explain_table, cmd_help_table, NULL,
+    cmd_create_table,
+    cmd_record_table,
+    cmd_rewrap_table,
+    cmd_state_table,
+    cmd_list_table,
+    cmd_sync_table,
+    cmd_status_table,
+    cmd_setup_table,
+    cmd_kms_table,
+    cmd_root_table,
+    cmd_copy_table,
+    cmd_author_table,
+    cmd_reveal_table,
+    cmd_join_table,
+    cmd_explain_table,
+    cmd_help_table,
+    NULL,
 };
 
 enum rc (*const cmd_open_store)(struct ctx *ctx, struct err *err) = session_open;

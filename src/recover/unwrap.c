@@ -137,16 +137,10 @@ none_at_all(const struct hunt *h, struct err *err)
 
 /* ---- one of them ---- */
 
-/* An AAD list as kms_op wants it; texts belong to doc. */
-struct aad {
-    struct json *doc;
-    const char *list[LIMIT_AAD_COUNT];
-    size_t count;
-};
-
-static enum rc
-read_aad(struct aad *out, const char *text, struct err *err)
+enum rc
+unwrap_aad_read(struct unwrap_aad *out, const char *text, struct err *err)
 {
+    memset(out, 0, sizeof *out);
     enum rc rc = json_parse(&out->doc, text, strlen(text), "the wrap's AAD", err);
     if (rc != RC_OK)
         return rc;
@@ -157,6 +151,13 @@ read_aad(struct aad *out, const char *text, struct err *err)
         out->list[out->count++] = json_str(i);
     }
     return RC_OK;
+}
+
+void
+unwrap_aad_release(struct unwrap_aad *aad)
+{
+    json_free(aad->doc);
+    memset(aad, 0, sizeof *aad);
 }
 
 static enum rc
@@ -202,11 +203,11 @@ static enum rc
 run_one(const struct hunt *h, const struct candidate *c, const struct root *root, struct kms *kms,
         struct err *err)
 {
-    struct aad aad = {.doc = NULL};
+    struct unwrap_aad aad = {.doc = NULL};
     struct secret *text = NULL;
     struct kms_op op;
     kms_op_init(&op, KMS_UNWRAP, root->id);
-    enum rc rc = read_aad(&aad, c->wrap.aad, err);
+    enum rc rc = unwrap_aad_read(&aad, c->wrap.aad, err);
     if (rc != RC_OK)
         goto out;
     op.aad = aad.list;
@@ -229,7 +230,7 @@ run_one(const struct hunt *h, const struct candidate *c, const struct root *root
 out:
     secret_free(text);
     kms_op_release(&op);
-    json_free(aad.doc);
+    unwrap_aad_release(&aad);
     return rc;
 }
 
@@ -336,5 +337,37 @@ unwrap_key(const struct store *store, const struct key *key, const char *root, u
         secret_free(out->text);
         out->text = NULL;
     }
+    return rc;
+}
+
+enum rc
+unwrap_prove(const struct store *store, const struct key *key, struct kms *kms, const char *root,
+             const char *ciphertext, const struct unwrap_aad *aad, struct err *err)
+{
+    struct kms_op op;
+    struct secret *text = NULL;
+    struct check_value check;
+    int found = 0;
+    int match = 1;
+    kms_op_init(&op, KMS_UNWRAP, root);
+    op.aad = aad->list;
+    op.aad_count = aad->count;
+    op.ciphertext = ciphertext;
+    enum rc rc = key_check(store, key->uuid, &check, &found, err);
+    if (rc == RC_OK)
+        rc = kms_run(kms, &op, 1, err);
+    if (rc == RC_OK && op.rc != RC_OK) {
+        *err = op.err;
+        rc = op.rc;
+    }
+    if (rc == RC_OK)
+        rc = unwrap_form(&text, op.plain, key->form, err);
+    if (rc == RC_OK && found)
+        rc = check_compare(&match, &check, text, key->uuid, err);
+    if (rc == RC_OK && !match)
+        rc = err_set(err, RC_CHECK_MISMATCH,
+                     "key %s: the wrap gives another value than the right one", key->name);
+    secret_free(text);
+    kms_op_release(&op);
     return rc;
 }

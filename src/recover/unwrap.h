@@ -36,6 +36,23 @@ void unwrap_release(struct unwrap *u); /* takes a zeroed struct */
 enum rc unwrap_key(const struct store *store, const struct key *key, const char *root,
                    unwrap_open_fn open, void *arg, struct unwrap *out, struct err *err) MUST_CHECK;
 
+/* An AAD list (JSON array of strings) as kms_op wants it; texts belong to doc. */
+struct unwrap_aad {
+    struct json *doc;
+    const char *list[LIMIT_AAD_COUNT];
+    size_t count;
+};
+enum rc unwrap_aad_read(struct unwrap_aad *out, const char *json, struct err *err) MUST_CHECK;
+void unwrap_aad_release(struct unwrap_aad *aad); /* takes a zeroed struct */
+
+/*
+ * Proves one wrap of a key: unwraps it in kms under root (id in the KMS) and compares with the
+ * check value. RC_CHECK_MISMATCH; a key without check value passes when the wrap opens at all.
+ */
+enum rc unwrap_prove(const struct store *store, const struct key *key, struct kms *kms,
+                     const char *root, const char *ciphertext, const struct unwrap_aad *aad,
+                     struct err *err) MUST_CHECK;
+
 /* Payload bytes to password text by the key's form ("base64", "bytes"); *out a new slot. */
 enum rc unwrap_form(struct secret **out, const struct secret *payload, const char *form,
                     struct err *err) MUST_CHECK;
