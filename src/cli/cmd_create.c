@@ -1,5 +1,5 @@
-/* create: a new key, generated and wrapped by KMSs, proved, recorded, published, and perhaps
- * delivered. */
+/* create, rekey: a new key, or the next generation of one: generated and wrapped by KMSs, proved,
+ * recorded, published, and perhaps delivered. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ answer(struct ctx *ctx, const struct key *key, const struct mint *m, int created
     }
     struct buf doc;
     struct jw w;
-    session_answer(&doc, &w, "create");
+    session_answer(&doc, &w, m != NULL ? m->command : "create");
     jw_bool(&w, "created", created);
     jw_bool(&w, "released", released);
     jw_str(&w, "name", key->name);
@@ -38,6 +38,10 @@ answer(struct ctx *ctx, const struct key *key, const struct mint *m, int created
     jw_arr(&w, "roots");
     for (size_t i = 0; m != NULL && i < m->wrap_count; i++)
         jw_str(&w, NULL, m->wraps[i].root.object.name);
+    jw_end_arr(&w);
+    jw_arr(&w, "owed");
+    for (size_t i = 0; m != NULL && i < m->owed_count; i++)
+        jw_str(&w, NULL, m->owed[i].object.name);
     jw_end_arr(&w);
     jw_end_obj(&w);
     enum rc rc = out_json(ctx, &doc, err);
@@ -156,22 +160,40 @@ finish(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
     return rc;
 }
 
+/* All KMSs are opened before the first wrap, so that an unreachable one costs nothing. */
 static enum rc
-make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
+open_all(struct ctx *ctx, struct mint *m, struct err *err)
 {
     struct kms *kms = NULL;
-    enum rc rc = mint_site_rule(ctx, m, err);
-    /* All KMSs are opened before the first wrap, so that an unreachable one costs nothing. */
+    enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < m->wrap_count; i++)
         rc = session_kms(ctx, &m->wraps[i].root.kms, &kms, err);
     if (rc == RC_KMS_UNREACHABLE || rc == RC_KMS_MISSING)
         (void)err_hint(err,
                        "to go on without it and owe that wrap: --owe ROOT instead of --root ROOT");
-    if (rc == RC_OK && ctx->dry_run) {
-        out_printf(ctx, "would create %s under %zu root key%s\n", m->name, m->wrap_count,
-                   m->wrap_count == 1 ? "" : "s");
+    return rc;
+}
+
+static enum rc
+find_origin(struct ctx *ctx, struct mint *m, struct err *err)
+{
+    struct buf provider;
+    buf_init(&provider, LIMIT_TEXT);
+    enum rc rc = field_get(ctx->store, m->wraps[0].root.kms.uuid, "provider", &provider, NULL, err);
+    m->origin = strcmp(buf_str(&provider), "local") == 0 ? "local" : "kms";
+    buf_release(&provider);
+    return rc;
+}
+
+static enum rc
+make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
+{
+    if (ctx->dry_run) {
+        out_printf(ctx, "would %s %s@%lld under %zu root key%s\n", m->command, m->name,
+                   (long long)m->generation, m->wrap_count, m->wrap_count == 1 ? "" : "s");
         return RC_OK;
     }
+    enum rc rc = find_origin(ctx, m, err);
     if (rc == RC_OK)
         rc = mint_wrap(ctx, m, err);
     if (rc == RC_OK)
@@ -193,14 +215,38 @@ make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
     return rc == RC_OK ? finish(ctx, m, d, err) : rc;
 }
 
+/* Checks the destination before anything is made, makes, and hands over. */
+static enum rc
+make_and_deliver(struct ctx *ctx, struct mint *m, struct err *err)
+{
+    struct deliver d;
+    const char *to = opt_get(&ctx->opts, OPT_TO);
+    if (to == NULL)
+        return make(ctx, m, NULL, err);
+    enum rc rc = deliver_parse(&d, to, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = deliver_check(&d, err);
+    if (rc == RC_OK)
+        rc = make(ctx, m, &d, err);
+    deliver_release(&d);
+    return rc;
+}
+
+static enum rc
+answer_there(struct ctx *ctx, const struct key *key, struct err *err)
+{
+    int released = 0;
+    enum rc rc = key_released(ctx->store, key, &released, err);
+    return rc == RC_OK ? answer(ctx, key, NULL, 0, released, err) : rc;
+}
+
 static enum rc
 run_create(struct ctx *ctx, struct err *err)
 {
     struct mint m;
     struct key key;
-    struct deliver d;
     int there = 0;
-    const char *to = opt_get(&ctx->opts, OPT_TO);
     mint_init(&m);
     enum rc rc = mint_options(ctx, &m, err);
     if (rc == RC_OK)
@@ -208,29 +254,141 @@ run_create(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = check_free(ctx, m.name, &key, &there, err);
     if (rc == RC_OK && there) {
-        int released = 0;
-        rc = key_released(ctx->store, &key, &released, err);
+        rc = answer_there(ctx, &key, err);
+    } else if (rc == RC_OK) {
+        rc = mint_site_rule(ctx, &m, err);
         if (rc == RC_OK)
-            rc = answer(ctx, &key, NULL, 0, released, err);
-        mint_release(&m);
+            rc = open_all(ctx, &m, err);
+        if (rc == RC_OK)
+            rc = make_and_deliver(ctx, &m, err);
+    }
+    mint_release(&m);
+    return rc;
+}
+
+/* ---- rekey ---- */
+
+/* Roots of the former key's wraps, each once, newest wrap first. */
+struct former_roots {
+    char uuid[MINT_WRAPS][UUID_TEXT + 1];
+    size_t count;
+};
+
+static enum rc
+note_root(void *arg, const struct wrap *w, struct err *err)
+{
+    struct former_roots *f = arg;
+    (void)err;
+    for (size_t i = 0; i < f->count; i++) {
+        if (strcmp(f->uuid[i], w->root) == 0)
+            return RC_OK;
+    }
+    if (!w->retired && f->count < MINT_WRAPS)
+        (void)snprintf(f->uuid[f->count++], UUID_TEXT + 1, "%s", w->root);
+    return RC_OK;
+}
+
+/* A root key that can wrap now is used, another is owed. */
+static enum rc
+reach_root(struct ctx *ctx, struct mint *m, const char *name, struct err *nearest, struct err *err)
+{
+    struct kms *kms = NULL;
+    struct root_info info;
+    struct err why = ERR_INIT;
+    enum rc rc = mint_root(ctx, m, name, "create", err);
+    if (rc != RC_OK)
         return rc;
-    }
-    if (rc == RC_OK && to != NULL) {
-        rc = deliver_parse(&d, to, err);
-        if (rc == RC_OK)
-            rc = deliver_check(&d, err);
-    }
-    if (rc == RC_OK) {
-        struct buf provider;
-        buf_init(&provider, LIMIT_TEXT);
-        rc = field_get(ctx->store, m.wraps[0].root.kms.uuid, "provider", &provider, NULL, err);
-        m.origin = strcmp(buf_str(&provider), "local") == 0 ? "local" : "kms";
-        buf_release(&provider);
-    }
+    struct root *root = &m->wraps[m->wrap_count - 1].root;
+    enum rc reached = session_kms(ctx, &root->kms, &kms, &why);
+    if (reached == RC_OK)
+        reached = kms_root_info(kms, root->id, &info, &why);
+    if (reached == RC_OK && info.state != ROOT_ACTIVE)
+        reached = err_set(&why, RC_ROOT_STATE, "root key %s is %s", root->object.name,
+                          root_state_name(info.state));
+    if (reached == RC_OK)
+        return RC_OK;
+    out_warn(ctx, "no wrap under %s now, it is owed: %s", root->object.name, why.msg);
+    *nearest = why;
+    m->owed[m->owed_count++] = *root;
+    m->wrap_count--;
+    ctx->findings++;
+    return RC_OK;
+}
+
+static enum rc
+reach_roots(struct ctx *ctx, struct mint *m, const struct key *former, struct err *err)
+{
+    struct former_roots f = {.count = 0};
+    struct err nearest = ERR_INIT;
+    size_t given = opt_count(&ctx->opts, OPT_ROOT);
+    enum rc rc = given == 0 ? wrap_each(ctx->store, former->uuid, note_root, &f, err) : RC_OK;
+    if (rc == RC_OK && given > MINT_WRAPS)
+        return err_set(err, RC_USAGE, "more than %d root keys for one key", MINT_WRAPS);
+    for (size_t i = 0; rc == RC_OK && i < (given > 0 ? given : f.count); i++)
+        rc = reach_root(ctx, m, given > 0 ? opt_at(&ctx->opts, OPT_ROOT, i) : f.uuid[i], &nearest,
+                        err);
+    if (rc != RC_OK || m->wrap_count > 0)
+        return rc;
+    if (m->owed_count == 0)
+        return err_set(err, RC_NOT_FOUND, "%s has no wrap to take the root keys from; give --root",
+                       former->name);
+    *err = nearest;
+    (void)err_hint(err, "under another root key: --root NAME");
+    return err_wrap(err, "no root key of %s can be reached", former->name);
+}
+
+/* Once a site is marked lost, the rule about where a wrap must be is a finding. */
+static enum rc
+rekey_site_rule(struct ctx *ctx, const struct mint *m, struct err *err)
+{
+    struct buf lost;
+    buf_init(&lost, 16);
+    enum rc rule = mint_site_rule(ctx, m, err);
+    if (rule != RC_PURPOSE_SITE)
+        return rule;
+    struct err scratch = ERR_INIT;
+    enum rc rc = field_get(ctx->store, m->protects_site.uuid, "lost", &lost, NULL, &scratch);
+    int is_lost = rc == RC_OK && strcmp(buf_str(&lost), "true") == 0;
+    buf_release(&lost);
+    if (!is_lost)
+        return rule;
+    out_warn(ctx, "%s", err->msg);
+    ctx->findings++;
+    return RC_OK;
+}
+
+/* Only the newest generation is followed; an older one has its successor already. */
+static enum rc
+check_newest(struct ctx *ctx, const struct key *former, struct err *err)
+{
+    struct key newest;
+    enum rc rc = key_find(ctx->store, former->name, &newest, err);
+    if (rc != RC_OK || newest.generation == former->generation)
+        return rc;
+    (void)err_set(err, RC_EXISTS, "%s@%lld has a successor already", former->name,
+                  (long long)former->generation);
+    return err_hint(err, "the newest is %s@%lld: keymuster rekey %s", newest.name,
+                    (long long)newest.generation, newest.name);
+}
+
+static enum rc
+run_rekey(struct ctx *ctx, struct err *err)
+{
+    struct mint m;
+    struct key former;
+    mint_init(&m);
+    m.command = "rekey";
+    enum rc rc = key_find(ctx->store, opt_arg(&ctx->opts, 0), &former, err);
     if (rc == RC_OK)
-        rc = make(ctx, &m, to != NULL ? &d : NULL, err);
-    if (to != NULL && rc == RC_OK)
-        deliver_release(&d);
+        rc = check_newest(ctx, &former, err);
+    if (rc == RC_OK)
+        rc = mint_follow(ctx, &m, &former, err);
+    if (rc == RC_OK)
+        rc = reach_roots(ctx, &m, &former, err);
+    if (rc == RC_OK)
+        rc = rekey_site_rule(ctx, &m, err);
+    if (rc == RC_OK)
+        rc = make_and_deliver(ctx, &m, err);
     mint_release(&m);
     return rc;
 }
@@ -243,11 +401,34 @@ static const struct opt_spec create_options[] = {
     OPT_END,
 };
 
+/* clang-format off */
+static const struct opt_spec rekey_options[] = {
+    {OPT_ROOT, "root", 0, "ROOT", OPT_MANY, "other root keys than the former generation's"},
+    {OPT_SYSTEM, "system", 0, "TEXT", 0, "the backup server that uses it"},
+    {OPT_OWNER, "owner", 0, "TEXT", 0, "who is responsible"},
+    {OPT_PROTECTS, "protects", 0, "TEXT", 0, "what it encrypts"},
+    {OPT_LABEL, "label", 0, "K=V", OPT_MANY, "any label"},
+    {OPT_AAD, "aad", 0, "TEXT", OPT_MANY,
+     "additional authenticated data, once for each string, in order"},
+    {OPT_NEEDED_UNTIL, "needed-until", 0, "DATE|DUR", 0, "how long its backups are kept"},
+    {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
+    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
+     "another credential of a KMS, for this command"},
+    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
+     "another place of a local KMS, for this command"},
+    {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N"},
+    OPT_END,
+};
+/* clang-format on */
+
 const struct cmd cmd_create_table[] = {
     {NULL, "create", "KEY --purpose PURPOSE --root ROOT [--root ROOT]...",
      "Creates a key, wraps it under root keys, proves each wrap and escrows it.", create_options, 1,
      1, CMD_WRITE, GROUP_EVERY_DAY, run_create,
      "keymuster create vbr/config --purpose config-backup --root mad-main\n"
      "keymuster create vbr/job --purpose backup-job --root fra-main --root mad-main\n"},
+    {NULL, "rekey", "KEY [--root ROOT]... [--to DEST]",
+     "Makes the next generation of a key, under every root key that can be reached.", rekey_options,
+     1, 1, CMD_WRITE, GROUP_EVERY_DAY, run_rekey, "keymuster rekey vbr/config --to tty\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

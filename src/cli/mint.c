@@ -19,6 +19,7 @@ mint_init(struct mint *m)
     memset(m, 0, sizeof *m);
     m->generation = 1;
     m->form = "base64";
+    m->command = "create";
     for (size_t i = 0; i < MINT_WRAPS; i++)
         buf_init(&m->wraps[i].ciphertext, LIMIT_CIPHERTEXT);
     random_uuid(m->uuid);
@@ -109,6 +110,10 @@ check_texts(const struct ctx *ctx, struct err *err)
         const char *eq = strchr(text, '=');
         if (eq == NULL || eq == text || text_check(text, "--label", err) != RC_OK)
             return err_set(err, RC_BAD_VALUE, "--label: want NAME=VALUE");
+        for (size_t j = 0; j < i; j++) {
+            if (strncmp(opt_at(&ctx->opts, OPT_LABEL, j), text, (size_t)(eq - text) + 1) == 0)
+                return err_set(err, RC_BAD_VALUE, "--label: one name is given twice");
+        }
     }
     return RC_OK;
 }
@@ -126,6 +131,27 @@ mint_options(struct ctx *ctx, struct mint *m, struct err *err)
     if (rc == RC_OK)
         rc = object_find(ctx->store, "site", site != NULL ? site : ctx->store->site,
                          &m->protects_site, err);
+    if (rc == RC_OK)
+        rc = read_aad(ctx, m, err);
+    if (rc == RC_OK)
+        rc = check_texts(ctx, err);
+    if (rc == RC_OK)
+        rc = read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
+    if (rc == RC_OK)
+        rc = read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
+    return rc;
+}
+
+enum rc
+mint_follow(struct ctx *ctx, struct mint *m, const struct key *former, struct err *err)
+{
+    m->name = former->name;
+    m->purpose = former->purpose;
+    m->generation = former->generation + 1;
+    (void)snprintf(m->follows, sizeof m->follows, "%s", former->uuid);
+    (void)snprintf(m->protects_site.uuid, sizeof m->protects_site.uuid, "%s",
+                   former->protects_site);
+    enum rc rc = object_name(ctx->store, former->protects_site, m->protects_site.name, err);
     if (rc == RC_OK)
         rc = read_aad(ctx, m, err);
     if (rc == RC_OK)
@@ -372,11 +398,33 @@ write_check(struct jw *w, const struct check_value *c)
     jw_end_obj(w);
 }
 
-static void
-write_labels(struct jw *w, const struct opts *o)
+/* A text as given now, else as the former generation has it. */
+static enum rc
+write_carried(const struct ctx *ctx, const struct mint *m, struct jw *w, enum opt_id id,
+              const char *name, struct err *err)
 {
+    struct buf former;
+    const char *text = opt_get(&ctx->opts, id);
+    buf_init(&former, LIMIT_ENTRY);
+    enum rc rc = RC_OK;
+    if (text == NULL && m->follows[0] != '\0') {
+        rc = field_get(ctx->store, m->follows, name, &former, NULL, err);
+        text = buf_str(&former);
+    }
+    if (rc == RC_OK && id == OPT_LABEL && former.len > 0)
+        jw_raw(w, name, text, former.len);
+    else if (rc == RC_OK && id != OPT_LABEL)
+        jw_opt(w, name, text);
+    buf_release(&former);
+    return rc;
+}
+
+static enum rc
+write_labels(const struct ctx *ctx, const struct mint *m, struct jw *w, struct err *err)
+{
+    const struct opts *o = &ctx->opts;
     if (opt_count(o, OPT_LABEL) == 0)
-        return;
+        return write_carried(ctx, m, w, OPT_LABEL, "labels", err);
     jw_obj(w, "labels");
     for (size_t i = 0; i < opt_count(o, OPT_LABEL); i++) {
         const char *text = opt_at(o, OPT_LABEL, i);
@@ -386,6 +434,7 @@ write_labels(struct jw *w, const struct opts *o)
         jw_str(w, name, eq + 1);
     }
     jw_end_obj(w);
+    return RC_OK;
 }
 
 enum rc
@@ -403,10 +452,15 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
     jw_end_arr(&w);
     jw_str(&w, "purpose", m->purpose);
     jw_str(&w, "protects_site", m->protects_site.uuid);
-    jw_opt(&w, "system", opt_get(&ctx->opts, OPT_SYSTEM));
-    jw_opt(&w, "owner", opt_get(&ctx->opts, OPT_OWNER));
-    jw_opt(&w, "protects", opt_get(&ctx->opts, OPT_PROTECTS));
-    write_labels(&w, &ctx->opts);
+    enum rc rc = write_carried(ctx, m, &w, OPT_SYSTEM, "system", err);
+    if (rc == RC_OK)
+        rc = write_carried(ctx, m, &w, OPT_OWNER, "owner", err);
+    if (rc == RC_OK)
+        rc = write_carried(ctx, m, &w, OPT_PROTECTS, "protects", err);
+    if (rc == RC_OK)
+        rc = write_labels(ctx, m, &w, err);
+    if (rc != RC_OK)
+        return rc;
     if (m->payload != NULL)
         jw_int(&w, "bits", (int64_t)m->payload->len * 8);
     jw_str(&w, "form", m->form);

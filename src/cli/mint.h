@@ -19,6 +19,7 @@ struct mint_wrap {
 
 /* Texts are borrowed from the command line. */
 struct mint {
+    const char *command; /* "create", "rekey": for the answer */
     char uuid[UUID_TEXT + 1];
     const char *name;
     const char *purpose;
@@ -45,6 +46,13 @@ void mint_release(struct mint *m);
 /* Reads the options that create and record share into m; name, purpose, site, dates, AAD. RC_USAGE,
  * RC_BAD_VALUE. */
 enum rc mint_options(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
+/*
+ * The same for the successor of a key: name, purpose, form of the generated value, protected site,
+ * and what is not given anew (system, owner, what it protects, labels) come from the former one,
+ * which must live as long as m.
+ */
+enum rc mint_follow(struct ctx *ctx, struct mint *m, const struct key *former,
+                    struct err *err) MUST_CHECK;
 /* Adds a root to be wrapped under, by name. */
 enum rc mint_root(struct ctx *ctx, struct mint *m, const char *name, const char *how,
                   struct err *err) MUST_CHECK;

@@ -110,3 +110,69 @@ load ../lib/cli.bash
     [ "$(ask .state -C "$MAD" show vbr/config)" = deactivated ]
     [ "$(ask .digest -C "$FRA" status)" = "$(ask .digest -C "$MAD" status)" ]
 }
+
+@test "rekey: the next generation, under the same roots, with what the former one says" {
+    scene_copy
+    fra create vbr/job --purpose backup-job --root fra-main --root mad-main --owner team --label tier=1 --protects sql
+    password_of "$FRA" vbr/job "$T/old"
+    ends 0 -o json -C "$FRA" rekey vbr/job --to "file:$T/new"
+    json '.schema == "keymuster.rekey/1" and .created and .released and .generation == 2
+          and (.roots | sort) == ["fra-main", "mad-main"] and .owed == []'
+    ends 0 -o json -C "$FRA" show vbr/job
+    json '.generation == 2 and .owner == "team" and .labels == {"tier":"1"} and .protects == "sql" and .purpose == "backup-job"'
+    password_of "$FRA" vbr/job "$T/pw"
+    cmp "$T/new" "$T/pw"
+    run cmp -s "$T/new" "$T/old"
+    [ "$status" -eq 1 ]
+    password_of "$FRA" vbr/job@1 "$T/pw"
+    cmp "$T/old" "$T/pw"
+    ends 0 -C "$FRA" status
+    says 'vbr/job@1 was seen by a person' 'its successor is not drilled'
+    ends 6 -C "$FRA" rekey vbr/job@1
+    says 'rekey vbr/job'
+    ends 0 -C "$FRA" verify
+}
+
+@test "rekey: a root key out of reach is owed, the rest is done: 3; none in reach is an error" {
+    scene_keys
+    mv "$T/kp-fra.kms" "$T/away"
+    ends 3 -o json -C "$FRA" rekey vbr/job-sql
+    json '.created and .roots == ["mad-main"] and .owed == ["fra-main"]'
+    mv "$T/kp-mad.kms" "$T/away2"
+    ends 13 -o json -C "$FRA" rekey vbr/job-sql
+    error_is KM3016
+    ends 0 -o json -C "$FRA" show vbr/job-sql
+    json '.generation == 2'
+    mv "$T/away2" "$T/kp-mad.kms"
+    fra root disable mad-main --yes
+    ends 14 -C "$FRA" rekey vbr/config
+}
+
+@test "rekey: the rule about the other site holds, and is a finding once that site is lost" {
+    scene_keys
+    ends 17 -C "$FRA" rekey vbr/config --root fra-main
+    fra site lost fra --reason fire
+    ends 3 -o json -C "$FRA" rekey vbr/config --root fra-main
+    json '.created and .generation == 2'
+}
+
+@test "rekey: what it cannot use, and a dry run" {
+    scene_keys
+    ends 13 -C "$FRA" rekey vbr/nothing
+    ends 13 -C "$FRA" rekey vbr/config --root nowhere
+    ends 2 -C "$FRA" rekey
+    ends 0 -C "$FRA" rekey vbr/config -n
+    says 'would rekey vbr/config@2'
+    ends 0 -o json -C "$FRA" show vbr/config
+    json '.generation == 1'
+    : >"$T/there"
+    ends 18 -C "$FRA" rekey vbr/config --to "file:$T/there"
+    ends 0 -o json -C "$FRA" show vbr/config
+    json '.generation == 1'
+}
+
+@test "a label twice, or one without a name, is 2" {
+    scene_fra
+    ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --label a=1 --label a=2
+    ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --label =2
+}

@@ -37,6 +37,7 @@ prepare() {
     done
     quiet -C store copy add usb ./usb --site mad
     quiet -C store create vbr/first --purpose backup-job --root mad-main
+    quiet -C store root rotate mad-main
     head -c 32 /dev/urandom >payload
     "$KM_TOOLS/kms_tool" wrap mad.kms mad.pass mad-main payload >wdek
     quiet -C store site add unpublished --offline
@@ -48,6 +49,16 @@ begin_create() { run -o json -C store create vbr/second --purpose config-backup 
 acknowledged_create() { grep -q '"created":true.*}$' out; }
 there_create() { well -C store show vbr/second; }
 again_create() { well -C store create vbr/second --purpose config-backup --root mad-main --root fra-main --if-missing; }
+
+begin_rekey() { run -o json -C store rekey vbr/first; }
+acknowledged_rekey() { grep -q '"created":true.*}$' out; }
+there_rekey() { well -C store show vbr/first@2; }
+again_rekey() { well -C store rekey vbr/first; }
+
+begin_rewrap() { run -o json -C store rewrap vbr/first; }
+acknowledged_rewrap() { grep -q '"rewrapped":1.*}$' out; }
+there_rewrap() { well -C store show vbr/first --wraps && grep -q ' rewrap, ' well.out; }
+again_rewrap() { well -C store rewrap vbr/first; }
 
 begin_record() { run -o json -C store record vbr/old --purpose backup-job --root mad-main --wrapped file:wdek; }
 acknowledged_record() { grep -q '"created":true.*}$' out; }
