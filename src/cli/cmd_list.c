@@ -181,8 +181,16 @@ list_key(void *arg, const struct key *k, struct err *err)
     (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld",
                    (long long)k->generation, from);
     char note[96];
-    (void)snprintf(note, sizeof note, "%s%s%s", released ? "" : "not released ",
-                   k->has_check ? "" : "unproven ", c.behind > 0 ? "behind" : "");
+    struct buf confirmed;
+    buf_init(&confirmed, LIMIT_TEXT);
+    rc = field_get(l->ctx->store, k->uuid, "confirmed", &confirmed, NULL, err);
+    int unconfirmed = strcmp(k->origin, "adopted") == 0 && confirmed.len == 0;
+    buf_release(&confirmed);
+    if (rc != RC_OK)
+        return rc;
+    (void)snprintf(note, sizeof note, "%s%s%s%s", released ? "" : "not released ",
+                   k->has_check ? "" : "unproven ", unconfirmed ? "unconfirmed " : "",
+                   c.behind > 0 ? "behind" : "");
     const char *const cells[COLUMNS] = {k->name, generation, k->state, k->purpose,
                                         site,    c.roots,    note,     k->uuid};
     return put_cells(l, cells, err);
@@ -253,8 +261,9 @@ show_wrap(void *arg, const struct wrap *w, struct err *err)
     return RC_OK;
 }
 
-static const char *const shown_fields[] = {"system",       "owner",   "protects",     "labels",
-                                           "needed_until", "expires", "accepted_risk"};
+static const char *const shown_fields[] = {"confirmed",    "known_to", "system",
+                                           "owner",        "protects", "labels",
+                                           "needed_until", "expires",  "accepted_risk"};
 
 static enum rc
 show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
@@ -267,7 +276,9 @@ show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
         rc = field_get(ctx->store, k->uuid, shown_fields[i], &v, &conflict, err);
         if (rc != RC_OK)
             break;
-        int raw = strcmp(shown_fields[i], "labels") == 0 && v.len > 0;
+        int raw =
+            (strcmp(shown_fields[i], "labels") == 0 || strcmp(shown_fields[i], "known_to") == 0) &&
+            v.len > 0;
         if (w != NULL && raw)
             jw_raw(w, shown_fields[i], buf_str(&v), v.len);
         else if (w != NULL)

@@ -1,4 +1,5 @@
-/* record: a wrap that exists already, as --wrapped or as the description of a Veeam password. */
+/* record: a wrap that exists already, as --wrapped or as the description of a Veeam password; or an
+ * adopted password (--secret), which is wrapped now. */
 #include <stdio.h>
 #include <string.h>
 
@@ -54,9 +55,10 @@ read_wrap(struct ctx *ctx, struct record *r, struct err *err)
     const char *wrapped = opt_get(&ctx->opts, OPT_WRAPPED);
     const char *description = opt_get(&ctx->opts, OPT_DESCRIPTION);
     if ((wrapped == NULL) == (description == NULL)) {
-        (void)err_set(err, RC_USAGE, "record: give one of --wrapped and --description");
+        (void)err_set(err, RC_USAGE, "record: give one of --wrapped, --description and --secret");
         return err_hint(err, "--wrapped file:PATH    the wrapped key (WDEK)\n"
-                             "--description -        a Veeam description: moniker | WDEK");
+                             "--description -        a Veeam description: moniker | WDEK\n"
+                             "--secret prompt        a password that is in use; it is wrapped now");
     }
     enum rc rc = wrapped != NULL ? ref_read_open(&r->given, wrapped, "--wrapped", err)
                                  : ref_read_open(&r->given, description, "--description", err);
@@ -72,6 +74,105 @@ read_wrap(struct ctx *ctx, struct record *r, struct err *err)
     if (rc == RC_OK)
         rc = buf_check(&r->m.wraps[0].ciphertext, "the wrap", err);
     return rc == RC_OK ? kms_wrap_check(buf_str(&r->m.wraps[0].ciphertext), err) : rc;
+}
+
+/* wrap.added for the known key, in the running transaction. */
+static enum rc
+log_wrap(struct ctx *ctx, struct record *r, struct mint_wrap *wrap, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "key", r->known.uuid);
+    wrap->how = "add";
+    mint_write_wrap(&w, "wrap", &r->m, wrap);
+    jw_end_obj(&w);
+    enum rc rc = log_append(ctx->store, "wrap.added", &body, ctx->entry, err);
+    buf_release(&body);
+    return rc;
+}
+
+/* ---- an adopted password ---- */
+
+/* Control characters, a byte-order mark and what is no UTF-8 have no place in a password that
+ * somebody has to type one day. The value is never repeated. */
+static enum rc
+check_password(const struct secret *s, struct err *err)
+{
+    const unsigned char *b = s->bytes;
+    const char *what = NULL;
+    if (s->len > LIMIT_SECRET)
+        return err_set(err, RC_BAD_VALUE, "the password is longer than %d bytes", LIMIT_SECRET);
+    if (!utf8_is((const char *)b, s->len))
+        what = "it is not UTF-8; convert the file, for example with iconv";
+    for (size_t i = 0; what == NULL && i < s->len; i++) {
+        if (b[i] < 0x20 || b[i] == 0x7f || (b[i] == 0xc2 && b[i + 1] >= 0x80 && b[i + 1] < 0xa0))
+            what = "it has a control character in it";
+        else if (b[i] == 0xef && b[i + 1] == 0xbb && b[i + 2] == 0xbf)
+            what = "it has a byte-order mark in it; save the file without one";
+    }
+    if (what == NULL)
+        return RC_OK;
+    (void)err_set(err, RC_BAD_VALUE, "the password is not recorded");
+    return err_why(err, "%s", what);
+}
+
+static enum rc
+read_password(struct ctx *ctx, struct record *r, struct err *err)
+{
+    char what[KEY_NAME_BYTES + 16];
+    (void)snprintf(what, sizeof what, "password of %s", r->m.name);
+    r->m.form = "bytes";
+    r->m.known = 1;
+    enum rc rc = ref_read_new(&r->m.payload, opt_get(&ctx->opts, OPT_SECRET), what, err);
+    if (rc == RC_OK)
+        rc = check_password(r->m.payload, err);
+    return rc == RC_OK ? unwrap_form(&r->m.text, r->m.payload, r->m.form, err) : rc;
+}
+
+struct under {
+    const char *root;
+    int found;
+};
+
+static enum rc
+look_under(void *arg, const struct wrap *w, struct err *err)
+{
+    struct under *u = arg;
+    (void)err;
+    if (!w->retired && strcmp(w->root, u->root) == 0)
+        u->found = 1;
+    return RC_OK;
+}
+
+/* The known key gets wraps under the roots that have none yet; in one transaction. */
+static enum rc
+add_missing(struct ctx *ctx, struct record *r, struct err *err)
+{
+    size_t kept = 0;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < r->m.wrap_count; i++) {
+        struct under u = {r->m.wraps[i].root.object.uuid, 0};
+        rc = wrap_each(ctx->store, r->known.uuid, look_under, &u, err);
+        if (!u.found)
+            r->m.wraps[kept++].root = r->m.wraps[i].root;
+    }
+    r->m.wrap_count = kept;
+    if (rc == RC_OK)
+        rc = mint_wrap(ctx, &r->m, err);
+    if (rc == RC_OK)
+        rc = mint_prove(ctx, &r->m, err);
+    if (rc != RC_OK || kept == 0)
+        return rc;
+    rc = log_begin(ctx->store, err);
+    for (size_t i = 0; rc == RC_OK && i < kept; i++)
+        rc = log_wrap(ctx, r, &r->m.wraps[i], err);
+    if (rc == RC_OK)
+        return log_commit(ctx->store, err);
+    log_rollback(ctx->store);
+    return rc;
 }
 
 static enum rc
@@ -192,6 +293,10 @@ append_key(struct ctx *ctx, struct record *r, struct err *err)
     struct buf body;
     buf_init(&body, LIMIT_BODY);
     enum rc rc = r->m.text != NULL ? mint_check(&r->m, err) : RC_OK;
+    if (rc == RC_OK && r->m.known)
+        rc = mint_wrap(ctx, &r->m, err);
+    if (rc == RC_OK && r->m.known)
+        rc = mint_prove(ctx, &r->m, err);
     if (rc == RC_OK)
         rc = add_fresh(r, err);
     if (rc == RC_OK)
@@ -206,17 +311,12 @@ append_key(struct ctx *ctx, struct record *r, struct err *err)
 static enum rc
 append_wrap(struct ctx *ctx, struct record *r, struct err *err)
 {
-    struct buf body;
-    struct jw w;
-    buf_init(&body, LIMIT_BODY);
-    jw_init(&w, &body);
-    jw_obj(&w, NULL);
-    jw_str(&w, "key", r->known.uuid);
-    r->m.wraps[0].how = "add";
-    mint_write_wrap(&w, "wrap", &r->m, &r->m.wraps[0]);
-    jw_end_obj(&w);
-    enum rc rc = session_record(ctx, "wrap.added", &body, NULL, err);
-    buf_release(&body);
+    enum rc rc = log_begin(ctx->store, err);
+    if (rc == RC_OK)
+        rc = log_wrap(ctx, r, &r->m.wraps[0], err);
+    if (rc == RC_OK)
+        return log_commit(ctx->store, err);
+    log_rollback(ctx->store);
     return rc;
 }
 
@@ -227,13 +327,15 @@ record_again(struct ctx *ctx, struct record *r, struct err *err)
 {
     int have = 0;
     int same = 0;
-    enum rc rc = have_wrap(ctx, &r->known, &r->m.wraps[0], &have, err);
+    enum rc rc = r->m.known ? RC_OK : have_wrap(ctx, &r->known, &r->m.wraps[0], &have, err);
     if (rc == RC_OK)
         rc = same_value(ctx, r, have, &same, err);
     if (rc != RC_OK)
         return rc;
     if (same) {
         (void)snprintf(r->m.uuid, sizeof r->m.uuid, "%s", r->known.uuid);
+        if (r->m.known)
+            return add_missing(ctx, r, err);
         return have ? RC_OK : append_wrap(ctx, r, err);
     }
     if (opt_has(&ctx->opts, OPT_NEW_GENERATION)) {
@@ -279,26 +381,44 @@ answer(struct ctx *ctx, const struct record *r, const struct key *key, int relea
     return rc;
 }
 
+/* A wrap is under one root key; a password is wrapped under as many as are named. */
+static enum rc
+read_roots(struct ctx *ctx, struct record *r, int adopt, struct err *err)
+{
+    size_t roots = opt_count(&ctx->opts, OPT_ROOT);
+    enum rc rc = RC_OK;
+    if (adopt && (opt_has(&ctx->opts, OPT_WRAPPED) || opt_has(&ctx->opts, OPT_DESCRIPTION) ||
+                  opt_has(&ctx->opts, OPT_FORM) || opt_has(&ctx->opts, OPT_NO_PROVE)))
+        return err_set(err, RC_USAGE,
+                       "record: --secret goes without --wrapped, --description, "
+                       "--form and --no-prove");
+    if (roots == 0 || (!adopt && roots != 1))
+        return err_set(err, RC_USAGE,
+                       adopt ? "record: --root is missing: under which root keys?"
+                             : "record: give the one --root that the wrap is under");
+    for (size_t i = 0; rc == RC_OK && i < roots; i++)
+        rc = mint_root(ctx, &r->m, opt_at(&ctx->opts, OPT_ROOT, i), "import", err);
+    return rc;
+}
+
 static enum rc
 do_record(struct ctx *ctx, struct record *r, struct err *err)
 {
     struct key key;
     int released = 0;
-    size_t roots = opt_count(&ctx->opts, OPT_ROOT);
+    int adopt = opt_has(&ctx->opts, OPT_SECRET);
     enum rc rc = mint_options(ctx, &r->m, err);
-    if (rc == RC_OK && roots != 1)
-        rc = err_set(err, RC_USAGE, "record: give the one --root that the wrap is under");
     if (rc == RC_OK)
-        rc = mint_root(ctx, &r->m, opt_get(&ctx->opts, OPT_ROOT), "import", err);
-    if (rc == RC_OK)
+        rc = read_roots(ctx, r, adopt, err);
+    if (rc == RC_OK && !adopt)
         rc = read_form(ctx, &r->m, err);
     if (rc == RC_OK)
-        rc = read_wrap(ctx, r, err);
+        rc = adopt ? read_password(ctx, r, err) : read_wrap(ctx, r, err);
     if (rc == RC_OK)
         rc = find_known(ctx, r, err);
     if (rc == RC_OK && !r->there)
         rc = mint_site_rule(ctx, &r->m, err);
-    if (rc == RC_OK && !opt_has(&ctx->opts, OPT_NO_PROVE))
+    if (rc == RC_OK && !adopt && !opt_has(&ctx->opts, OPT_NO_PROVE))
         rc = prove(ctx, r, err);
     if (rc == RC_OK && ctx->dry_run) {
         out_printf(ctx, "would record %s\n", r->m.name);
@@ -334,6 +454,9 @@ static const struct opt_spec record_options[] = {
     MINT_OPTIONS,
     {OPT_WRAPPED, "wrapped", 0, "REF", 0, "the wrapped key (WDEK): file:PATH, -, ..."},
     {OPT_DESCRIPTION, "description", 0, "REF", 0, "a Veeam description: moniker | WDEK"},
+    {OPT_SECRET, "secret", 0, "REF", OPT_SECRET_REF,
+     "a password in use: file:PATH, prompt, -, ...; it is wrapped now"},
+    {OPT_KNOWN_TO, "known-to", 0, "PERSON", OPT_MANY, "who knows the password"},
     {OPT_FORM, "form", 0, "FORM", 0, "base64 (the password is the payload's base64 text) or bytes"},
     {OPT_NO_PROVE, "no-prove", 0, NULL, 0, "do not unwrap it once; the key is then unproven"},
     {OPT_NEW_GENERATION, "new-generation", 0, NULL, 0,
@@ -342,9 +465,10 @@ static const struct opt_spec record_options[] = {
 };
 
 const struct cmd cmd_record_table[] = {
-    {NULL, "record", "KEY --purpose PURPOSE --root ROOT (--wrapped REF | --description REF)",
-     "Records a key that a KMS wrapped before, and proves it.", record_options, 1, 1, CMD_WRITE,
-     GROUP_EVERY_DAY, run_record,
+    {NULL, "record",
+     "KEY --purpose PURPOSE --root ROOT (--wrapped REF | --description REF | --secret REF)",
+     "Records a key that a KMS wrapped before, or a password in use, and proves it.",
+     record_options, 1, 1, CMD_WRITE, GROUP_EVERY_DAY, run_record,
      "keymuster record vbr/config --purpose config-backup --root mad-main \\\n"
      "    --description file:desc.txt\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

@@ -75,6 +75,16 @@ status_key(void *arg, const struct key *k, struct err *err)
     s->keys++;
     s->active += strcmp(k->state, "active") == 0;
     s->unproven += !k->has_check;
+    if (rc == RC_OK && strcmp(k->origin, "adopted") == 0) {
+        struct buf confirmed;
+        buf_init(&confirmed, LIMIT_TEXT);
+        rc = field_get(s->ctx->store, k->uuid, "confirmed", &confirmed, NULL, err);
+        if (rc == RC_OK && confirmed.len == 0)
+            warn(s,
+                 "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check %s",
+                 k->name, (long long)k->generation, k->uuid);
+        buf_release(&confirmed);
+    }
     if (rc == RC_OK && !released) {
         s->unreleased++;
         warn(s, "%s@%lld: no copy that must hold it has it yet", k->name, (long long)k->generation);

@@ -301,8 +301,9 @@ generate(struct ctx *ctx, struct mint *m, struct err *err)
 enum rc
 mint_wrap(struct ctx *ctx, struct mint *m, struct err *err)
 {
-    enum rc rc = generate(ctx, m, err);
-    for (size_t i = 1; rc == RC_OK && i < m->wrap_count; i++)
+    size_t first = m->payload == NULL;
+    enum rc rc = first ? generate(ctx, m, err) : RC_OK;
+    for (size_t i = first; rc == RC_OK && i < m->wrap_count; i++)
         rc = wrap_once(ctx, m, &m->wraps[i], err);
     return rc;
 }
@@ -437,6 +438,20 @@ write_labels(const struct ctx *ctx, const struct mint *m, struct jw *w, struct e
     return RC_OK;
 }
 
+static void
+write_known_to(struct jw *w, const struct mint *m, const struct opts *o)
+{
+    size_t count = opt_count(o, OPT_KNOWN_TO);
+    if (count == 0 && !m->known)
+        return;
+    jw_arr(w, "known_to");
+    for (size_t i = 0; i < count; i++)
+        jw_str(w, NULL, opt_at(o, OPT_KNOWN_TO, i));
+    if (count == 0)
+        jw_str(w, NULL, "unknown");
+    jw_end_arr(w);
+}
+
 enum rc
 mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct err *err)
 {
@@ -468,6 +483,7 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
     jw_opt(&w, "needed_until", m->needed_until);
     jw_opt(&w, "expires", m->expires);
     jw_opt(&w, "accepted_risk", ctx->accept_risk);
+    write_known_to(&w, m, &ctx->opts);
     if (m->owed_count > 0) {
         jw_arr(&w, "owe");
         for (size_t i = 0; i < m->owed_count; i++)

@@ -39,6 +39,7 @@ struct mint {
     struct secret *text;    /* the password as delivered */
     struct check_value check;
     int has_check;
+    int known; /* a person knows the value: known_to is written even when nobody is named */
 };
 void mint_init(struct mint *m);
 void mint_release(struct mint *m);

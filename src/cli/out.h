@@ -30,9 +30,8 @@ void out_text(struct ctx *ctx, const char *text);
 void out_printf(struct ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
 /* "name       value", the way all records are shown; nothing for NULL or "". */
 void out_field(struct ctx *ctx, const char *name, const char *value);
-/* One CSV cell into out, quoted where RFC 4180 wants it, with an apostrophe before what a spreadsheet
- * would run; first: begins a row. End a row with "\r\n"
- * by out_csv_end. */
+/* One CSV cell into out, quoted where RFC 4180 wants it, with an apostrophe before what a
+ * spreadsheet would run; first: begins a row. End a row with "\r\n" by out_csv_end. */
 void out_csv(struct ctx *ctx, int first, const char *text);
 void out_csv_end(struct ctx *ctx);
 /* Whether --fields asks for this column (all are when it was not given). */
