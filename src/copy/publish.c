@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "copy/memory.h"
 #include "copy/publish_author.h"
+#include "copy/recovery_files.h"
 #include "copy/segment.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
@@ -218,6 +219,9 @@ publish_to(struct store *store, struct copy *copy, struct publish_report *report
         rc = record(store, copy, &parts, err);
     else if (parts.count > 0 && parts.list[0].shown.number > 0)
         err_ignore(record(store, copy, &parts, &scratch)); /* the first cause is reported */
+    /* For people; the next publish writes them again if this one could not. */
+    if (rc == RC_OK && report->heads > 0)
+        err_ignore(recovery_files_write(store, copy, &scratch));
     free(parts.list);
     return rc;
 }

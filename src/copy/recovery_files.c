@@ -1,0 +1,236 @@
+#include "copy/recovery_files.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "escrow/view.h"
+#include "text/time.h"
+#include "text/uni.h"
+
+enum { FILE_MOST = 64 * 1024 * 1024 };
+
+struct writing {
+    const struct store *store;
+    struct buf *out;
+};
+
+/* A text from the log, with everything that a terminal or a reader could be fooled by escaped. */
+static void
+put(struct buf *out, const char *text)
+{
+    escape_terminal(out, text, strlen(text), ESCAPE_LINE);
+}
+
+/* "label: value"; nothing for a field that is not set. */
+static enum rc
+put_field(struct writing *w, const char *object, const char *field, const char *label,
+          struct err *err)
+{
+    struct buf v;
+    buf_init(&v, LIMIT_ENTRY);
+    enum rc rc = field_get(w->store, object, field, &v, NULL, err);
+    if (rc == RC_OK && v.len > 0) {
+        buf_addf(w->out, "%s", label);
+        put(w->out, buf_str(&v));
+        buf_addc(w->out, '\n');
+    }
+    buf_release(&v);
+    return rc;
+}
+
+/* ---- KEYS.txt ---- */
+
+static enum rc
+put_root(struct writing *w, const char *uuid, struct err *err)
+{
+    struct object object;
+    struct root root;
+    struct err unknown = ERR_INIT;
+    if (object_find(w->store, "root", uuid, &object, &unknown) != RC_OK) {
+        buf_addf(w->out, "  root key    %s (not known to the site that wrote this)\n", uuid);
+        return RC_OK;
+    }
+    enum rc rc = root_load(w->store, &object, &root, err);
+    if (rc != RC_OK)
+        return rc;
+    buf_addf(w->out, "  root key    %s, id %s\n", object.name, root.id);
+    rc = put_field(w, object.uuid, "crn", "  crn         ", err);
+    if (rc != RC_OK || root.kms.uuid[0] == '\0')
+        return rc;
+    buf_addf(w->out, "  KMS         %s\n", root.kms.name);
+    rc = put_field(w, root.kms.uuid, "endpoint", "  endpoint    ", err);
+    if (rc == RC_OK)
+        rc = put_field(w, root.kms.uuid, "instance", "  instance    ", err);
+    if (rc == RC_OK)
+        rc = put_field(w, root.kms.uuid, "file", "  file        ", err);
+    return rc;
+}
+
+static enum rc
+put_wrap(void *arg, const struct wrap *wrap, struct err *err)
+{
+    struct writing *w = arg;
+    buf_addf(w->out, "\n  wrap        made %s (%s)%s\n", wrap->at, wrap->how,
+             wrap->retired ? ", retired: try it last" : "");
+    enum rc rc = put_root(w, wrap->root, err);
+    if (wrap->version[0] != '\0')
+        buf_addf(w->out, "  version     %s\n", wrap->version);
+    buf_adds(w->out, "  aad         ");
+    put(w->out, wrap->aad);
+    buf_adds(w->out, "\n  wdek        ");
+    put(w->out, wrap->ciphertext);
+    buf_addc(w->out, '\n');
+    return rc;
+}
+
+static enum rc
+put_key(void *arg, const struct key *key, struct err *err)
+{
+    struct writing *w = arg;
+    char site[LIMIT_NAME + 1];
+    enum rc rc = object_name(w->store, key->protects_site, site, err);
+    if (rc != RC_OK)
+        return rc;
+    buf_adds(w->out, "\n");
+    put(w->out, key->name);
+    buf_addf(w->out, "@%lld\n  uuid        %s\n  created     %s\n  state       %s\n",
+             (long long)key->generation, key->uuid, key->created_at, key->state);
+    buf_addf(w->out, "  purpose     %s, for the loss of %s\n  form        %s\n", key->purpose, site,
+             strcmp(key->form, "base64") == 0
+                 ? "base64: the password is the base64 text of the unwrapped bytes (44 characters)"
+                 : "bytes: the password is the unwrapped bytes themselves");
+    rc = put_field(w, key->uuid, "protects", "  protects    ", err);
+    if (rc == RC_OK)
+        rc = put_field(w, key->uuid, "system", "  system      ", err);
+    if (rc == RC_OK)
+        rc = put_field(w, key->uuid, "owner", "  owner       ", err);
+    return rc == RC_OK ? wrap_each(w->store, key->uuid, put_wrap, w, err) : rc;
+}
+
+static enum rc
+write_keys(struct writing *w, const char *now, struct err *err)
+{
+    buf_addf(
+        w->out,
+        "KEYS of escrow %s, as known on %s\n\n"
+        "Every key generation with its wraps. Nothing here is secret: a wrap (WDEK) opens only in\n"
+        "the KMS named with it, under that root key, with that AAD in that order.\n",
+        w->store->escrow, now);
+    enum rc rc = key_each(w->store, NULL, put_key, w, err);
+    return rc == RC_OK ? buf_check(w->out, "recovery/KEYS.txt", err) : rc;
+}
+
+/* ---- START-HERE.md ---- */
+
+static enum rc
+put_kms(void *arg, const struct object *o, struct err *err)
+{
+    struct writing *w = arg;
+    struct buf kept;
+    buf_init(&kept, LIMIT_TEXT);
+    enum rc rc = field_get(w->store, o->uuid, "kept_at", &kept, NULL, err);
+    if (rc == RC_OK) {
+        buf_addf(w->out, "* %s: ", o->name);
+        if (kept.len > 0)
+            put(w->out, buf_str(&kept));
+        else
+            buf_adds(w->out, "(nobody wrote down where) ____________________");
+        buf_addc(w->out, '\n');
+    }
+    buf_release(&kept);
+    return rc;
+}
+
+static const char start_commands[] =
+    "\n## With keymuster\n\n"
+    "Put this folder's place for PLACE, and the name of a key for KEY (`KEYS.txt` lists them).\n"
+    "`--credential KMS=prompt` asks for the credential of that KMS. With the recovery card, add\n"
+    "`--card FILE`; without it, compare what is shown with what you know.\n\n"
+    "1. Show a password on the terminal:\n"
+    "   `keymuster reveal KEY --from PLACE --credential KMS=prompt --reason \"why\"`\n"
+    "2. Hand it to a command instead, unseen:\n"
+    "   `keymuster exec KEY --from PLACE --credential KMS=prompt --reason \"why\" -- COMMAND`\n"
+    "3. Make this machine a store of its own:\n"
+    "   `keymuster join --from PLACE --site SITE`\n\n"
+    "A local KMS is a file; if it lies elsewhere than `KEYS.txt` says, add `--kms-file "
+    "KMS=PATH`.\n";
+
+static const char start_without[] =
+    "\n## Without keymuster\n\n"
+    "Find the key in `KEYS.txt`. Unwrap its WDEK in the KMS named there, with the AAD in that "
+    "order.\n"
+    "What comes back is bytes (in base64, from a cloud KMS); the line *form* says how they are "
+    "the\n"
+    "password. Everything else in this copy is lines of JSON, signed in minisign's format.\n";
+
+static enum rc
+write_start(struct writing *w, const char *now, struct err *err)
+{
+    const struct store *s = w->store;
+    buf_adds(w->out, "# Start here\n\nThis is a copy of the key escrow \"");
+    put(w->out, s->name);
+    buf_addf(w->out,
+             "\". It holds the keys of encrypted backups, each wrapped by a key management system "
+             "(KMS).\n"
+             "It opens nothing by itself: you need one of the KMSs below and its credential.\n\n"
+             "* escrow: %s\n* founder's key: %s\n* this page was written on %s by author %s;\n"
+             "  what happened since then at the other sites is not in it\n\n"
+             "## Where the credentials are kept\n\n",
+             s->escrow, s->founder.text, now, s->self.author);
+    enum rc rc = object_each(s, "kms", put_kms, w, err);
+    buf_adds(w->out, start_commands);
+    buf_adds(w->out, start_without);
+    buf_addf(
+        w->out,
+        "\n## Is it genuine?\n\n    minisign -V -P %s -m KEYS.txt\n\n"
+        "Compare that key with the one on the recovery card (or of an author the card names).\n",
+        s->self.text);
+    return rc == RC_OK ? buf_check(w->out, "recovery/START-HERE.md", err) : rc;
+}
+
+/* ---- both ---- */
+
+static enum rc
+send(struct copy *copy, const struct secret *key, const char *name, const struct buf *text,
+     struct err *err)
+{
+    char path[64];
+    struct buf sig;
+    buf_init(&sig, 1024);
+    (void)snprintf(path, sizeof path, "recovery/%s", name);
+    enum rc rc = sign_detached(&sig, key, "keymuster recovery 1", buf_str(text), text->len, err);
+    if (rc == RC_OK)
+        rc = remote_put(copy->remote, path, buf_str(text), text->len, err);
+    (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
+    if (rc == RC_OK)
+        rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
+    buf_release(&sig);
+    return rc;
+}
+
+enum rc
+recovery_files_write(struct store *store, struct copy *copy, struct err *err)
+{
+    char now[TIME_TEXT + 1];
+    struct buf keys, start;
+    struct secret *key = NULL;
+    buf_init(&keys, FILE_MOST);
+    buf_init(&start, FILE_MOST);
+    struct writing for_keys = {.store = store, .out = &keys};
+    struct writing for_start = {.store = store, .out = &start};
+    time_format(now, clock_now_ms());
+    enum rc rc = write_keys(&for_keys, now, err);
+    if (rc == RC_OK)
+        rc = write_start(&for_start, now, err);
+    if (rc == RC_OK)
+        rc = store_sign_key(store, &key, err);
+    if (rc == RC_OK)
+        rc = send(copy, key, "KEYS.txt", &keys, err);
+    if (rc == RC_OK)
+        rc = send(copy, key, "START-HERE.md", &start, err);
+    secret_free(key);
+    buf_release(&keys);
+    buf_release(&start);
+    return rc;
+}
