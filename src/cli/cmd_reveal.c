@@ -552,7 +552,7 @@ const struct cmd cmd_reveal_table[] = {
      .group = GROUP_WHEN_NEEDED,
      .run = run_reveal,
      .examples = "  keymuster reveal vbr/config --reason \"restore after fire\"\n"
-                 "  keymuster reveal vbr/config --reason drill --to - | PROGRAM\n"
+                 "  keymuster reveal vbr/config --reason test --to - | PROGRAM\n"
                  "  keymuster reveal vbr/config --reason fire --from /media/usb/escrow \\\n"
                  "      --expect ID --credential kp-mad=prompt\n"},
     {.verb = "exec",

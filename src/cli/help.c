@@ -101,10 +101,10 @@ help_short(struct buf *out, const char *here)
              "reach them, and proves that they can be had back.\n\n"
              "today      keymuster create KEY --purpose P --root R    a new key, wrapped\n"
              "           keymuster status                             what needs attention\n"
-             "           keymuster drill                              prove that it works\n"
-             "emergency  keymuster recover start                      step by step\n\n"
+             "           keymuster verify                             prove that the log is whole\n"
+             "emergency  keymuster reveal KEY --from PLACE            the password, from a copy\n\n"
              "commands   keymuster help          one command   keymuster help COMMAND\n"
-             "manual     man keymuster\n");
+             "in a copy  recovery/START-HERE.md    what to do when all else is gone\n");
 }
 
 static const char *
