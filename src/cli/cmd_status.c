@@ -26,7 +26,7 @@ struct status {
     int64_t authors, living;
     int64_t unpublished, unapplied;
     int64_t conflicts;
-    int64_t duties;
+    int64_t duties, debts;
     char warnings[WARNINGS_MAX][256];
     size_t warning_count;
 };
@@ -66,6 +66,54 @@ look_outliving(void *arg, const struct wrap *w, struct err *err)
     return rc;
 }
 
+struct owing {
+    const char *root;
+    int paid;
+};
+
+static enum rc
+look_paid(void *arg, const struct wrap *w, struct err *err)
+{
+    struct owing *o = arg;
+    (void)err;
+    if (!w->retired && strcmp(w->root, o->root) == 0)
+        o->paid = 1;
+    return RC_OK;
+}
+
+/* Wraps that were owed when the key was made, and are still missing. */
+static enum rc
+status_debts(struct status *s, const struct key *k, struct err *err)
+{
+    struct buf owe;
+    struct json *doc = NULL;
+    char ago[32] = "";
+    int64_t since = 0;
+    buf_init(&owe, LIMIT_ENTRY);
+    enum rc rc = field_get(s->ctx->store, k->uuid, "owe", &owe, NULL, err);
+    if (rc == RC_OK && owe.len > 0)
+        rc = json_parse(&doc, buf_str(&owe), owe.len, "the debts of a key", err);
+    if (time_parse(&since, k->created_at) == 0)
+        time_ago(ago, since, clock_now_ms());
+    for (const struct json *i = json_first(doc); rc == RC_OK && i != NULL; i = json_next(i)) {
+        struct owing o = {json_str(i), 0};
+        char root[LIMIT_NAME + 1];
+        if (o.root == NULL)
+            continue;
+        rc = wrap_each(s->ctx->store, k->uuid, look_paid, &o, err);
+        if (rc == RC_OK)
+            rc = object_name(s->ctx->store, o.root, root, err);
+        if (rc != RC_OK || o.paid)
+            continue;
+        s->debts++;
+        warn(s, "debt: %s@%lld has no wrap under %s, owed since it was made %s", k->name,
+             (long long)k->generation, root, ago);
+    }
+    json_free(doc);
+    buf_release(&owe);
+    return rc;
+}
+
 static enum rc
 status_key(void *arg, const struct key *k, struct err *err)
 {
@@ -75,6 +123,8 @@ status_key(void *arg, const struct key *k, struct err *err)
     s->keys++;
     s->active += strcmp(k->state, "active") == 0;
     s->unproven += !k->has_check;
+    if (rc == RC_OK)
+        rc = status_debts(s, k, err);
     if (rc == RC_OK && strcmp(k->origin, "adopted") == 0) {
         struct buf confirmed;
         buf_init(&confirmed, LIMIT_TEXT);
@@ -264,6 +314,7 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "conflicts", s->conflicts);
     jw_int(&w, "unapplied", s->unapplied);
     jw_int(&w, "duties", s->duties);
+    jw_int(&w, "debts", s->debts);
     jw_arr(&w, "warnings");
     for (size_t i = 0; i < s->warning_count; i++)
         jw_str(&w, NULL, s->warnings[i]);

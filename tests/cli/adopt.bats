@@ -80,6 +80,8 @@ adopt() { # NAME FILE ARG...
     printf 'canary one' >"$T/one"
     printf 'canary  one' >"$T/two"
     adopt vbr/old "$T/one" --root fra-main
+    ends 0 -o json -C "$FRA" status
+    json '.debts == 0'
     ends 0 -o json -C "$FRA" record vbr/old --purpose backup-job --secret "file:$T/one" --root fra-main --root mad-main
     json '.created == false'
     ends 0 -o json -C "$FRA" show vbr/old

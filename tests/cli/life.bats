@@ -138,6 +138,8 @@ load ../lib/cli.bash
     mv "$T/kp-fra.kms" "$T/away"
     ends 3 -o json -C "$FRA" rekey vbr/job-sql
     json '.created and .roots == ["mad-main"] and .owed == ["fra-main"]'
+    ends 0 -o json -C "$FRA" status
+    json '.debts == 1 and any(.warnings[]; test("debt: vbr/job-sql@2 has no wrap under fra-main"))'
     mv "$T/kp-mad.kms" "$T/away2"
     ends 13 -o json -C "$FRA" rekey vbr/job-sql
     error_is KM3016
