@@ -118,6 +118,20 @@ check_texts(const struct ctx *ctx, struct err *err)
     return RC_OK;
 }
 
+/* What a first and a later generation take alike. */
+static enum rc
+read_details(struct ctx *ctx, struct mint *m, struct err *err)
+{
+    enum rc rc = read_aad(ctx, m, err);
+    if (rc == RC_OK)
+        rc = check_texts(ctx, err);
+    if (rc == RC_OK)
+        rc = read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
+    if (rc == RC_OK)
+        rc = read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
+    return rc;
+}
+
 enum rc
 mint_options(struct ctx *ctx, struct mint *m, struct err *err)
 {
@@ -131,15 +145,7 @@ mint_options(struct ctx *ctx, struct mint *m, struct err *err)
     if (rc == RC_OK)
         rc = object_find(ctx->store, "site", site != NULL ? site : ctx->store->site,
                          &m->protects_site, err);
-    if (rc == RC_OK)
-        rc = read_aad(ctx, m, err);
-    if (rc == RC_OK)
-        rc = check_texts(ctx, err);
-    if (rc == RC_OK)
-        rc = read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
-    if (rc == RC_OK)
-        rc = read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
-    return rc;
+    return rc == RC_OK ? read_details(ctx, m, err) : rc;
 }
 
 enum rc
@@ -152,15 +158,7 @@ mint_follow(struct ctx *ctx, struct mint *m, const struct key *former, struct er
     (void)snprintf(m->protects_site.uuid, sizeof m->protects_site.uuid, "%s",
                    former->protects_site);
     enum rc rc = object_name(ctx->store, former->protects_site, m->protects_site.name, err);
-    if (rc == RC_OK)
-        rc = read_aad(ctx, m, err);
-    if (rc == RC_OK)
-        rc = check_texts(ctx, err);
-    if (rc == RC_OK)
-        rc = read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
-    if (rc == RC_OK)
-        rc = read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
-    return rc;
+    return rc == RC_OK ? read_details(ctx, m, err) : rc;
 }
 
 enum rc
