@@ -229,6 +229,20 @@ run_list(struct ctx *ctx, struct err *err)
 
 /* ---- show ---- */
 
+void
+cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap)
+{
+    jw_str(w, "root", root);
+    jw_str(w, "root_uuid", wrap->root);
+    jw_str(w, "id", wrap->id);
+    jw_str(w, "version", wrap->version);
+    jw_raw(w, "aad", wrap->aad, strlen(wrap->aad));
+    jw_str(w, "ciphertext", wrap->ciphertext);
+    jw_str(w, "how", wrap->how);
+    jw_str(w, "at", wrap->at);
+    jw_bool(w, "retired", wrap->retired);
+}
+
 static enum rc
 show_wrap(void *arg, const struct wrap *w, struct err *err)
 {
@@ -239,15 +253,7 @@ show_wrap(void *arg, const struct wrap *w, struct err *err)
         return rc;
     if (l->w != NULL) {
         jw_obj(l->w, NULL);
-        jw_str(l->w, "root", root);
-        jw_str(l->w, "root_uuid", w->root);
-        jw_str(l->w, "id", w->id);
-        jw_str(l->w, "version", w->version);
-        jw_raw(l->w, "aad", w->aad, strlen(w->aad));
-        jw_str(l->w, "ciphertext", w->ciphertext);
-        jw_str(l->w, "how", w->how);
-        jw_str(l->w, "at", w->at);
-        jw_bool(l->w, "retired", w->retired);
+        cmd_write_wrap(l->w, root, w);
         jw_end_obj(l->w);
         return RC_OK;
     }

@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "escrow/log.h"
+#include "escrow/wrap.h"
 #include "recover/unwrap.h"
 #include "sys/env.h"
 
@@ -207,23 +208,11 @@ renew(struct rewrap *r, struct job *j, const struct now *now, struct err *err)
 static enum rc
 append_fresh(struct rewrap *r, const struct job *j, struct err *err)
 {
-    struct buf body;
-    struct jw w;
-    buf_init(&body, LIMIT_BODY);
-    jw_init(&w, &body);
-    jw_obj(&w, NULL);
-    jw_str(&w, "key", j->key.uuid);
-    jw_obj(&w, "wrap");
-    jw_str(&w, "root", j->root);
-    jw_str(&w, "version", j->version);
-    jw_raw(&w, "aad", j->aad, strlen(j->aad));
-    jw_str(&w, "ciphertext", buf_str(&j->fresh));
-    jw_str(&w, "how", "rewrap");
-    jw_end_obj(&w);
-    jw_end_obj(&w);
-    enum rc rc = log_append(r->ctx->store, "wrap.added", &body, r->ctx->entry, err);
-    buf_release(&body);
-    return rc;
+    struct wrap w = {.ciphertext = buf_str(&j->fresh), .aad = j->aad, .how = "rewrap"};
+    memcpy(w.key, j->key.uuid, sizeof w.key);
+    memcpy(w.root, j->root, sizeof w.root);
+    memcpy(w.version, j->version, sizeof w.version);
+    return wrap_append(r->ctx->store, &w, r->ctx->entry, err);
 }
 
 /* What a wave made, and what was seen of the root keys, in one transaction. */

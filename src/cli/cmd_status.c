@@ -139,8 +139,7 @@ status_key(void *arg, const struct key *k, struct err *err)
         s->unreleased++;
         warn(s, "%s@%lld: no copy that must hold it has it yet", k->name, (long long)k->generation);
     }
-    if (rc != RC_OK ||
-        (strcmp(k->purpose, "config-backup") != 0 && strcmp(k->purpose, "backup-copy") != 0))
+    if (rc != RC_OK || !purpose_must_outlive(k->purpose))
         return rc;
     struct outliving o = {.ctx = s->ctx, .protected = k->protects_site};
     rc = wrap_each(s->ctx->store, k->uuid, look_outliving, &o, err);

@@ -13,6 +13,8 @@ extern const struct cmd cmd_root_table[];
 extern const struct cmd cmd_create_table[];
 extern const struct cmd cmd_record_table[];
 extern const struct cmd cmd_rewrap_table[];
+extern const struct cmd cmd_rehome_table[];
+extern const struct cmd cmd_wrap_table[];
 extern const struct cmd cmd_state_table[];
 extern const struct cmd cmd_list_table[];
 extern const struct cmd cmd_status_table[];
@@ -29,6 +31,9 @@ enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name,
 /* "added site mad", or its JSON. done: "added", "changed". */
 enum rc cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name,
                           const char *uuid, const char *done, struct err *err) MUST_CHECK;
+
+/* A wrap's members, in an object that is begun. root: the name of its root key. */
+void cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap);
 
 /* Columns of the screen when standard output is one, else 0. */
 unsigned cmd_width(const struct ctx *ctx);

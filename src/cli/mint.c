@@ -181,12 +181,6 @@ mint_root(struct ctx *ctx, struct mint *m, const char *name, const char *how, st
 
 /* ---- where it must survive ---- */
 
-static int
-must_outlive(const char *purpose)
-{
-    return strcmp(purpose, "config-backup") == 0 || strcmp(purpose, "backup-copy") == 0;
-}
-
 static enum rc
 warn_shared_region(struct ctx *ctx, const char *site, const struct object *protected,
                    struct err *err)
@@ -208,7 +202,7 @@ warn_shared_region(struct ctx *ctx, const char *site, const struct object *prote
 enum rc
 mint_site_rule(struct ctx *ctx, const struct mint *m, struct err *err)
 {
-    if (!must_outlive(m->purpose))
+    if (!purpose_must_outlive(m->purpose))
         return RC_OK;
     for (size_t i = 0; i < m->wrap_count; i++) {
         const struct root *r = &m->wraps[i].root;
@@ -513,7 +507,7 @@ mint_release_rule(struct ctx *ctx, const struct key *key, int *released, struct 
     ctx->findings++;
     out_warn(ctx, "%s is stored here, but not released: no copy %shas acknowledged it yet",
              key->name,
-             must_outlive(key->purpose) ? "at another site than the protected one " : "");
+             purpose_must_outlive(key->purpose) ? "at another site than the protected one " : "");
     out_note(
         ctx,
         "reach a copy:  keymuster sync          (see: keymuster copy list, keymuster copy add)");

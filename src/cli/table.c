@@ -6,6 +6,8 @@ const struct cmd *const cmd_tables[] = {
     cmd_create_table,
     cmd_record_table,
     cmd_rewrap_table,
+    cmd_rehome_table,
+    cmd_wrap_table,
     cmd_state_table,
     cmd_list_table,
     cmd_sync_table,

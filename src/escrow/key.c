@@ -247,11 +247,16 @@ key_check(const struct store *store, const char *key, struct check_value *out, i
     return rc;
 }
 
+int
+purpose_must_outlive(const char *purpose)
+{
+    return strcmp(purpose, "config-backup") == 0 || strcmp(purpose, "backup-copy") == 0;
+}
+
 enum rc
 key_released(const struct store *store, const struct key *key, int *released, struct err *err)
 {
-    int outlives =
-        strcmp(key->purpose, "config-backup") == 0 || strcmp(key->purpose, "backup-copy") == 0;
+    int outlives = purpose_must_outlive(key->purpose);
     return entry_acknowledged(store, key->author, key->seq, outlives ? key->protects_site : NULL,
                               released, err);
 }

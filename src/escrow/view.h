@@ -82,6 +82,8 @@ enum rc key_each(const struct store *store, const char *name, key_fn fn, void *a
 /* The check value; *found 0 when there is none. Two that differ: RC_STORE_CORRUPT. */
 enum rc key_check(const struct store *store, const char *key, struct check_value *out, int *found,
                   struct err *err) MUST_CHECK;
+/* Keys of this purpose are needed when the site they protect is gone. */
+int purpose_must_outlive(const char *purpose);
 /* 1 when a copy holds the entry that made the key; for config-backup and backup-copy one at another
  * site. */
 enum rc key_released(const struct store *store, const struct key *key, int *released,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "escrow/log.h"
+#include "escrow/wrap.h"
 #include "sys/term.h"
 #include "text/json.h"
 
@@ -81,38 +82,29 @@ shown_body(struct buf *body, const struct reveal *r, const struct unwrap *u)
     jw_end_obj(&w);
 }
 
-static void
-refresh_body(struct buf *body, const struct reveal *r, const struct unwrap *u)
+static enum rc
+append_refreshed(struct store *store, const struct reveal *r, const struct unwrap *u,
+                 struct err *err)
 {
-    struct jw w;
-    begin_body(body, &w);
-    jw_str(&w, "key", r->key->uuid);
-    jw_obj(&w, "wrap");
-    jw_str(&w, "root", u->root);
-    jw_str(&w, "version", u->fresh_version);
-    jw_raw(&w, "aad", u->aad, strlen(u->aad));
-    jw_str(&w, "ciphertext", buf_str(&u->fresh));
-    jw_str(&w, "how", "refresh");
-    jw_end_obj(&w);
-    jw_end_obj(&w);
+    struct wrap w = {.ciphertext = buf_str(&u->fresh), .aad = u->aad, .how = "refresh"};
+    memcpy(w.key, r->key->uuid, sizeof w.key);
+    memcpy(w.root, u->root, sizeof w.root);
+    memcpy(w.version, u->fresh_version, sizeof w.version);
+    return wrap_append(store, &w, NULL, err);
 }
 
 enum rc
 reveal_shown(struct store *store, const struct reveal *r, const struct unwrap *u, struct err *err)
 {
     struct buf shown;
-    struct buf refresh;
     /* A wrap of a value that nothing proves is not worth keeping. */
     int refreshed = r->key != NULL && u->checked && u->fresh.len > 0;
     shown_body(&shown, r, u);
-    buf_init(&refresh, LIMIT_BODY);
     enum rc rc = log_begin(store, err);
     if (rc != RC_OK)
         goto out;
-    if (refreshed) {
-        refresh_body(&refresh, r, u);
-        rc = log_append(store, "wrap.added", &refresh, NULL, err);
-    }
+    if (refreshed)
+        rc = append_refreshed(store, r, u, err);
     if (rc == RC_OK)
         rc = log_append(store, "reveal.shown", &shown, NULL, err);
     if (rc == RC_OK)
@@ -121,7 +113,6 @@ reveal_shown(struct store *store, const struct reveal *r, const struct unwrap *u
         log_rollback(store);
 out:
     buf_release(&shown);
-    buf_release(&refresh);
     return rc == RC_OK ? rc : no_record(r, err);
 }
 
@@ -165,8 +156,7 @@ not_released(const struct store *store, const struct key *key, struct err *err)
 {
     char site[LIMIT_NAME + 1] = "";
     struct err unnamed = ERR_INIT;
-    int outlives =
-        strcmp(key->purpose, "config-backup") == 0 || strcmp(key->purpose, "backup-copy") == 0;
+    int outlives = purpose_must_outlive(key->purpose);
     if (outlives && key->protects_site[0] != '\0')
         err_ignore(object_name(store, key->protects_site, site, &unnamed)); /* only a text */
     (void)err_set(err, RC_NOT_RELEASED, "key %s has not been released yet", key->name);

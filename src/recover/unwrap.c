@@ -62,6 +62,26 @@ unwrap_form(struct secret **out, const struct secret *payload, const char *form,
     return RC_OK;
 }
 
+enum rc
+unwrap_payload(struct secret **out, const struct secret *text, const char *form, struct err *err)
+{
+    *out = NULL;
+    struct secret *payload = NULL;
+    int is_base64 = strcmp(form, "base64") == 0;
+    if (!is_base64 && strcmp(form, "bytes") != 0)
+        return err_set(err, RC_MALFORMED, "%.16s is no form of a key: base64 or bytes", form);
+    enum rc rc = secret_new(&payload, err);
+    if (rc == RC_OK)
+        rc = is_base64 ? base64_decode_secret(payload, text, err)
+                       : secret_add(payload, text->bytes, text->len, err);
+    if (rc != RC_OK) {
+        secret_free(payload);
+        return rc;
+    }
+    *out = payload; /* transferred */
+    return RC_OK;
+}
+
 /* ---- which wraps, in which order ---- */
 
 static enum rc

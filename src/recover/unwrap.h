@@ -56,5 +56,8 @@ enum rc unwrap_prove(const struct store *store, const struct key *key, struct km
 /* Payload bytes to password text by the key's form ("base64", "bytes"); *out a new slot. */
 enum rc unwrap_form(struct secret **out, const struct secret *payload, const char *form,
                     struct err *err) MUST_CHECK;
+/* The other way: what a KMS must wrap so that the password is text. *out a new slot. */
+enum rc unwrap_payload(struct secret **out, const struct secret *text, const char *form,
+                       struct err *err) MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# rewrap, state: what happens to a key in a year.
+# rewrap, rekey, state, wrap, rehome: what happens to a key in a year.
 load ../lib/cli.bash
 
 @test "rewrap: a newer wrapper of the same key, the former wrap is kept" {
@@ -177,4 +177,169 @@ load ../lib/cli.bash
     scene_fra
     ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --label a=1 --label a=2
     ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --label =2
+}
+
+# The id of the newest wrap of a key under a root key.
+wrap_id() { # KEY ROOT
+    ask ".wraps | map(select(.root == \"$2\" and (.retired | not)))[0].id" -C "$FRA" wrap list "$1"
+}
+
+@test "wrap list: every wrap, and how it stands to its root key" {
+    scene_keys
+    fra root rotate fra-main
+    fra rewrap vbr/job-sql
+    ends 0 -o json -C "$FRA" wrap list vbr/job-sql vbr/config
+    json '.schema == "keymuster.wrap.list/1" and (.wraps | length) == 4
+          and ([.wraps[] | select(.root == "fra-main") | .standing] | sort) == ["behind", "current"]
+          and all(.wraps[]; .ciphertext | length > 0)'
+    ends 0 -C "$FRA" wrap list vbr/job-sql
+    says behind fra-main "$(wrap_id vbr/job-sql mad-main | head -c 12)"
+    ends 13 -C "$FRA" wrap list vbr/nothing
+    ends 2 -C "$FRA" wrap list
+}
+
+@test "wrap add: the same value under one more root key, with the same AAD" {
+    scene_copy
+    fra create vbr/job --purpose backup-job --root fra-main --aad one --aad two
+    password_of "$FRA" vbr/job "$T/before"
+    ends 0 -C "$FRA" wrap add vbr/job --root mad-main -n
+    says planned
+    ends 0 -o json -C "$FRA" wrap add vbr/job --root mad-main
+    json '.schema == "keymuster.wrap.add/1" and .added == 1 and .there == 0 and .root == "mad-main"
+          and .keys[0].outcome == "added"'
+    ends 0 -o json -C "$FRA" show vbr/job
+    json '(.wraps | map(.how) | sort) == ["add", "create"] and all(.wraps[]; .aad == ["one", "two"])'
+    mv "$T/kp-fra.kms" "$T/away"
+    password_of "$FRA" vbr/job "$T/after"
+    cmp "$T/before" "$T/after"
+    ends 0 -o json -C "$FRA" wrap add vbr/job --root mad-main
+    json '.added == 0 and .there == 1'
+    ends 0 -C "$FRA" verify
+}
+
+@test "wrap add: an adopted password in its own form" {
+    scene_copy
+    printf 'canary-Passw0rd of a script' >"$T/known"
+    record_known vbr/script "$T/known" fra-main kp-fra
+    fra wrap add vbr/script --root mad-main
+    mv "$T/kp-fra.kms" "$T/away"
+    password_of "$FRA" vbr/script "$T/pw"
+    cmp "$T/known" "$T/pw"
+}
+
+@test "wrap add: what it cannot use, and nothing is recorded" {
+    scene_keys
+    local before
+    before=$(ask .digest -C "$FRA" status)
+    ends 2 -C "$FRA" wrap add vbr/config
+    says --root
+    ends 2 -C "$FRA" wrap add --root fra-main
+    ends 13 -C "$FRA" wrap add vbr/nothing --root fra-main
+    ends 13 -C "$FRA" wrap add vbr/config --root fra-mian
+    says fra-main
+    mv "$T/kp-mad.kms" "$T/away"
+    ends 13 -o json -C "$FRA" wrap add vbr/config --root fra-main
+    error_is KM3016
+    mv "$T/away" "$T/kp-mad.kms"
+    printf 'wrong one\n' >"$T/wrong"
+    ends 12 -C "$FRA" wrap add vbr/config --root fra-main --credential "kp-fra=file:$T/wrong"
+    [ "$(ask .digest -C "$FRA" status)" = "$before" ]
+    fra root disable fra-main --yes
+    ends 14 -C "$FRA" wrap add vbr/config --root fra-main
+    says 'root enable'
+    fra root enable fra-main
+    sqlite3 "$FRA/escrow.db" "UPDATE check_value SET value = printf('%064d', 7)"
+    ends 15 -o json -C "$FRA" wrap add vbr/config --root fra-main
+    error_is KM3012
+}
+
+@test "wrap retire: by the first digits of its id, with a reason; never the last one" {
+    scene_keys
+    local id other
+    id=$(wrap_id vbr/job-sql fra-main)
+    other=$(wrap_id vbr/job-sql mad-main)
+    password_of "$FRA" vbr/job-sql "$T/before"
+    ends 17 -C "$FRA" wrap retire vbr/job-sql "${id:0:12}"
+    says --reason
+    ends 2 -C "$FRA" wrap retire vbr/job-sql "${id:0:3}" --reason x
+    ends 2 -C "$FRA" wrap retire vbr/job-sql 'xyzw' --reason x
+    ends 13 -C "$FRA" wrap retire vbr/config "${id:0:12}" --reason x
+    ends 0 -C "$FRA" wrap retire vbr/job-sql "${id:0:12}" --reason x -n
+    says 'would retire'
+    ends 0 -o json -C "$FRA" wrap retire vbr/job-sql "${id:0:12}" --reason 'moved'
+    json '.schema == "keymuster.wrap.retire/1" and .retired and .left == 1'
+    ends 0 -o json -C "$FRA" wrap retire vbr/job-sql "$id" --reason 'moved'
+    json '.retired == false'
+    ends 17 -o json -C "$FRA" wrap retire vbr/job-sql "$other" --reason x
+    error_is KM6001
+    says 'wrap add'
+    mv "$T/kp-mad.kms" "$T/away" # a retired wrap does not stop a recovery
+    password_of "$FRA" vbr/job-sql "$T/after"
+    cmp "$T/before" "$T/after"
+    ends 0 -C "$FRA" verify
+}
+
+@test "wrap retire: not the last one that can open, nor the last one at another site" {
+    scene_keys
+    fra wrap add vbr/config --root fra-main
+    ends 17 -o json -C "$FRA" wrap retire vbr/config "$(wrap_id vbr/config mad-main)" --reason x
+    error_is KM6002
+    ends 0 -C "$FRA" wrap retire vbr/config "$(wrap_id vbr/config mad-main)" --reason x --accept-risk 'until friday'
+    says 'accepted risk'
+    fra root destroy fra-main --confirm fra-main
+    ends 17 -o json -C "$FRA" wrap retire vbr/job-sql "$(wrap_id vbr/job-sql mad-main)" --reason x
+    error_is KM6001
+    ends 0 -C "$FRA" wrap retire vbr/job-sql "$(wrap_id vbr/job-sql fra-main)" --reason 'its root key is gone'
+}
+
+@test "rehome: all keys of a root key move, each proved, and the former wraps stay" {
+    scene_keys
+    fra root create new-main --kms kp-mad
+    password_of "$FRA" vbr/job-sql "$T/before"
+    fra create vbr/apart --purpose backup-job --root fra-main
+    ends 0 -C "$FRA" rehome --all --from mad-main --to new-main -n
+    says 'planned  vbr/config@1' 'planned  vbr/job-sql@1'
+    silent_on vbr/apart
+    ends 2 -C "$FRA" --no-input rehome --all --from mad-main --to new-main
+    says --yes
+    ends 0 -o json -C "$FRA" rehome --all --from mad-main --to new-main --yes
+    json '.schema == "keymuster.rehome/1" and .added == 2 and .failed == 0'
+    ends 0 -o json -C "$FRA" rehome --all --from mad-main --to new-main --yes
+    json '.added == 0 and .there == 2'
+    ends 0 -o json -C "$FRA" show vbr/job-sql
+    json '(.wraps | map(.root) | sort) == ["fra-main", "mad-main", "new-main"]
+          and ([.wraps[] | select(.root == "new-main") | .how]) == ["rehome"] and all(.wraps[]; .retired | not)'
+    fra root destroy mad-main --confirm mad-main
+    mv "$T/kp-fra.kms" "$T/away"
+    password_of "$FRA" vbr/job-sql "$T/after"
+    cmp "$T/before" "$T/after"
+    ends 0 -C "$FRA" verify
+}
+
+@test "rehome: what it cannot use; a key that cannot be opened is left, the others are done: 3" {
+    scene_keys
+    fra root create new-main --kms kp-mad
+    fra create vbr/apart --purpose backup-job --root fra-main
+    ends 2 -C "$FRA" rehome vbr/config
+    says --to
+    ends 2 -C "$FRA" rehome --to new-main
+    ends 2 -C "$FRA" rehome vbr/config --all --to new-main
+    ends 2 -C "$FRA" rehome vbr/config --from new-main --to new-main
+    ends 13 -C "$FRA" rehome vbr/config --from fra-main --to new-main
+    says 'wrap list'
+    ends 13 -C "$FRA" rehome vbr/config --to nowhere
+    mv "$T/kp-fra.kms" "$T/away"
+    ends 3 -o json -C "$FRA" rehome vbr/apart vbr/config vbr/config --to new-main
+    json '.added == 1 and .failed == 1 and (.keys | map(.outcome)) == ["failed", "added"]'
+    mv "$T/away" "$T/kp-fra.kms"
+    ends 0 -o json -C "$FRA" rehome vbr/apart vbr/config --to new-main
+    json '.added == 1 and .there == 1'
+}
+
+@test "wrap add: an unwrap of an older version brings a fresh wrap, which is recorded, too" {
+    scene_keys
+    fra root rotate mad-main
+    fra wrap add vbr/config --root fra-main
+    ends 0 -o json -C "$FRA" show vbr/config
+    json '(.wraps | map(.how) | sort) == ["add", "create", "refresh"] and .wraps_behind == 1'
 }

@@ -1,0 +1,12 @@
+/* Recording a wrap. */
+#ifndef ESCROW_WRAP_H
+#define ESCROW_WRAP_H
+
+#include "escrow/view.h"
+
+/* Appends wrap.added in the running transaction; of wrap, id, at and retired are not looked at.
+ * hash_out (HASH_TEXT + 1) may be NULL. */
+enum rc wrap_append(struct store *store, const struct wrap *wrap, char *hash_out,
+                    struct err *err) MUST_CHECK;
+
+#endif
