@@ -39,8 +39,8 @@ count_wrap(void *arg, const struct wrap *w, struct err *err)
 }
 
 /* The site of the author who made it: tells two equal names apart. */
-static void
-author_site(const struct store *store, const char *author, char out[LIMIT_NAME + 1])
+void
+cmd_author_site(const struct store *store, const char *author, char out[LIMIT_NAME + 1])
 {
     struct stmt *q = NULL;
     struct err scratch = ERR_INIT;
@@ -177,7 +177,7 @@ list_key(void *arg, const struct key *k, struct err *err)
     char generation[LIMIT_NAME + 32];
     char from[LIMIT_NAME + 1] = "";
     if (shares_generation(l->ctx->store, k))
-        author_site(l->ctx->store, k->author, from);
+        cmd_author_site(l->ctx->store, k->author, from);
     (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld",
                    (long long)k->generation, from);
     char note[96];
@@ -314,6 +314,8 @@ show_json(struct ctx *ctx, const struct key *k, const struct counts *c, const ch
     if (rc == RC_OK)
         rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);
     jw_end_arr(&w);
+    if (rc == RC_OK && opt_has(&ctx->opts, OPT_HISTORY))
+        rc = cmd_history(ctx, k, &w, err);
     jw_end_obj(&w);
     if (rc == RC_OK)
         rc = out_json(ctx, &doc, err);
@@ -358,7 +360,11 @@ show_key(struct ctx *ctx, const char *ref, struct err *err)
     out_field(ctx, "released", released ? "yes" : "no: no copy that must hold it has it yet");
     rc = show_fields(ctx, &k, NULL, err);
     struct listing l = {.ctx = ctx};
-    return rc == RC_OK ? wrap_each(ctx->store, k.uuid, show_wrap, &l, err) : rc;
+    if (rc == RC_OK)
+        rc = wrap_each(ctx->store, k.uuid, show_wrap, &l, err);
+    if (rc == RC_OK && opt_has(&ctx->opts, OPT_HISTORY))
+        rc = cmd_history(ctx, &k, NULL, err);
+    return rc;
 }
 
 static enum rc
@@ -381,13 +387,14 @@ static const struct opt_spec list_options[] = {
 };
 static const struct opt_spec show_options[] = {
     {OPT_WRAPS, "wraps", 0, NULL, 0, "the wraps themselves, too"},
+    {OPT_HISTORY, "history", 0, NULL, 0, "what happened to it, and who did it"},
     OPT_END,
 };
 
 const struct cmd cmd_list_table[] = {
     {NULL, "list", "[--purpose PURPOSE]", "Lists the keys.", list_options, 0, 0, CMD_READ | CMD_CSV,
      GROUP_EVERY_DAY, run_list, NULL},
-    {NULL, "show", "KEY... [--wraps]", "Shows what is known of a key; never its value.",
+    {NULL, "show", "KEY... [--wraps] [--history]", "Shows what is known of a key; never its value.",
      show_options, 1, -1, CMD_READ, GROUP_EVERY_DAY, run_show,
      "keymuster show vbr/config --wraps\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

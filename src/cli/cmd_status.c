@@ -106,8 +106,10 @@ status_debts(struct status *s, const struct key *k, struct err *err)
         if (rc != RC_OK || o.paid)
             continue;
         s->debts++;
-        warn(s, "debt: %s@%lld has no wrap under %s, owed since it was made %s", k->name,
-             (long long)k->generation, root, ago);
+        warn(s,
+             "debt: %s@%lld has no wrap under %s, owed since it was made %s: keymuster wrap add %s "
+             "--root %s",
+             k->name, (long long)k->generation, root, ago, k->uuid, root);
     }
     json_free(doc);
     buf_release(&owe);

@@ -34,6 +34,11 @@ enum rc cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind,
 
 /* A wrap's members, in an object that is begun. root: the name of its root key. */
 void cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap);
+/* Site of an author, or "": tells equal names apart. */
+void cmd_author_site(const struct store *store, const char *author, char out[LIMIT_NAME + 1]);
+/* What happened to a key: lines of text, or with w the member "history" (cli/history.c). */
+enum rc cmd_history(struct ctx *ctx, const struct key *key, struct jw *w,
+                    struct err *err) MUST_CHECK;
 
 /* Columns of the screen when standard output is one, else 0. */
 unsigned cmd_width(const struct ctx *ctx);

@@ -139,7 +139,12 @@ load ../lib/cli.bash
     ends 3 -o json -C "$FRA" rekey vbr/job-sql
     json '.created and .roots == ["mad-main"] and .owed == ["fra-main"]'
     ends 0 -o json -C "$FRA" status
-    json '.debts == 1 and any(.warnings[]; test("debt: vbr/job-sql@2 has no wrap under fra-main"))'
+    json '.debts == 1 and any(.warnings[]; test("debt: vbr/job-sql@2 has no wrap under fra-main.*wrap add"))'
+    mv "$T/away" "$T/kp-fra.kms"
+    fra wrap add vbr/job-sql --root fra-main
+    ends 0 -o json -C "$FRA" status
+    json '.debts == 0'
+    mv "$T/kp-fra.kms" "$T/away"
     mv "$T/kp-mad.kms" "$T/away2"
     ends 13 -o json -C "$FRA" rekey vbr/job-sql
     error_is KM3016
@@ -342,4 +347,23 @@ wrap_id() { # KEY ROOT
     fra wrap add vbr/config --root fra-main
     ends 0 -o json -C "$FRA" show vbr/config
     json '(.wraps | map(.how) | sort) == ["add", "create", "refresh"] and .wraps_behind == 1'
+}
+
+@test "show --history: what happened, and who did it; never a value" {
+    scene_keys
+    fra rekey vbr/job-sql
+    fra root rotate fra-main
+    fra rewrap vbr/job-sql@1
+    fra state vbr/job-sql@1 deactivated --reason 'replaced by 2'
+    password_of "$FRA" vbr/job-sql@1 "$T/pw"
+    fra wrap retire vbr/job-sql@1 "$(wrap_id vbr/job-sql@1 mad-main)" --reason 'no longer'
+    ends 0 -C "$FRA" show vbr/job-sql@1 --history
+    says 'generation 1 under fra-main' 'its successor, generation 2' 'rewrap under fra-main' 'state: deactivated (replaced by 2)' \
+        'reveal.shown' 'reason no longer' '(fra)'
+    silent_on "$(cat "$T/pw")"
+    ends 0 -o json -C "$FRA" show vbr/job-sql@1 --history
+    json '.history | (map(.kind) | contains(["key.created", "wrap.added", "key.changed", "reveal.intended", "reveal.shown",
+          "wrap.retired"])) and all(.[]; (.entry | length) == 64 and .by.host != null) and .[0].kind == "key.created"'
+    ends 0 -o json -C "$FRA" show vbr/config
+    json 'has("history") | not'
 }
