@@ -465,7 +465,7 @@ static const struct opt_spec rehome_options[] = {
 };
 
 const struct cmd cmd_rehome_table[] = {
-    {NULL, "rehome", "KEY... | --all --to ROOT [--from ROOT]",
+    {NULL, "rehome", "(KEY... | --all) --to ROOT [--from ROOT]",
      "Wraps the same key under another root key, proves it, and keeps the former wraps.",
      rehome_options, 0, -1, CMD_WRITE, GROUP_EVERY_DAY, run_rehome,
      "keymuster rehome --all --from old-main --to new-main --yes\n"},

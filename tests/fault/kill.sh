@@ -60,6 +60,11 @@ acknowledged_rewrap() { grep -q '"rewrapped":1.*}$' out; }
 there_rewrap() { well -C store show vbr/first --wraps && grep -q ' rewrap, ' well.out; }
 again_rewrap() { well -C store rewrap vbr/first; }
 
+begin_rehome() { run -o json -C store rehome vbr/first --to fra-main; }
+acknowledged_rehome() { grep -q '"added":1.*}$' out; }
+there_rehome() { well -C store show vbr/first && grep -q 'fra-main .* rehome, ' well.out; }
+again_rehome() { well -C store rehome vbr/first --to fra-main; }
+
 begin_record() { run -o json -C store record vbr/old --purpose backup-job --root mad-main --wrapped file:wdek; }
 acknowledged_record() { grep -q '"created":true.*}$' out; }
 there_record() { well -C store show vbr/old; }
