@@ -4,53 +4,29 @@
 #include <string.h>
 
 #include "cli/cmd_tables.h"
-#include "cli/mint.h"
 #include "cli/out.h"
+#include "cli/recording.h"
 #include "cli/ref.h"
 #include "escrow/log.h"
 #include "recover/unwrap.h"
 #include "text/enc.h"
 #include "text/uni.h"
 
-struct record {
-    struct mint m;
-    struct buf given; /* what --wrapped or --description held */
-    struct buf fresh; /* the new wrap that an unwrap of an older version returned; or empty */
-    char fresh_version[UUID_TEXT + 1];
-    struct key known; /* the newest key of that name */
-    int there;
-    int created;
-};
-
-/* "moniker | WDEK": splits at the last " | ", for a moniker may contain one. */
+/* wrap.added for the known key, in the running transaction. */
 static enum rc
-take_description(struct ctx *ctx, struct record *r, struct err *err)
+log_wrap(struct ctx *ctx, struct recording *r, struct mint_wrap *wrap, struct err *err)
 {
-    const char *text = buf_str(&r->given);
-    const char *cut = NULL;
-    for (const char *at = strstr(text, " | "); at != NULL; at = strstr(at + 1, " | "))
-        cut = at;
-    if (cut == NULL) {
-        (void)err_set(err, RC_BAD_VALUE, "--description: there is no \" | \" in it");
-        return err_hint(err, "a description reads: moniker | WDEK; a bare WDEK goes to --wrapped");
-    }
-    buf_adds(&r->m.wraps[0].ciphertext, cut + 3);
-    if ((size_t)(cut - text) != strlen(r->m.name) ||
-        strncmp(text, r->m.name, (size_t)(cut - text)) != 0)
-        out_note(ctx, "the description's moniker is not %s; recorded under the name you gave",
-                 r->m.name);
-    return RC_OK;
-}
-
-static void
-trim(struct buf *b)
-{
-    while (b->len > 0 && strchr(" \t\r\n", b->data[b->len - 1]) != NULL)
-        b->data[--b->len] = '\0';
+    struct buf body;
+    buf_init(&body, LIMIT_BODY);
+    enum rc rc = recording_wrap_body(r, wrap, &body, err);
+    if (rc == RC_OK)
+        rc = log_append(ctx->store, "wrap.added", &body, ctx->entry, err);
+    buf_release(&body);
+    return rc;
 }
 
 static enum rc
-read_wrap(struct ctx *ctx, struct record *r, struct err *err)
+read_wrap(struct ctx *ctx, struct recording *r, struct err *err)
 {
     const char *wrapped = opt_get(&ctx->opts, OPT_WRAPPED);
     const char *description = opt_get(&ctx->opts, OPT_DESCRIPTION);
@@ -60,37 +36,18 @@ read_wrap(struct ctx *ctx, struct record *r, struct err *err)
                              "--description -        a Veeam description: moniker | WDEK\n"
                              "--secret prompt        a password that is in use; it is wrapped now");
     }
-    enum rc rc = wrapped != NULL ? ref_read_open(&r->given, wrapped, "--wrapped", err)
-                                 : ref_read_open(&r->given, description, "--description", err);
-    if (rc != RC_OK)
-        return rc;
-    trim(&r->given);
-    if (!utf8_is(buf_str(&r->given), r->given.len))
-        return err_set(err, RC_BAD_VALUE, "what was given is not text in UTF-8");
-    if (wrapped != NULL)
-        buf_adds(&r->m.wraps[0].ciphertext, buf_str(&r->given));
-    else
-        rc = take_description(ctx, r, err);
-    if (rc == RC_OK)
-        rc = buf_check(&r->m.wraps[0].ciphertext, "the wrap", err);
-    return rc == RC_OK ? kms_wrap_check(buf_str(&r->m.wraps[0].ciphertext), err) : rc;
-}
-
-/* wrap.added for the known key, in the running transaction. */
-static enum rc
-log_wrap(struct ctx *ctx, struct record *r, struct mint_wrap *wrap, struct err *err)
-{
-    struct buf body;
-    struct jw w;
-    buf_init(&body, LIMIT_BODY);
-    jw_init(&w, &body);
-    jw_obj(&w, NULL);
-    jw_str(&w, "key", r->known.uuid);
-    wrap->how = "add";
-    mint_write_wrap(&w, "wrap", &r->m, wrap);
-    jw_end_obj(&w);
-    enum rc rc = log_append(ctx->store, "wrap.added", &body, ctx->entry, err);
-    buf_release(&body);
+    struct buf given;
+    buf_init(&given, LIMIT_CIPHERTEXT + LIMIT_TEXT);
+    enum rc rc = wrapped != NULL ? ref_read_open(&given, wrapped, "--wrapped", err)
+                                 : ref_read_open(&given, description, "--description", err);
+    if (rc == RC_OK && wrapped != NULL)
+        rc = recording_wrapped(r, buf_str(&given), given.len, "--wrapped", err);
+    else if (rc == RC_OK)
+        rc = recording_description(r, buf_str(&given), given.len, "--description", err);
+    buf_release(&given);
+    if (rc == RC_OK && r->other_moniker)
+        out_note(ctx, "the description's moniker is not %s; recorded under the name you gave",
+                 r->m.name);
     return rc;
 }
 
@@ -120,7 +77,7 @@ check_password(const struct secret *s, struct err *err)
 }
 
 static enum rc
-read_password(struct ctx *ctx, struct record *r, struct err *err)
+read_password(struct ctx *ctx, struct recording *r, struct err *err)
 {
     char what[KEY_NAME_BYTES + 16];
     (void)snprintf(what, sizeof what, "password of %s", r->m.name);
@@ -149,7 +106,7 @@ look_under(void *arg, const struct wrap *w, struct err *err)
 
 /* The known key gets wraps under the roots that have none yet; in one transaction. */
 static enum rc
-add_missing(struct ctx *ctx, struct record *r, struct err *err)
+add_missing(struct ctx *ctx, struct recording *r, struct err *err)
 {
     size_t kept = 0;
     enum rc rc = RC_OK;
@@ -187,178 +144,49 @@ read_form(struct ctx *ctx, struct mint *m, struct err *err)
     return RC_OK;
 }
 
-/* The newest key of that name, if there is one. */
+/* An adopted password is wrapped now; then the entry, if the verdict has news. */
 static enum rc
-find_known(struct ctx *ctx, struct record *r, struct err *err)
-{
-    struct err scratch = ERR_INIT;
-    enum rc rc = key_find(ctx->store, r->m.name, &r->known, &scratch);
-    r->there = rc == RC_OK;
-    if (rc == RC_OK || rc == RC_NOT_FOUND)
-        return RC_OK;
-    *err = scratch;
-    return rc;
-}
-
-/* Unwraps once: proves the wrap and gives the value for the check value. */
-static enum rc
-prove(struct ctx *ctx, struct record *r, struct err *err)
-{
-    struct mint_wrap *w = &r->m.wraps[0];
-    struct kms *kms = NULL;
-    struct kms_op op;
-    kms_op_init(&op, KMS_UNWRAP, w->root.id);
-    op.aad = r->m.aad;
-    op.aad_count = r->m.aad_count;
-    op.ciphertext = buf_str(&w->ciphertext);
-    enum rc rc = session_kms(ctx, &w->root.kms, &kms, err);
-    if (rc == RC_OK)
-        rc = kms_run(kms, &op, 1, err);
-    if (rc == RC_OK && op.rc != RC_OK) {
-        *err = op.err;
-        rc = err_wrap(err, "proving the wrap under %s", w->root.object.name);
-    }
-    if (rc == RC_KMS_UNREACHABLE || rc == RC_KMS_MISSING)
-        (void)err_hint(err, "to record it unproven: --no-prove");
-    if (rc == RC_OK) {
-        (void)snprintf(w->version, sizeof w->version, "%s", op.version);
-        (void)snprintf(r->fresh_version, sizeof r->fresh_version, "%s", op.fresh_version);
-        buf_add(&r->fresh, buf_str(&op.fresh), op.fresh.len);
-        r->m.payload = op.plain;
-        op.plain = NULL; /* transferred */
-        rc = unwrap_form(&r->m.text, r->m.payload, r->m.form, err);
-    }
-    kms_op_release(&op);
-    return rc;
-}
-
-struct same_wrap {
-    const char *id;
-    const char *root;
-    int found;
-};
-
-static enum rc
-look_same(void *arg, const struct wrap *w, struct err *err)
-{
-    (void)err;
-    struct same_wrap *s = arg;
-    if (strcmp(w->id, s->id) == 0 && strcmp(w->root, s->root) == 0)
-        s->found = 1;
-    return RC_OK;
-}
-
-static enum rc
-have_wrap(struct ctx *ctx, const struct key *key, const struct mint_wrap *w, int *found,
-          struct err *err)
-{
-    char id[HASH_TEXT + 1];
-    sha256_hex(id, buf_str(&w->ciphertext), w->ciphertext.len);
-    struct same_wrap s = {id, w->root.object.uuid, 0};
-    enum rc rc = wrap_each(ctx->store, key->uuid, look_same, &s, err);
-    *found = s.found;
-    return rc;
-}
-
-/* Is the value that of the known key? By its check value, or, unproven, by the very same wrap. */
-static enum rc
-same_value(struct ctx *ctx, struct record *r, int have, int *same, struct err *err)
-{
-    struct check_value check;
-    int found = 0;
-    *same = have;
-    enum rc rc = key_check(ctx->store, r->known.uuid, &check, &found, err);
-    if (rc != RC_OK || !found || r->m.text == NULL)
-        return rc;
-    return check_compare(same, &check, r->m.text, r->known.uuid, err);
-}
-
-static enum rc
-add_fresh(struct record *r, struct err *err)
-{
-    if (r->fresh.len == 0 || r->m.wrap_count == MINT_WRAPS)
-        return RC_OK;
-    struct mint_wrap *w = &r->m.wraps[r->m.wrap_count];
-    w->root = r->m.wraps[0].root;
-    w->how = "refresh";
-    (void)snprintf(w->version, sizeof w->version, "%s", r->fresh_version);
-    buf_add(&w->ciphertext, buf_str(&r->fresh), r->fresh.len);
-    r->m.wrap_count++;
-    return buf_check(&w->ciphertext, "the fresh wrap", err);
-}
-
-static enum rc
-append_key(struct ctx *ctx, struct record *r, struct err *err)
+append(struct ctx *ctx, struct recording *r, enum recording_verdict verdict, struct err *err)
 {
     struct buf body;
+    const char *kind = NULL;
+    enum rc rc = RC_OK;
+    if (verdict == RECORDING_KNOWN)
+        return r->m.known ? add_missing(ctx, r, err) : RC_OK;
     buf_init(&body, LIMIT_BODY);
-    enum rc rc = r->m.text != NULL ? mint_check(&r->m, err) : RC_OK;
-    if (rc == RC_OK && r->m.known)
+    if (r->m.known)
         rc = mint_wrap(ctx, &r->m, err);
     if (rc == RC_OK && r->m.known)
         rc = mint_prove(ctx, &r->m, err);
     if (rc == RC_OK)
-        rc = add_fresh(r, err);
+        rc = recording_body(ctx, r, verdict, &kind, &body, err);
     if (rc == RC_OK)
-        rc = mint_body(ctx, &r->m, &body, err);
-    if (rc == RC_OK)
-        rc = session_record(ctx, "key.created", &body, NULL, err);
+        rc = session_record(ctx, kind, &body, NULL, err);
     buf_release(&body);
-    r->created = rc == RC_OK;
-    return rc;
-}
-
-static enum rc
-append_wrap(struct ctx *ctx, struct record *r, struct err *err)
-{
-    enum rc rc = log_begin(ctx->store, err);
-    if (rc == RC_OK)
-        rc = log_wrap(ctx, r, &r->m.wraps[0], err);
-    if (rc == RC_OK)
-        return log_commit(ctx->store, err);
-    log_rollback(ctx->store);
     return rc;
 }
 
 /* The rule of recording twice: the same value is no news, another one is refused unless it is a new
  * generation. */
 static enum rc
-record_again(struct ctx *ctx, struct record *r, struct err *err)
+judge(struct ctx *ctx, struct recording *r, enum recording_verdict *verdict, struct err *err)
 {
-    int have = 0;
-    int same = 0;
-    enum rc rc = r->m.known ? RC_OK : have_wrap(ctx, &r->known, &r->m.wraps[0], &have, err);
-    if (rc == RC_OK)
-        rc = same_value(ctx, r, have, &same, err);
-    if (rc != RC_OK)
+    enum rc rc = recording_judge(ctx, r, verdict, err);
+    if (rc != RC_OK || *verdict != RECORDING_OTHER)
         return rc;
-    if (same) {
-        (void)snprintf(r->m.uuid, sizeof r->m.uuid, "%s", r->known.uuid);
-        if (r->m.known)
-            return add_missing(ctx, r, err);
-        return have ? RC_OK : append_wrap(ctx, r, err);
-    }
-    if (opt_has(&ctx->opts, OPT_NEW_GENERATION)) {
-        r->m.generation = r->known.generation + 1;
-        (void)snprintf(r->m.follows, sizeof r->m.follows, "%s", r->known.uuid);
-        return append_key(ctx, r, err);
-    }
-    (void)err_set(err, RC_EXISTS, "%s@%lld is there already, with %s value", r->known.name,
-                  (long long)r->known.generation,
-                  r->m.text != NULL ? "another" : "perhaps another");
-    if (r->m.text == NULL)
-        (void)err_why(err, "without proving, only the very same wrap can be told to be the same");
-    return err_hint(
-        err,
-        "if this is its successor: --new-generation\nif it is another key: choose another name");
+    if (!opt_has(&ctx->opts, OPT_NEW_GENERATION))
+        return recording_refuse(r, err);
+    recording_succeed(r);
+    *verdict = RECORDING_NEW;
+    return RC_OK;
 }
 
 static enum rc
-answer(struct ctx *ctx, const struct record *r, const struct key *key, int released,
+answer(struct ctx *ctx, const struct recording *r, int created, const struct key *key, int released,
        struct err *err)
 {
     if (!out_is_json(ctx)) {
-        out_printf(ctx, "%s %s@%lld   %s\n", r->created ? "recorded   " : "known      ", key->name,
+        out_printf(ctx, "%s %s@%lld   %s\n", created ? "recorded   " : "known      ", key->name,
                    (long long)key->generation, key->uuid);
         out_printf(ctx, "proved      %s\n",
                    r->m.text != NULL ? "yes: the wrap opened" : "no (--no-prove)");
@@ -368,7 +196,7 @@ answer(struct ctx *ctx, const struct record *r, const struct key *key, int relea
     struct buf doc;
     struct jw w;
     session_answer(&doc, &w, "record");
-    jw_bool(&w, "created", r->created);
+    jw_bool(&w, "created", created);
     jw_bool(&w, "proved", r->m.text != NULL);
     jw_bool(&w, "released", released);
     jw_str(&w, "name", key->name);
@@ -383,7 +211,7 @@ answer(struct ctx *ctx, const struct record *r, const struct key *key, int relea
 
 /* A wrap is under one root key; a password is wrapped under as many as are named. */
 static enum rc
-read_roots(struct ctx *ctx, struct record *r, int adopt, struct err *err)
+read_roots(struct ctx *ctx, struct recording *r, int adopt, struct err *err)
 {
     size_t roots = opt_count(&ctx->opts, OPT_ROOT);
     enum rc rc = RC_OK;
@@ -402,9 +230,10 @@ read_roots(struct ctx *ctx, struct record *r, int adopt, struct err *err)
 }
 
 static enum rc
-do_record(struct ctx *ctx, struct record *r, struct err *err)
+do_record(struct ctx *ctx, struct recording *r, struct err *err)
 {
     struct key key;
+    enum recording_verdict verdict = RECORDING_NEW;
     int released = 0;
     int adopt = opt_has(&ctx->opts, OPT_SECRET);
     enum rc rc = mint_options(ctx, &r->m, err);
@@ -415,38 +244,36 @@ do_record(struct ctx *ctx, struct record *r, struct err *err)
     if (rc == RC_OK)
         rc = adopt ? read_password(ctx, r, err) : read_wrap(ctx, r, err);
     if (rc == RC_OK)
-        rc = find_known(ctx, r, err);
+        rc = recording_find(ctx, r, err);
     if (rc == RC_OK && !r->there)
         rc = mint_site_rule(ctx, &r->m, err);
     if (rc == RC_OK && !adopt && !opt_has(&ctx->opts, OPT_NO_PROVE))
-        rc = prove(ctx, r, err);
+        rc = recording_prove(ctx, r, err);
     if (rc == RC_OK && ctx->dry_run) {
         out_printf(ctx, "would record %s\n", r->m.name);
         return RC_OK;
     }
     r->m.origin = strcmp(r->m.form, "bytes") == 0 ? "adopted" : "kms";
     if (rc == RC_OK)
-        rc = r->there ? record_again(ctx, r, err) : append_key(ctx, r, err);
+        rc = judge(ctx, r, &verdict, err);
+    if (rc == RC_OK)
+        rc = append(ctx, r, verdict, err);
     if (rc == RC_OK)
         rc = session_publish(ctx, err);
     if (rc == RC_OK)
         rc = key_find(ctx->store, r->m.uuid, &key, err);
     if (rc == RC_OK)
         rc = mint_release_rule(ctx, &key, &released, err);
-    return rc == RC_OK ? answer(ctx, r, &key, released, err) : rc;
+    return rc == RC_OK ? answer(ctx, r, verdict == RECORDING_NEW, &key, released, err) : rc;
 }
 
 static enum rc
 run_record(struct ctx *ctx, struct err *err)
 {
-    struct record r = {0};
-    mint_init(&r.m);
-    buf_init(&r.given, LIMIT_CIPHERTEXT + LIMIT_TEXT);
-    buf_init(&r.fresh, LIMIT_CIPHERTEXT);
+    struct recording r;
+    recording_init(&r);
     enum rc rc = do_record(ctx, &r, err);
-    buf_release(&r.given);
-    buf_release(&r.fresh);
-    mint_release(&r.m);
+    recording_release(&r);
     return rc;
 }
 

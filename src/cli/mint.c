@@ -38,14 +38,22 @@ mint_release(struct mint *m)
 
 /* ---- options ---- */
 
+int
+mint_is_purpose(const char *word)
+{
+    for (size_t i = 0; mint_purposes[i] != NULL; i++) {
+        if (strcmp(mint_purposes[i], word) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static enum rc
 check_purpose(const struct ctx *ctx, struct mint *m, struct err *err)
 {
     m->purpose = opt_get(&ctx->opts, OPT_PURPOSE);
-    for (size_t i = 0; m->purpose != NULL && mint_purposes[i] != NULL; i++) {
-        if (strcmp(mint_purposes[i], m->purpose) == 0)
-            return RC_OK;
-    }
+    if (m->purpose != NULL && mint_is_purpose(m->purpose))
+        return RC_OK;
     (void)err_set(err, RC_USAGE,
                   m->purpose == NULL ? "--purpose is missing"
                                      : "--purpose: there is no such purpose");
@@ -54,12 +62,9 @@ check_purpose(const struct ctx *ctx, struct mint *m, struct err *err)
         "one of: config-backup, backup-copy, backup-job, capacity-tier, restore-secret, other");
 }
 
-/* DATE or DUR from now. */
-static enum rc
-read_when(const struct ctx *ctx, enum opt_id id, const char *what, char out[TIME_TEXT + 1],
-          struct err *err)
+enum rc
+mint_when(const char *text, const char *what, char out[TIME_TEXT + 1], struct err *err)
 {
-    const char *text = opt_get(&ctx->opts, id);
     int64_t ms = 0;
     struct err scratch = ERR_INIT;
     if (text == NULL)
@@ -122,13 +127,17 @@ check_texts(const struct ctx *ctx, struct err *err)
 static enum rc
 read_details(struct ctx *ctx, struct mint *m, struct err *err)
 {
+    m->system = opt_get(&ctx->opts, OPT_SYSTEM);
+    m->owner = opt_get(&ctx->opts, OPT_OWNER);
+    m->protects = opt_get(&ctx->opts, OPT_PROTECTS);
     enum rc rc = read_aad(ctx, m, err);
     if (rc == RC_OK)
         rc = check_texts(ctx, err);
     if (rc == RC_OK)
-        rc = read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
+        rc = mint_when(opt_get(&ctx->opts, OPT_NEEDED_UNTIL), "--needed-until", m->needed_until,
+                       err);
     if (rc == RC_OK)
-        rc = read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
+        rc = mint_when(opt_get(&ctx->opts, OPT_EXPIRES), "--expires", m->expires, err);
     return rc;
 }
 
@@ -376,8 +385,8 @@ mint_write_wrap(struct jw *w, const char *name, const struct mint *m, const stru
     jw_end_obj(w);
 }
 
-static void
-write_check(struct jw *w, const struct check_value *c)
+void
+mint_write_check(struct jw *w, const struct check_value *c)
 {
     jw_obj(w, "check");
     jw_str(w, "alg", check_alg_name(c->alg));
@@ -393,20 +402,19 @@ write_check(struct jw *w, const struct check_value *c)
 
 /* A text as given now, else as the former generation has it. */
 static enum rc
-write_carried(const struct ctx *ctx, const struct mint *m, struct jw *w, enum opt_id id,
-              const char *name, struct err *err)
+write_carried(const struct ctx *ctx, const struct mint *m, struct jw *w, const char *name,
+              const char *text, struct err *err)
 {
     struct buf former;
-    const char *text = opt_get(&ctx->opts, id);
     buf_init(&former, LIMIT_ENTRY);
     enum rc rc = RC_OK;
     if (text == NULL && m->follows[0] != '\0') {
         rc = field_get(ctx->store, m->follows, name, &former, NULL, err);
         text = buf_str(&former);
     }
-    if (rc == RC_OK && id == OPT_LABEL && former.len > 0)
+    if (rc == RC_OK && former.len > 0 && strcmp(name, "labels") == 0)
         jw_raw(w, name, text, former.len);
-    else if (rc == RC_OK && id != OPT_LABEL)
+    else if (rc == RC_OK)
         jw_opt(w, name, text);
     buf_release(&former);
     return rc;
@@ -416,8 +424,17 @@ static enum rc
 write_labels(const struct ctx *ctx, const struct mint *m, struct jw *w, struct err *err)
 {
     const struct opts *o = &ctx->opts;
-    if (opt_count(o, OPT_LABEL) == 0)
-        return write_carried(ctx, m, w, OPT_LABEL, "labels", err);
+    struct buf given;
+    if (opt_count(o, OPT_LABEL) == 0 && m->labels == NULL)
+        return write_carried(ctx, m, w, "labels", NULL, err);
+    if (m->labels != NULL) {
+        buf_init(&given, LIMIT_BODY);
+        json_print(&given, m->labels);
+        jw_raw(w, "labels", buf_str(&given), given.len);
+        enum rc rc = buf_check(&given, "the labels", err);
+        buf_release(&given);
+        return rc;
+    }
     jw_obj(w, "labels");
     for (size_t i = 0; i < opt_count(o, OPT_LABEL); i++) {
         const char *text = opt_at(o, OPT_LABEL, i);
@@ -459,11 +476,11 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
     jw_end_arr(&w);
     jw_str(&w, "purpose", m->purpose);
     jw_str(&w, "protects_site", m->protects_site.uuid);
-    enum rc rc = write_carried(ctx, m, &w, OPT_SYSTEM, "system", err);
+    enum rc rc = write_carried(ctx, m, &w, "system", m->system, err);
     if (rc == RC_OK)
-        rc = write_carried(ctx, m, &w, OPT_OWNER, "owner", err);
+        rc = write_carried(ctx, m, &w, "owner", m->owner, err);
     if (rc == RC_OK)
-        rc = write_carried(ctx, m, &w, OPT_PROTECTS, "protects", err);
+        rc = write_carried(ctx, m, &w, "protects", m->protects, err);
     if (rc == RC_OK)
         rc = write_labels(ctx, m, &w, err);
     if (rc != RC_OK)
@@ -483,7 +500,7 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
         jw_end_arr(&w);
     }
     if (m->has_check)
-        write_check(&w, &m->check);
+        mint_write_check(&w, &m->check);
     jw_arr(&w, "wraps");
     for (size_t i = 0; i < m->wrap_count; i++)
         mint_write_wrap(&w, NULL, m, &m->wraps[i]);

@@ -17,7 +17,7 @@ struct mint_wrap {
     const char *how; /* "create", "import", "refresh" */
 };
 
-/* Texts are borrowed from the command line. */
+/* Texts are borrowed from the command line or an imported row. */
 struct mint {
     const char *command; /* "create", "rekey": for the answer */
     char uuid[UUID_TEXT + 1];
@@ -28,6 +28,9 @@ struct mint {
     struct object protects_site;
     int64_t generation;
     char follows[UUID_TEXT + 1]; /* "" for a first generation */
+    /* as given now; NULL: as the former generation has it */
+    const char *system, *owner, *protects;
+    const struct json *labels; /* import; else the options are looked at */
     char needed_until[TIME_TEXT + 1], expires[TIME_TEXT + 1];
     const char *aad[LIMIT_AAD_COUNT];
     size_t aad_count;
@@ -76,6 +79,8 @@ enum rc mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body,
 /* One wrap as JSON member or item: root, version, aad, ciphertext, how. */
 void mint_write_wrap(struct jw *w, const char *name, const struct mint *m,
                      const struct mint_wrap *wrap);
+/* The member "check". */
+void mint_write_check(struct jw *w, const struct check_value *c);
 /* Appends root.observed for roots whose version turned out to be another. In the running
  * transaction. */
 enum rc mint_observe(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
@@ -86,6 +91,12 @@ enum rc mint_release_rule(struct ctx *ctx, const struct key *key, int *released,
                           struct err *err) MUST_CHECK;
 
 extern const char *const mint_purposes[]; /* ended by NULL */
+int mint_is_purpose(const char *word);
+/* DATE, or DUR from now; text NULL leaves out as it is. Past is RC_BAD_VALUE, as is what is no
+ * date.
+ */
+enum rc mint_when(const char *text, const char *what, char out[TIME_TEXT + 1],
+                  struct err *err) MUST_CHECK;
 
 /* Rows of the options that create and record share. */
 /* clang-format off */

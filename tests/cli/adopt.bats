@@ -112,3 +112,19 @@ adopt() { # NAME FILE ARG...
     ends 2 -C "$FRA" record vbr/x --purpose other --secret "file:$T/pw"
     ends 17 -C "$FRA" record vbr/x --purpose config-backup --root fra-main --secret "file:$T/pw"
 }
+
+@test "a key that was recorded unproven is proven by recording it again" {
+    scene_copy
+    printf 'canary-late' >"$T/pw"
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/pw" >"$T/wrap"
+    again=(record vbr/late --purpose other --root fra-main --form bytes --wrapped "file:$T/wrap")
+    ends 0 -C "$FRA" "${again[@]}" --no-prove
+    ends 13 -C "$FRA" check vbr/late --secret "file:$T/pw"
+    ends 6 -C "$FRA" record vbr/late --purpose other --root fra-main --form base64 --wrapped "file:$T/wrap"
+    ends 0 -o json -C "$FRA" "${again[@]}"
+    json '.created == false and .proved'
+    ends 0 -C "$FRA" check vbr/late --secret "file:$T/pw"
+    ends 0 -o json -C "$FRA" show vbr/late
+    json '.proven and (.wraps | length) == 1'
+    ends 0 -C "$FRA" verify
+}
