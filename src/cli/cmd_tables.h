@@ -12,6 +12,7 @@ extern const struct cmd cmd_kms_table[];
 extern const struct cmd cmd_root_table[];
 extern const struct cmd cmd_create_table[];
 extern const struct cmd cmd_record_table[];
+extern const struct cmd cmd_import_table[];
 extern const struct cmd cmd_rewrap_table[];
 extern const struct cmd cmd_rehome_table[];
 extern const struct cmd cmd_wrap_table[];
