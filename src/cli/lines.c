@@ -1,0 +1,54 @@
+#include "cli/lines.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum rc
+lines_open(struct lines *l, const char *path, struct err *err)
+{
+    l->name = path;
+    l->number = 0;
+    buf_init(&l->text, LIMIT_ENTRY);
+    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    l->file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (l->file != NULL)
+        return RC_OK;
+    (void)err_errno(err, RC_BAD_VALUE, "opening %s", path);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was read */
+    return err->code;
+}
+
+void
+lines_close(struct lines *l)
+{
+    if (l->file != NULL)
+        (void)fclose(l->file); /* only read from */
+    l->file = NULL;
+    buf_release(&l->text);
+}
+
+enum rc
+lines_next(struct lines *l, int *more, struct err *err)
+{
+    char chunk[4096];
+    size_t n = 0;
+    int c = 0;
+    buf_clear(&l->text);
+    while ((c = getc(l->file)) != EOF && c != '\n') {
+        chunk[n++] = (char)c;
+        if (n == sizeof chunk) {
+            buf_add(&l->text, chunk, n);
+            n = 0;
+        }
+    }
+    buf_add(&l->text, chunk, n);
+    if (ferror(l->file))
+        return err_errno(err, RC_BAD_VALUE, "reading %s", l->name);
+    *more = c != EOF || l->text.len > 0 || l->text.failed;
+    l->number++;
+    if (l->text.len > 0 && l->text.data[l->text.len - 1] == '\r')
+        l->text.data[--l->text.len] = '\0';
+    return RC_OK;
+}
