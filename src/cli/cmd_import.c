@@ -371,7 +371,7 @@ take_file(struct import *im, const char *path, struct err *err)
         if (!is_blank(&l.text))
             rc = take_row(im, &l, err);
         if (rc == RC_OK && signals_pending())
-            rc = err_set(err, RC_INTERRUPTED, "interrupted; run it again for the rest");
+            rc = err_set(err, RC_INTERRUPTED, "interrupted");
     }
     lines_close(&l);
     return rc;

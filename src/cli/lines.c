@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/env.h"
+
 enum rc
 lines_open(struct lines *l, const char *path, struct err *err)
 {
@@ -44,6 +46,8 @@ lines_next(struct lines *l, int *more, struct err *err)
         }
     }
     buf_add(&l->text, chunk, n);
+    if (ferror(l->file) && signals_pending())
+        return err_set(err, RC_INTERRUPTED, "interrupted while reading %s", l->name);
     if (ferror(l->file))
         return err_errno(err, RC_BAD_VALUE, "reading %s", l->name);
     *more = c != EOF || l->text.len > 0 || l->text.failed;

@@ -163,6 +163,26 @@ verdicts() { jq -r '[.rows[].verdict] | join(" ")' <<<"$output"; }
     json '.keys == []'
 }
 
+@test "interrupted while it reads: what was judged is stored, and it goes on" {
+    scene_copy
+    rows 3 m >"$T/keys"
+    mkfifo "$T/pipe"
+    "$KEYMUSTER" -o json -C "$FRA" import - --root fra-main --purpose other <"$T/pipe" >"$T/out" 2>"$T/err" 3>&- &
+    pid=$!
+    started+=("$pid")
+    exec 8>"$T/pipe"
+    head -n 2 "$T/keys" >&8
+    sleep 1
+    kill -TERM "$pid" # INT is ignored in the background
+    status=0
+    wait "$pid" || status=$?
+    exec 8>&-
+    [ "$status" -eq 143 ]
+    grep -q '2 keys are recorded' "$T/err"
+    ends 0 -o json -C "$FRA" import "$T/keys" --root fra-main --purpose other
+    [ "$(verdicts)" = 'known known recorded' ]
+}
+
 @test "without a copy it is stored, not released: 3; a closed pipe loses nothing" {
     scene_fra
     row vbr/x canary-x >"$T/keys"
