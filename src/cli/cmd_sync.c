@@ -128,6 +128,8 @@ answer(struct syncing *s, struct err *err)
         const struct result *r = &s->r[i];
         if (r->pulled.skipped > 0)
             out_warn(ctx, "%s: %s", r->name, r->pulled.note);
+        if (r->sent.note[0] != '\0')
+            out_note(ctx, "%s: recovery/ there is not up to date: %s", r->name, r->sent.note);
         if (json) {
             jw_obj(&w, NULL);
             jw_str(&w, "name", r->name);

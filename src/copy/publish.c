@@ -198,6 +198,22 @@ record(struct store *store, const struct copy *copy, const struct parts *parts, 
     return rc;
 }
 
+/* For people, and never a failure: the next publish with news, or that misses them, tries again. An
+ * author whom nobody admitted would put a signature there that nobody can judge. */
+static void
+refresh_recovery(struct store *store, struct copy *copy, struct publish_report *report)
+{
+    struct trust trust;
+    struct err err = ERR_INIT;
+    enum rc rc = trust_of(store, store->self.author, &trust, &err);
+    if (rc == RC_OK && !trust_accepted(&trust))
+        return;
+    if (rc == RC_OK && (report->heads > 0 || recovery_files_missing(copy)))
+        rc = recovery_files_write(store, copy, &err);
+    if (rc != RC_OK)
+        (void)snprintf(report->note, sizeof report->note, "%.255s", err.msg);
+}
+
 enum rc
 publish_to(struct store *store, struct copy *copy, struct publish_report *report, struct err *err)
 {
@@ -219,9 +235,8 @@ publish_to(struct store *store, struct copy *copy, struct publish_report *report
         rc = record(store, copy, &parts, err);
     else if (parts.count > 0 && parts.list[0].shown.number > 0)
         err_ignore(record(store, copy, &parts, &scratch)); /* the first cause is reported */
-    /* For people; the next publish writes them again if this one could not. */
-    if (rc == RC_OK && report->heads > 0)
-        err_ignore(recovery_files_write(store, copy, &scratch));
+    if (rc == RC_OK)
+        refresh_recovery(store, copy, report);
     free(parts.list);
     return rc;
 }

@@ -15,6 +15,7 @@ enum rc publish_prepare(struct store *store, int *made, struct err *err) MUST_CH
 struct publish_report {
     int64_t segments, heads; /* objects created */
     int64_t own_entries;     /* own entries that the copy holds now */
+    char note[256];          /* why recovery/ could not be written anew; "" */
 };
 /*
  * Sends to one copy what it lacks: own segments, heads up to the newest, newest/ hint; then the

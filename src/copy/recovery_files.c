@@ -71,8 +71,9 @@ static enum rc
 put_wrap(void *arg, const struct wrap *wrap, struct err *err)
 {
     struct writing *w = arg;
-    buf_addf(w->out, "\n  wrap        made %s (%s)%s\n", wrap->at, wrap->how,
-             wrap->retired ? ", retired: try it last" : "");
+    buf_addf(w->out, "\n  wrap        made %s (", wrap->at);
+    put(w->out, wrap->how);
+    buf_addf(w->out, ")%s\n", wrap->retired ? ", retired: try it last" : "");
     enum rc rc = put_root(w, wrap->root, err);
     if (wrap->version[0] != '\0')
         buf_addf(w->out, "  version     %s\n", wrap->version);
@@ -207,6 +208,22 @@ send(struct copy *copy, const struct secret *key, const char *name, const struct
         rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
     buf_release(&sig);
     return rc;
+}
+
+int
+recovery_files_missing(struct copy *copy)
+{
+    static const char *const last[] = {"recovery/KEYS.txt.minisig",
+                                       "recovery/START-HERE.md.minisig"};
+    int missing = 0;
+    for (size_t i = 0; i < sizeof last / sizeof last[0]; i++) {
+        struct err scratch = ERR_INIT;
+        struct buf sig;
+        buf_init(&sig, 1024);
+        missing |= remote_get(copy->remote, last[i], &sig, &scratch) == RC_NOT_FOUND;
+        buf_release(&sig);
+    }
+    return missing;
 }
 
 enum rc

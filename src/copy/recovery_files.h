@@ -8,6 +8,8 @@
 
 #include "copy/copy.h"
 
+/* 1 when one of the files is not there; 0 also when that cannot be told. */
+int recovery_files_missing(struct copy *copy);
 /* Writes both anew, signed by this store's author. */
 enum rc recovery_files_write(struct store *store, struct copy *copy, struct err *err) MUST_CHECK;
 

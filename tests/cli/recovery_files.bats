@@ -64,3 +64,59 @@ load ../lib/cli.bash
     json .released
     ends 0 -C "$FRA" copy check --deep
 }
+
+@test "sync puts them back where they are missing, and says so when it cannot" {
+    scene_keys
+    fra sync
+    local before key
+    before=$(sha256sum "$USB/recovery/KEYS.txt")
+    fra sync # nothing new: nothing is written
+    [ "$before" = "$(sha256sum "$USB/recovery/KEYS.txt")" ]
+    rm "$USB/recovery/START-HERE.md.minisig" "$USB/recovery/KEYS.txt"
+    ends 0 -C "$FRA" sync
+    key=$(jq -r .founder "$USB/escrow.json")
+    minisign -V -P "$key" -m "$USB/recovery/KEYS.txt"
+    minisign -V -P "$key" -m "$USB/recovery/START-HERE.md"
+    rm -rf "$USB/recovery"
+    printf 'in the way\n' >"$USB/recovery"
+    ends 3 -C "$FRA" --offline create vbr/late --purpose backup-job --root fra-main
+    ends 0 -C "$FRA" sync
+    says 'recovery/ there is not up to date'
+    rm "$USB/recovery"
+    ends 0 -C "$FRA" sync
+    grep -q '^vbr/late@1$' "$USB/recovery/KEYS.txt"
+}
+
+@test "every key and generation is named; commands, age and founder are in START-HERE" {
+    scene_keys
+    fra rekey vbr/job-sql
+    cd "$USB/recovery"
+    ask '.keys[] | "\(.name)@\(.generation)"' -C "$FRA" list | while read -r key; do
+        grep -qxF "$key" KEYS.txt
+    done
+    grep -qxF vbr/job-sql@2 KEYS.txt
+    for text in 'keymuster exec' 'keymuster reveal' 'keymuster join' '--from PLACE' '--card FILE' \
+        "written on $(date -u +%Y-%m-%d)" 'Without keymuster' "$(jq -r .founder ../escrow.json)" 'Test escrow'; do
+        grep -qF -- "$text" START-HERE.md
+    done
+}
+
+@test "a store that nobody admitted does not sign them" {
+    scene_keys
+    mad join --from "file://$USB" --site mad --yes
+    mad site add third
+    mad sync
+    minisign -V -P "$(jq -r .founder "$USB/escrow.json")" -m "$USB/recovery/KEYS.txt"
+}
+
+@test "a copy that cannot be written is no error for a recovery" {
+    scene_keys
+    password_of "$FRA" vbr/config "$T/expected"
+    fra sync
+    lost_options
+    rm -rf "$FRA"
+    chmod -R a-w "$USB"
+    ends 0 reveal vbr/config "${lost[@]}" --reason lost --to "file:$T/pw"
+    chmod -R u+w "$USB"
+    cmp "$T/expected" "$T/pw"
+}
