@@ -10,6 +10,7 @@
 #include "copy/head.h"
 #include "escrow/apply.h"
 #include "escrow/duty.h"
+#include "escrow/export.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 #include "text/enc.h"
@@ -27,6 +28,7 @@ struct status {
     int64_t unpublished, unapplied;
     int64_t conflicts;
     int64_t duties, debts;
+    int64_t stale_exports;
     char warnings[WARNINGS_MAX][256];
     size_t warning_count;
 };
@@ -208,6 +210,17 @@ status_duty(void *arg, const struct duty *d, struct err *err)
 }
 
 static enum rc
+status_export(void *arg, const struct export_stale *e, struct err *err)
+{
+    struct status *s = arg;
+    (void)err;
+    s->stale_exports++;
+    warn(s, "the export %.100s is stale, %s has a newer %s: keymuster export KEY --file NEW-FILE",
+         e->file, e->name, e->generation ? "generation" : "wrap");
+    return RC_OK;
+}
+
+static enum rc
 status_site(void *arg, const struct object *o, struct err *err)
 {
     struct status *s = arg;
@@ -276,6 +289,8 @@ gather(struct status *s, struct err *err)
         rc = object_each(store, "site", status_site, s, err);
     if (rc == RC_OK)
         rc = duty_each(store, status_duty, s, err);
+    if (rc == RC_OK)
+        rc = export_stale_each(store, status_export, s, err);
     if (rc != RC_OK)
         return rc;
     if (s->living < 2)
@@ -316,6 +331,7 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "unapplied", s->unapplied);
     jw_int(&w, "duties", s->duties);
     jw_int(&w, "debts", s->debts);
+    jw_int(&w, "stale_exports", s->stale_exports);
     jw_arr(&w, "warnings");
     for (size_t i = 0; i < s->warning_count; i++)
         jw_str(&w, NULL, s->warnings[i]);

@@ -6,6 +6,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_create_table,
     cmd_record_table,
     cmd_import_table,
+    cmd_export_table,
     cmd_rewrap_table,
     cmd_rehome_table,
     cmd_wrap_table,

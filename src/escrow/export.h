@@ -1,0 +1,49 @@
+/*
+ * An export: one signed file with all that is needed to get the generations of some keys back,
+ * apart from the KMS itself. Nothing in it is secret. Five lines; see docs/reference/formats.md.
+ */
+#ifndef ESCROW_EXPORT_H
+#define ESCROW_EXPORT_H
+
+#include "escrow/view.h"
+
+/* One generation in it. */
+struct exported {
+    char key[UUID_TEXT + 1];
+    int64_t wraps; /* how many, retired ones too */
+};
+struct export_file {
+    struct buf file;            /* the five lines */
+    char sha256[HASH_TEXT + 1]; /* of all five */
+    struct exported *keys;      /* every generation that is not destroyed */
+    size_t key_count;
+};
+
+/* Makes one of all generations with these names (key names, not references). On failure out needs
+ * no release. */
+enum rc export_make(const struct store *store, const char *const *names, size_t count,
+                    struct export_file *out, struct err *err) MUST_CHECK;
+void export_release(struct export_file *x); /* takes a zeroed struct */
+
+/* The body of export.made; file names the export for people. */
+enum rc export_entry(struct buf *out, const struct export_file *x, const char *file,
+                     struct err *err) MUST_CHECK;
+
+/* A generation belongs into an export: it is not destroyed, or two sites differ on that. */
+enum rc export_wants(const struct store *store, const struct key *key, int *wants,
+                     struct err *err) MUST_CHECK;
+
+/* An export that lacks what its escrow has now, of one name. Of each name only the newest export
+ * counts, by the time that its entry states. */
+struct export_stale {
+    const char *name; /* of the key; all three are borrowed for the call */
+    const char *file;
+    const char *at;
+    int generation; /* a generation is missing; else a wrap */
+};
+typedef enum rc (*export_stale_fn)(void *arg, const struct export_stale *stale, struct err *err);
+/* By name. */
+enum rc export_stale_each(const struct store *store, export_stale_fn fn, void *arg,
+                          struct err *err) MUST_CHECK;
+
+#endif
