@@ -467,13 +467,28 @@ card_place(void *arg, const struct object *o, struct err *err)
     return rc;
 }
 
+/* The card as a member of the answer: it is made to be printed or kept as it is. */
+static enum rc
+answer_card(struct ctx *ctx, struct err *err)
+{
+    struct buf doc;
+    struct jw w;
+    session_answer(&doc, &w, "copy.card");
+    jw_str(&w, "escrow", ctx->store->escrow);
+    jw_str(&w, "founder", ctx->store->founder.text);
+    jw_str(&w, "card", buf_str(&ctx->out));
+    jw_end_obj(&w);
+    buf_clear(&ctx->out);
+    enum rc rc = out_json(ctx, &doc, err);
+    buf_release(&doc);
+    return rc;
+}
+
 static enum rc
 run_card(struct ctx *ctx, struct err *err)
 {
     char now[TIME_TEXT + 1];
     time_format(now, clock_now_ms());
-    if (out_is_json(ctx))
-        return err_set(err, RC_USAGE, "copy card: a card is text; print it");
     out_printf(ctx, "KEYMUSTER RECOVERY CARD   ");
     out_text(ctx, ctx->store->name);
     out_printf(ctx, "\nmade %s; keep it at the other site, away from the copies\n\n", now);
@@ -491,7 +506,7 @@ run_card(struct ctx *ctx, struct err *err)
                     "--reason TEXT -- COMMAND\n"
                     "  keymuster reveal KEY --from PLACE --card THIS-FILE --credential KMS=prompt "
                     "--reason TEXT\n");
-    return rc;
+    return rc == RC_OK && out_is_json(ctx) ? answer_card(ctx, err) : rc;
 }
 
 static const struct opt_spec add_options[] = {

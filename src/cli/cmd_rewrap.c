@@ -41,6 +41,7 @@ struct rewrap {
     size_t root_count;
     const struct key *key; /* whose wraps are walked */
     int64_t current, made, failed;
+    struct err first; /* why the first one failed */
 };
 
 static void
@@ -256,10 +257,11 @@ do_job(struct rewrap *r, struct job *j, struct err *err)
         r->made++;
         return RC_OK;
     }
-    r->failed++;
+    if (r->failed++ == 0)
+        r->first = now->rc == RC_OK ? why : now->err;
     if (now->rc == RC_OK)
-        out_warn(r->ctx, "%s@%lld under %s: %s", j->key.name, (long long)j->key.generation,
-                 now->root.object.name, why.msg);
+        out_warn(r->ctx, "%s@%lld: %s%s%s", j->key.name, (long long)j->key.generation, why.msg,
+                 why.why[0] != '\0' ? ": " : "", why.why);
     if (made == RC_CHECK_MISMATCH || made == RC_NO_LOCK) {
         *err = why;
         return made;
@@ -339,6 +341,10 @@ run_rewrap(struct ctx *ctx, struct err *err)
         rc = confirm_plan(r, err);
     if (rc == RC_OK && !ctx->dry_run)
         rc = carry_out(r, err);
+    if (rc == RC_OK && r->failed > 0 && r->made + r->current == 0) {
+        *err = r->first; /* nothing was done at all: that is no partial success */
+        rc = err_wrap(err, "no wrap was renewed");
+    }
     if (r->failed > 0)
         ctx->findings++;
     if (rc == RC_OK)

@@ -207,6 +207,14 @@ newest() { # SUBFOLDER
     ends 0 -C "$MAD" join --from "file://$USB" --site mad --card "$T/card"
 }
 
+@test "the card as JSON holds the card as text" {
+    scene_copy
+    "$KEYMUSTER" -C "$FRA" copy card | grep -v ^made >"$T/card"
+    ends 0 -o json -C "$FRA" copy card
+    json '.schema == "keymuster.copy.card/1" and (.card | test("floor "))'
+    jq -rj .card <<<"$output" | grep -v ^made | cmp - "$T/card"
+}
+
 @test "the card refuses a copy that is older than its floor" {
     scene_copy
     cp -r "$USB" "$T/old"

@@ -45,6 +45,17 @@ load ../lib/cli.bash
     json '.rewrapped == 1 and .failed == 0'
 }
 
+@test "rewrap: when nothing can be renewed it ends with the reason, 14 for a disabled root" {
+    scene_keys
+    fra root rotate mad-main
+    fra root disable mad-main --yes
+    ends 14 -o json -C "$FRA" rewrap vbr/config
+    error_is KM3005
+    says disabled
+    ends 3 -C "$FRA" rewrap vbr/job-sql
+    says disabled
+}
+
 @test "rewrap keeps the AAD, and refuses a value that fails its check: 15" {
     scene_copy
     fra create vbr/aad --purpose backup-job --root fra-main --aad one --aad two
