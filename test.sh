@@ -47,6 +47,7 @@ lane() { # NAME PRESET CTEST-OPTION...
         /^Test Failed\.|^Test time = .*Timeout/ { if (cases == 0) f++ }
         END { print p + 0, f + 0, s + 0 }' "$log")
     read -r p f s <<<"$sums"
+    sed -nE 's/^\[  SKIPPED \] (test_.*)/skipped: \1/p; s/^ok [0-9]+ (.*# skip.*)/skipped: \1/p' "$log" | sort -u
     # ctest knows of failures that leave no trace in the log.
     if [ "${lane_status-0}" -ne 0 ] && [ "$f" -eq 0 ]; then
         f=1
@@ -64,7 +65,7 @@ build plant-early-ack
 lane 'faults' ci -L fault
 
 if [ "$skipped" -gt 0 ]; then
-    printf '%d skipped (each says why above or in build/*/Testing)\n' "$skipped"
+    printf '%d skipped (named after their lanes)\n' "$skipped"
 fi
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -8,9 +8,10 @@
  * file out. Prints a line for each file with a hit: path, form, offset. Exit: 1 with hits, 0
  * without, 2 when something could not be read.
  */
-#define _GNU_SOURCE /* memmem */
+#define _XOPEN_SOURCE 700 /* nftw */
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,19 +87,57 @@ make_forms(const unsigned char *s, size_t len)
     }
 }
 
+/* One bit for each value that the first 8 bytes of a window hash to: nearly every place in a file
+ * is passed by it. */
+static unsigned char maybe[1 << 13];
+
+static unsigned
+hash(const unsigned char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return (unsigned)(v * 0x9E3779B97F4A7C15u >> 48);
+}
+
+static void
+make_maybe(void)
+{
+    for (size_t i = 0; i < form_count; i++)
+        for (size_t at = 0; at + forms[i].window <= forms[i].len; at++) {
+            unsigned h = hash(forms[i].bytes + at);
+            maybe[h >> 3] = (unsigned char)(maybe[h >> 3] | 1u << (h & 7));
+        }
+}
+
+/* The first hit of this form at data, or -1. */
+static long
+window_at(const struct form *f, const unsigned char *data, size_t left)
+{
+    if (left < f->window)
+        return -1;
+    for (size_t at = 0; at + f->window <= f->len; at++)
+        if (memcmp(data, f->bytes + at, f->window) == 0)
+            return (long)at;
+    return -1;
+}
+
+/* Each form is reported once a file. */
 static void
 search(const char *path, const unsigned char *data, size_t len)
 {
-    for (size_t i = 0; i < form_count; i++) {
-        const struct form *f = &forms[i];
-        for (size_t at = 0; at + f->window <= f->len; at++) {
-            const unsigned char *hit = memmem(data, len, f->bytes + at, f->window);
-            if (hit == NULL)
+    int seen[FORMS] = {0};
+    for (size_t here = 0; here + 8 <= len; here++) {
+        unsigned h = hash(data + here);
+        if (!(maybe[h >> 3] & 1u << (h & 7)))
+            continue;
+        for (size_t i = 0; i < form_count; i++) {
+            long at = seen[i] ? -1 : window_at(&forms[i], data + here, len - here);
+            if (at < 0)
                 continue;
+            seen[i] = 1;
             hits++;
             if (!quiet)
-                (void)printf("%s: %s, window %zu, at %td\n", path, f->name, at, hit - data);
-            break;
+                (void)printf("%s: %s, window %ld, at %zu\n", path, forms[i].name, at, here);
         }
     }
 }
@@ -156,6 +195,7 @@ read_secret(const char *path)
     if (len < 8 || len == sizeof s)
         return -1;
     make_forms(s, len);
+    make_maybe();
     return 0;
 }
 

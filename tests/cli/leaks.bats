@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# Every command there is, run with its system calls traced, as JSON and as text with all that -vv says: no eight bytes of
+# a known password, of a generated one or of a KMS passphrase may be in what it says, in any file it leaves, in what it
+# writes anywhere, in the arguments or the environment of anything that it starts. Delivery itself: canary.bats.
+load ../lib/cli.bash
+
+scene_secrets() {
+    scene_two
+    printf 'canary-Wm4tR8yBq2-%s' "$(head -c 12 /dev/urandom | base64)" >"$T/secret"
+    record_known vbr/canary "$T/secret" fra-main kp-fra
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/secret" other >"$T/other.wrap"
+    password_of "$FRA" vbr/job-sql "$T/generated"
+    printf 'moniker | %s\n' "$(cat "$T/other.wrap")" >"$T/description"
+    jq -nc --rawfile w "$T/other.wrap" '{name: "vbr/imported", wrapped: ($w | rtrimstr("\n")), form: "bytes", aad: ["other"]}' >"$T/rows"
+    printf 'canary-adopted-%s' "$(head -c 12 /dev/urandom | base64)" >"$T/adopted"
+    secrets=("$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass")
+    printf 'canary-new-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/kp-new.pass"
+}
+
+# No secret anywhere but in its own file.
+scan_all() {
+    local secret except=() name
+    for name in "${secrets[@]}"; do except+=(-x "$name"); done
+    for secret in "${secrets[@]}"; do
+        "$KM_TOOLS/scan" "${except[@]}" "$secret" "$T" || { echo "leaked by: $*" >&2; return 1; }
+    done
+}
+
+# Runs it traced; what it said and the trace lie in T until the search is done.
+traced() { # STATUS ARG...
+    local want=$1 got=0
+    shift
+    strace -f -s 65536 -e trace=execve,write,pwrite64,writev,sendto,sendmsg -o "$T/trace" \
+        "$KEYMUSTER" "$@" >"$T/out" 2>"$T/err" </dev/null || got=$?
+    if [ "$want" != any ] && [ "$got" -ne "$want" ]; then
+        printf 'keymuster %s ended %s, not %s\n' "$*" "$got" "$want" >&2
+        cat "$T/out" "$T/err" >&2
+        return 1
+    fi
+    grep -q execve "$T/trace" || { echo 'nothing was traced' >&2; return 1; }
+}
+
+# The commands in an order in which each can do its work: STATUS, then the words. WRAP stands for a wrap's id.
+commands() {
+    local id
+    id=$(ask .author -C "$MAD" status)
+    cat <<END
+0 version
+0 help
+0 explain KM3001
+0 list
+0 show vbr/canary --wraps --history
+0 status
+0 verify
+0 sync
+0 check vbr/canary --secret file:$T/secret
+3 check vbr/job-sql --secret file:$T/secret
+2 audit log
+0 wrap list vbr/canary
+0 root list
+0 root check
+0 site list
+0 kms list
+0 kms show kp-fra
+0 kms test kp-fra
+0 kms set kp-fra --credential file:$T/kp-fra.pass
+0 kms add kp-new --site fra --provider local --file $T/kp-new.kms --credential file:$T/kp-new.pass
+0 root create new-main --kms kp-new
+0 root rotate fra-main
+0 root disable fra-main --yes
+14 rewrap vbr/canary
+0 root enable fra-main
+13 root add other --kms kp-fra --key no-such-root
+0 create vbr/leak --purpose backup-job --root fra-main --root mad-main
+0 rekey vbr/job-sql
+0 rewrap vbr/canary
+0 wrap add vbr/canary --root mad-main
+0 rehome vbr/leak --from fra-main --to new-main --yes
+0 wrap retire vbr/canary WRAP --reason R --confirm vbr/canary
+0 state vbr/leak deactivated --reason R --yes
+15 record vbr/wrong --purpose other --root mad-main --form bytes --wrapped file:$T/known.wrap
+15 record vbr/described --purpose other --root fra-main --form bytes --description file:$T/description
+0 record vbr/described --purpose other --root fra-main --form bytes --description file:$T/description --aad other
+0 record vbr/adopted --purpose other --root fra-main --secret file:$T/adopted
+0 export vbr/canary --file $T/exported
+0 import $T/rows --root fra-main --purpose other
+0 site add paris
+0 site lost paris --reason R --yes --confirm paris
+0 site restored paris --reason R --yes
+0 copy add third file://$T/third --site fra
+0 copy set third file://$T/third
+0 copy list
+0 copy check --deep
+0 copy card
+0 author list
+0 author admit $id --yes
+0 author trust $id
+0 author block $id
+2 init
+6 init --site fra
+0 root destroy fra-main --confirm fra-main
+any reveal vbr/canary --reason R --root fra-main --to file:$T/none
+0 root restore fra-main
+2 join --from file://$USB
+END
+}
+
+@test "every command, in JSON and in words, leaves no trace of a secret" {
+    scene_secrets
+    mkdir "$T/third"
+    scan_all 'the scene'
+    commands >"$T/commands"
+    local status words
+    while read -r status words; do
+        if [[ $words == *WRAP* ]]; then
+            words=${words/WRAP/$(ask 'first(.wraps[] | select(.root == "mad-main")).id' -C "$FRA" show vbr/canary)}
+        fi
+        # shellcheck disable=SC2086
+        traced "$status" -C "$FRA" -o json -vv $words
+        scan_all "$words"
+        # shellcheck disable=SC2086
+        traced any -C "$FRA" -vv $words
+        scan_all "$words, in text"
+    done <"$T/commands"
+    traced 0 -C "$T/reader" -o json -vv join --from "file://$USB" --site mad --yes
+    scan_all join
+    # The list above has to name every command that there is.
+    "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p' | sort -u >"$T/there"
+    [ "$(wc -l <"$T/there")" -gt 40 ]
+    local missing=
+    while read -r words; do
+        case $words in reveal | exec) continue ;; esac # they deliver: canary.bats
+        grep -qE "^[0-9a-z]+ $words( |$)" "$T/commands" || missing+=" '$words'"
+    done <"$T/there"
+    [ -z "$missing" ] || { echo "not in the list:$missing" >&2; return 1; }
+}
+
+@test "the search would find a secret in an argument, an environment, a write" {
+    scene_secrets
+    traced 0 -C "$FRA" exec vbr/canary --reason test --env PW -- true
+    run scan_all 'exec --env'
+    [ "$status" -ne 0 ]
+    # shellcheck disable=SC2016 # the child's own variables
+    traced 0 -C "$FRA" exec vbr/canary --reason test --env PW -- sh -c 'exec env - "$0" "$PW"' true
+    grep -v PW= "$T/trace" >"$T/trace2" && rm "$T/trace"
+    run scan_all 'an argument'
+    [ "$status" -ne 0 ]
+    rm "$T/trace2"
+    traced 0 -C "$FRA" exec vbr/canary --reason test --stdin -- cat
+    rm "$T/out"
+    run scan_all 'a write'
+    [ "$status" -ne 0 ]
+    rm "$T/trace"
+    scan_all nothing
+}
+
+@test "not in /proc either: command line and environment of the program while it runs" {
+    scene_secrets
+    # The child looks at its parent, which holds the secret at that moment.
+    # shellcheck disable=SC2016
+    "$KEYMUSTER" -C "$FRA" exec vbr/canary --reason test --stdin -- \
+        sh -c 'cat >/dev/null; cat /proc/$PPID/cmdline /proc/$PPID/environ /proc/$$/cmdline /proc/$$/environ' \
+        >"$T/proc" 2>"$T/err"
+    [ -s "$T/proc" ]
+    scan_all proc
+}
