@@ -9,12 +9,13 @@
 #include "text/time.h"
 #include "text/uni.h"
 
-/* One line being applied. reason is set by the first thing that its body lacks; its facts are then
- * taken back. */
+/* One line being applied. reason is set by the first thing that its body lacks; then none of its
+ * facts are written. */
 struct apply {
     struct db *db;
     const struct entry *e;
     const char *reason;
+    int judging;        /* first pass: looks at the body, writes nothing */
     struct buf scratch; /* values as compact JSON */
 };
 
@@ -46,6 +47,8 @@ put_field(struct apply *a, const char *object, const char *name, const struct js
     enum rc rc = buf_check(&a->scratch, "a field", err);
     if (rc != RC_OK)
         return rc;
+    if (a->judging)
+        return RC_OK;
     struct stmt *q = NULL;
     rc = db_query(
         a->db, &q,
@@ -68,6 +71,8 @@ put_superseded(struct apply *a, const char *object, const char *name, const stru
         const char *text = json_str(i);
         if (text == NULL || hex_decode(hash, HASH_SIZE, text) != 0)
             return lacks(a, "supersedes");
+        if (a->judging)
+            continue;
         struct stmt *q = NULL;
         enum rc rc =
             db_query(a->db, &q,
@@ -126,6 +131,8 @@ apply_object_added(struct apply *a, struct err *err)
         return lacks(a, "uuid");
     if (name == NULL || name_check(name, kind, &scratch) != RC_OK)
         return lacks(a, "name");
+    if (a->judging)
+        return RC_OK;
     struct stmt *q = NULL;
     enum rc rc = db_query(a->db, &q,
                           "INSERT OR IGNORE INTO object (uuid, kind, name, entry, author, seq)"
@@ -184,6 +191,8 @@ apply_wrap(struct apply *a, const char *key, const struct json *w, struct err *e
     else
         buf_adds(&a->scratch, "[]");
     enum rc rc = buf_check(&a->scratch, "the AAD", err);
+    if (rc != RC_OK || a->judging)
+        return rc;
     struct stmt *q = NULL;
     if (rc == RC_OK)
         rc = db_query(a->db, &q,
@@ -222,6 +231,8 @@ apply_check(struct apply *a, const char *key, const struct json *c, struct err *
     if (alg == CHECK_ARGON2ID &&
         (json_geti(params, "mem", &mem) != 0 || json_geti(params, "ops", &ops) != 0))
         return lacks(a, "check");
+    if (a->judging)
+        return RC_OK;
     struct stmt *q = NULL;
     enum rc rc = db_query(a->db, &q,
                           "INSERT OR IGNORE INTO check_value (key, alg, mem, ops, value, entry)"
@@ -245,6 +256,8 @@ apply_follows(struct apply *a, const char *key, const struct json *list, struct 
         const char *former = json_str(i);
         if (former == NULL || !uuid_is(former))
             return lacks(a, "follows");
+        if (a->judging)
+            continue;
         struct stmt *q = NULL;
         enum rc rc =
             db_query(a->db, &q,
@@ -283,6 +296,8 @@ put_key(struct apply *a, const char *uuid, struct err *err)
         return lacks(a, "purpose");
     if (json_get(b, "bits") != NULL && json_geti(b, "bits", &bits) != 0)
         return lacks(a, "bits");
+    if (a->judging)
+        return RC_OK;
     struct stmt *q = NULL;
     enum rc rc = db_query(
         a->db, &q,
@@ -367,6 +382,8 @@ apply_wrap_retired(struct apply *a, struct err *err)
     unsigned char id[HASH_SIZE];
     if (key == NULL || wrap == NULL || hex_decode(id, HASH_SIZE, wrap) != 0)
         return lacks(a, "wrap");
+    if (a->judging)
+        return RC_OK;
     struct stmt *q = NULL;
     enum rc rc = db_query(
         a->db, &q,
@@ -398,6 +415,8 @@ apply_root_observed(struct apply *a, struct err *err)
         return lacks(a, "updated");
     if (json_get(b, "versions") != NULL && json_geti(b, "versions", &versions) != 0)
         return lacks(a, "versions");
+    if (a->judging)
+        return RC_OK;
     struct stmt *q = NULL;
     enum rc rc =
         db_query(a->db, &q,
@@ -446,6 +465,8 @@ apply_event(struct apply *a, struct err *err)
     buf_clear(&a->scratch);
     json_print(&a->scratch, a->e->body);
     enum rc rc = buf_check(&a->scratch, "the body", err);
+    if (rc != RC_OK || a->judging)
+        return rc;
     struct stmt *q = NULL;
     if (rc == RC_OK)
         rc = db_query(a->db, &q,
@@ -537,22 +558,17 @@ put_unapplied(struct apply *a, struct err *err)
 enum rc
 apply_entry(struct db *db, const struct entry *e, struct err *err)
 {
-    struct apply a = {.db = db, .e = e};
+    struct apply a = {.db = db, .e = e, .judging = 1};
     buf_init(&a.scratch, LIMIT_ENTRY);
     apply_fn fn = find_kind(e->kind);
     enum rc rc = RC_OK;
-    if (fn == NULL) {
+    if (fn == NULL)
         a.reason = "unknown kind";
-    } else {
-        rc = db_exec(db, "SAVEPOINT one", err);
-        if (rc == RC_OK)
-            rc = fn(&a, err);
-        if (rc == RC_OK)
-            rc =
-                db_exec(db, a.reason != NULL ? "ROLLBACK TO one; RELEASE one" : "RELEASE one", err);
-    }
-    if (rc == RC_OK && a.reason != NULL)
-        rc = put_unapplied(&a, err);
+    else
+        rc = fn(&a, err);
+    a.judging = 0;
+    if (rc == RC_OK)
+        rc = a.reason != NULL ? put_unapplied(&a, err) : fn(&a, err);
     buf_release(&a.scratch);
     return rc;
 }
