@@ -80,6 +80,44 @@ entry_parse(struct entry *out, const char *line, size_t len, struct err *err)
     return RC_OK;
 }
 
+/* Steps over text at *at; 0 when something else stands there. */
+static int
+step(const char **at, const char *end, const char *text)
+{
+    size_t n = strlen(text);
+    if ((size_t)(end - *at) < n || memcmp(*at, text, n) != 0)
+        return 0;
+    *at += n;
+    return 1;
+}
+
+int
+entry_skim(struct entry *out, const char *line, size_t len)
+{
+    const char *at = line;
+    const char *end = line + len;
+    char hex[HASH_TEXT + 1];
+    memset(out, 0, sizeof *out);
+    if (len > LIMIT_ENTRY || !step(&at, end, "{\"keymuster\":1,\"author\":\"") ||
+        end - at < AUTHOR_TEXT)
+        return 0;
+    memcpy(out->author, at, AUTHOR_TEXT);
+    at += AUTHOR_TEXT;
+    if (!hex_is(out->author, AUTHOR_TEXT) || !step(&at, end, "\",\"seq\":"))
+        return 0;
+    for (int n = 0; at < end && *at >= '0' && *at <= '9' && n < 16; at++, n++)
+        out->seq = out->seq * 10 + (*at - '0');
+    if (!step(&at, end, ",\"prev\":\"") || end - at < HASH_TEXT)
+        return 0;
+    memcpy(hex, at, HASH_TEXT);
+    hex[HASH_TEXT] = '\0';
+    at += HASH_TEXT;
+    if (hex_decode(out->prev, HASH_SIZE, hex) != 0 || !step(&at, end, "\",\"at\":\""))
+        return 0;
+    sha256(out->hash, line, len);
+    return 1;
+}
+
 void
 entry_release(struct entry *e)
 {

@@ -29,6 +29,11 @@ struct entry {
 enum rc entry_parse(struct entry *out, const char *line, size_t len, struct err *err) MUST_CHECK;
 void entry_release(struct entry *e); /* takes a zeroed struct, too */
 
+/* What chains a line, read from its first members alone, where they stand as entry_build writes
+ * them; 0 when they do not, and only entry_parse can tell. Sets author, seq, prev and hash. For
+ * lines that were parsed once, when they came in. */
+int entry_skim(struct entry *out, const char *line, size_t len);
+
 /* Appends the line (no line feed) of a new entry. body is a JSON object. RC_BAD_VALUE past
  * LIMIT_ENTRY. */
 enum rc entry_build(struct buf *out, const char *author, int64_t seq,

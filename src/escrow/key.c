@@ -7,10 +7,12 @@
 #include "text/enc.h"
 #include "text/uni.h"
 
+/* Of a key that two entries tell of, the row of the smaller hash counts. So written, a walk by name
+ * follows the index key_name, and nothing is sorted or held. */
 #define KEY_COLUMNS                                                                                \
     "SELECT uuid, name, generation, purpose, protects_site, form, origin, bits, created_at,"       \
-    " min(entry), author, seq, EXISTS (SELECT 1 FROM check_value c WHERE c.key = key.uuid)"        \
-    " FROM key "
+    " entry, author, seq, EXISTS (SELECT 1 FROM check_value c WHERE c.key = key.uuid)"             \
+    " FROM key WHERE entry = (SELECT min(k.entry) FROM key k WHERE k.uuid = key.uuid) "
 
 /* From least to most restrictive, so that a conflict has an answer (NIST SP 800-57 states). */
 static const char *const states[] = {"active",      "pre-activation", "suspended",
@@ -70,13 +72,10 @@ enum rc
 key_each(const struct store *store, const char *name, key_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc =
-        name == NULL
-            ? db_query(store->db, &q, KEY_COLUMNS "GROUP BY uuid ORDER BY name, generation, uuid",
-                       err)
-            : db_query(store->db, &q,
-                       KEY_COLUMNS "WHERE name = ?1 GROUP BY uuid ORDER BY name, generation, uuid",
-                       err);
+    enum rc rc = name == NULL
+                     ? db_query(store->db, &q, KEY_COLUMNS "ORDER BY name, generation, uuid", err)
+                     : db_query(store->db, &q,
+                                KEY_COLUMNS "AND name = ?1 ORDER BY name, generation, uuid", err);
     if (rc != RC_OK)
         return rc;
     if (name != NULL)
@@ -179,7 +178,7 @@ static enum rc
 find_by_uuid(const struct store *store, const char *uuid, struct key *out, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q, KEY_COLUMNS "WHERE uuid = ?1 GROUP BY uuid", err);
+    enum rc rc = db_query(store->db, &q, KEY_COLUMNS "AND uuid = ?1", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, uuid);

@@ -22,6 +22,7 @@ log_begin(struct store *store, struct err *err)
         return rc;
     store->trust_dirty = 0;
     store->appended[0] = '\0';
+    store->own.known = 0;
     rc = db_begin(store->db, err);
     if (rc != RC_OK) {
         lock_release(store->lock_fd);
@@ -205,8 +206,8 @@ note_first(struct store *store, const struct entry *e, struct err *err)
     return stmt_run(q, err);
 }
 
-enum rc
-log_receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
+static enum rc
+receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
 {
     if (e->seq != end->seq + 1)
         return err_set(err, RC_CHAIN, "entry %lld of author %s where %lld was expected",
@@ -231,6 +232,45 @@ log_receive(struct store *store, const struct entry *e, struct log_end *end, str
 }
 
 enum rc
+log_receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
+{
+    store->own.known = 0;
+    return receive(store, e, end, err);
+}
+
+/* Asks where the own log has got to, once for entries that are appended one after the other. */
+static enum rc
+know_own(struct store *store, struct log_end *end, struct err *err)
+{
+    struct trust t = {0};
+    enum rc rc = RC_OK;
+    if (!store->own.known) {
+        rc = log_end(store, store->self.author, end, err);
+        if (rc == RC_OK)
+            rc = trust_of(store, store->self.author, &t, err);
+        store->own.applied = t.applied;
+        store->own.upto = t.upto;
+        store->own.known = rc == RC_OK;
+        return rc;
+    }
+    end->seq = store->own.seq;
+    memcpy(end->hash, store->own.hash, HASH_SIZE);
+    return RC_OK;
+}
+
+/* An entry right behind those in the tables goes there at once; others wait for apply_settle. */
+static enum rc
+apply_own(struct store *store, const struct entry *e, struct err *err)
+{
+    store->own.seq = e->seq;
+    memcpy(store->own.hash, e->hash, HASH_SIZE);
+    if (store->trust_dirty || e->seq != store->own.applied + 1 || e->seq > store->own.upto)
+        return RC_OK;
+    store->own.applied = e->seq;
+    return apply_entry(store->db, e, err);
+}
+
+enum rc
 log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out,
            struct err *err)
 {
@@ -238,19 +278,22 @@ log_append(struct store *store, const char *kind, const struct buf *body, char *
     struct buf line;
     buf_init(&line, LIMIT_ENTRY);
     struct log_end end;
-    enum rc rc = log_end(store, store->self.author, &end, err);
+    enum rc rc = know_own(store, &end, err);
     if (rc == RC_OK)
         rc = entry_build(&line, store->self.author, end.seq + 1, end.hash, clock_now_ms(), kind,
                          body, err);
     if (rc == RC_OK)
         rc = entry_parse(&e, buf_str(&line), line.len, err);
     if (rc == RC_OK)
-        rc = log_receive(store, &e, &end, err);
+        rc = receive(store, &e, &end, err);
+    if (rc == RC_OK)
+        rc = apply_own(store, &e, err);
     if (rc == RC_OK) {
         hex_encode(store->appended, end.hash, HASH_SIZE);
         if (hash_out != NULL)
             memcpy(hash_out, store->appended, HASH_TEXT + 1);
     } else {
+        store->own.known = 0;
         (void)err_wrap(err, "recording %s", kind);
     }
     entry_release(&e);
@@ -360,22 +403,44 @@ struct verify {
     int64_t count;
 };
 
+/* A line was parsed in full when it came in; what was altered since shows in its hash. */
 static enum rc
-verify_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
+verify_line(struct verify *v, const struct entry *e, int64_t seq, struct err *err)
 {
-    struct verify *v = arg;
+    if (e->seq != seq || e->seq != v->end.seq + 1 || memcmp(e->prev, v->end.hash, HASH_SIZE) != 0)
+        return err_set(err, RC_CHAIN, "entry %lld does not follow the one before it",
+                       (long long)seq);
+    v->end.seq = e->seq;
+    memcpy(v->end.hash, e->hash, HASH_SIZE);
+    v->count++;
+    return RC_OK;
+}
+
+static enum rc
+verify_row(struct verify *v, struct stmt *q, const char *author, struct err *err)
+{
     struct entry e;
-    enum rc rc = entry_parse(&e, line, len, err);
-    if (rc != RC_OK)
-        return err_set(err, RC_CHAIN, "an entry was altered: %s", err->msg);
-    if (e.seq != seq || e.seq != v->end.seq + 1 || memcmp(e.prev, v->end.hash, HASH_SIZE) != 0)
-        rc = err_set(err, RC_CHAIN, "entry %lld does not follow the one before it", (long long)seq);
     struct sign_public pub;
+    size_t len = 0;
+    size_t hash_len = 0;
+    enum rc rc = RC_OK;
+    int64_t seq = col_int(q, 0);
+    const char *line = col_blob(q, 1, &len);
+    const void *hash = col_blob(q, 2, &hash_len);
+    if (seq == 1 || !entry_skim(&e, line, len))
+        rc = entry_parse(&e, line, len, err);
+    if (rc != RC_OK) {
+        const struct err why = *err;
+        return err_set(err, RC_CHAIN, "entry %lld was altered: %s", (long long)seq, why.msg);
+    }
+    if (strcmp(e.author, author) != 0)
+        rc = err_set(err, RC_CHAIN, "entry %lld is of author %s", (long long)seq, e.author);
+    if (rc == RC_OK)
+        rc = verify_line(v, &e, seq, err);
+    if (rc == RC_OK && (hash_len != HASH_SIZE || memcmp(hash, e.hash, HASH_SIZE) != 0))
+        rc = err_set(err, RC_CHAIN, "the hash on record of entry %lld is another", (long long)seq);
     if (rc == RC_OK && seq == 1)
         rc = check_first(v->store, &e, &pub, err);
-    v->end.seq = e.seq;
-    memcpy(v->end.hash, e.hash, HASH_SIZE);
-    v->count++;
     entry_release(&e);
     return rc;
 }
@@ -384,15 +449,17 @@ static enum rc
 verify_author(void *arg, const struct log_author *author, struct err *err)
 {
     struct verify *v = arg;
+    struct stmt *q = NULL;
     memset(&v->end, 0, sizeof v->end);
-    enum rc rc = log_each(v->store, author->author, 1, author->entries, verify_line, v, err);
+    enum rc rc = db_query(v->store->db, &q,
+                          "SELECT seq, line, hash FROM entry WHERE author = ?1 ORDER BY seq", err);
+    if (rc == RC_OK)
+        stmt_text(q, 1, author->author);
+    while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q))
+        rc = verify_row(v, q, author->author, err);
+    stmt_done(q);
     if (rc == RC_OK && v->end.seq != author->entries)
         rc = err_set(err, RC_CHAIN, "entries are missing");
-    struct log_end end;
-    if (rc == RC_OK)
-        rc = log_end(v->store, author->author, &end, err);
-    if (rc == RC_OK && memcmp(end.hash, v->end.hash, HASH_SIZE) != 0)
-        rc = err_set(err, RC_CHAIN, "the hash on record of the last entry is another");
     return rc == RC_OK ? rc : err_wrap(err, "log of author %s", author->author);
 }
 

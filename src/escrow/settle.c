@@ -57,6 +57,18 @@ next_todo(const struct store *store, struct todo *t, int *found, struct err *err
 }
 
 static enum rc
+note_applied(struct store *store, const char *author, int64_t applied, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q, "UPDATE accepted SET applied = ?2 WHERE author = ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, author);
+    stmt_int(q, 2, applied);
+    return stmt_run(q, err);
+}
+
+static enum rc
 apply_rest(struct store *store, struct err *err)
 {
     for (;;) {
@@ -69,14 +81,8 @@ apply_rest(struct store *store, struct err *err)
         rc = log_each(store, t.author, t.applied + 1, t.upto, feed_line, &f, err);
         if (rc == RC_OK && f.done != t.upto)
             rc = err_set(err, RC_CHAIN, "entries of author %s are missing", t.author);
-        struct stmt *q = NULL;
         if (rc == RC_OK)
-            rc = db_query(store->db, &q, "UPDATE accepted SET applied = ?2 WHERE author = ?1", err);
-        if (rc != RC_OK)
-            return rc;
-        stmt_text(q, 1, t.author);
-        stmt_int(q, 2, t.upto);
-        rc = stmt_run(q, err);
+            rc = note_applied(store, t.author, t.upto, err);
         if (rc != RC_OK)
             return rc;
     }
@@ -100,7 +106,10 @@ apply_settle(struct store *store, struct err *err)
 {
     int changed = 0;
     enum rc rc = RC_OK;
-    if (store->trust_dirty) {
+    if (store->own.known) /* what log_append has put into the tables already */
+        rc = note_applied(store, store->self.author, store->own.applied, err);
+    store->own.known = 0;
+    if (rc == RC_OK && store->trust_dirty) {
         rc = trust_refresh(store, &changed, err);
         store->trust_dirty = 0;
     }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/secret.h"
+#include "crypt/hash.h"
 #include "crypt/sign.h"
 #include "db/db.h"
 #include "sys/file.h"
@@ -37,6 +38,15 @@ struct store {
     int lock_fd;
     int trust_dirty;              /* a line that bears on trust was added in this transaction */
     char appended[HASH_TEXT + 1]; /* hash of the newest own entry of this transaction */
+    /* Of the own log, while entries are appended one after the other: its end, and how many are in
+     * the tables already. Known is 0 when the tables `entry` and `accepted` must be asked. */
+    struct {
+        int known;
+        int64_t seq;
+        unsigned char hash[HASH_SIZE];
+        int64_t applied;
+        int64_t upto; /* last entry that counts */
+    } own;
 };
 
 /* The default place: $XDG_DATA_HOME/keymuster, else $HOME/.local/share/keymuster; root:
