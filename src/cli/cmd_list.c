@@ -12,29 +12,33 @@ struct counts {
     int64_t wraps;  /* not retired */
     int64_t behind; /* of them, under an older version of their root */
     char roots[256];
+    struct root *last; /* a root met before: most keys are under the same few */
 };
 
 static enum rc
 count_wrap(void *arg, const struct wrap *w, struct err *err)
 {
     struct counts *c = arg;
+    struct root *r = c->last;
     struct object o;
-    struct root r;
     struct err scratch = ERR_INIT;
+    enum rc rc = RC_OK;
     if (w->retired)
         return RC_OK;
     c->wraps++;
-    if (object_find(c->ctx->store, "root", w->root, &o, &scratch) != RC_OK)
-        return RC_OK; /* the wrap waits for its root */
-    enum rc rc = root_load(c->ctx->store, &o, &r, err);
+    if (strcmp(r->object.uuid, w->root) != 0) {
+        if (object_find(c->ctx->store, "root", w->root, &o, &scratch) != RC_OK)
+            return RC_OK; /* the wrap waits for its root */
+        rc = root_load(c->ctx->store, &o, r, err);
+    }
     if (rc != RC_OK)
         return rc;
-    if (r.version[0] != '\0' && w->version[0] != '\0' && strcmp(r.version, w->version) != 0)
+    if (r->version[0] != '\0' && w->version[0] != '\0' && strcmp(r->version, w->version) != 0)
         c->behind++;
     size_t used = strlen(c->roots);
-    if (strstr(c->roots, o.name) == NULL)
+    if (strstr(c->roots, r->object.name) == NULL)
         (void)snprintf(c->roots + used, sizeof c->roots - used, "%s%s", used > 0 ? " " : "",
-                       o.name);
+                       r->object.name);
     return RC_OK;
 }
 
@@ -123,8 +127,7 @@ put_cells(struct listing *l, const char *const cells[COLUMNS], struct err *err)
         return cmd_table_row(l->table, kept, count, err);
     for (size_t i = 0; i < count; i++)
         out_csv(l->ctx, i == 0, kept[i]);
-    out_csv_end(l->ctx);
-    return RC_OK;
+    return out_csv_end(l->ctx, err);
 }
 
 static enum rc
@@ -145,7 +148,7 @@ static enum rc
 list_key(void *arg, const struct key *k, struct err *err)
 {
     struct listing *l = arg;
-    struct counts c = {.ctx = l->ctx};
+    struct counts c = {.ctx = l->ctx, .last = l->last};
     char site[LIMIT_NAME + 1];
     int released = 0;
     const char *purpose = opt_get(&l->ctx->opts, OPT_PURPOSE);
@@ -201,7 +204,8 @@ run_list(struct ctx *ctx, struct err *err)
 {
     struct buf doc = {0};
     struct jw w;
-    struct listing l = {.ctx = ctx};
+    struct root last = {0};
+    struct listing l = {.ctx = ctx, .last = &last};
     enum rc rc = out_check_fields(ctx, columns, err);
     if (rc == RC_OK && ctx->format == OUT_JSON) {
         session_answer(&doc, &w, "list");
@@ -327,7 +331,8 @@ static enum rc
 show_key(struct ctx *ctx, const char *ref, struct err *err)
 {
     struct key k;
-    struct counts c = {.ctx = ctx};
+    struct root last = {0};
+    struct counts c = {.ctx = ctx, .last = &last};
     char site[LIMIT_NAME + 1];
     char text[64];
     int released = 0;

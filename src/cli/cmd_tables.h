@@ -53,6 +53,7 @@ struct listing {
     struct ctx *ctx;
     struct jw *w;
     struct table *table;
+    struct root *last; /* list: the root key looked at last */
 };
 /* Lists all objects of a kind as a table or as JSON {"schema","items":[...]}; fn gets l and each
  * object. */

@@ -141,10 +141,12 @@ out_csv(struct ctx *ctx, int first, const char *text)
     buf_addc(out, '"');
 }
 
-void
-out_csv_end(struct ctx *ctx)
+enum rc
+out_csv_end(struct ctx *ctx, struct err *err)
 {
+    enum { ENOUGH = 65536 };
     buf_adds(&ctx->out, "\r\n");
+    return ctx->out.len < ENOUGH ? RC_OK : out_flush(ctx, err);
 }
 
 /* Length of the field name at list; *next is where the following one begins, or NULL. */

@@ -33,7 +33,7 @@ void out_field(struct ctx *ctx, const char *name, const char *value);
 /* One CSV cell into out, quoted where RFC 4180 wants it, with an apostrophe before what a
  * spreadsheet would run; first: begins a row. End a row with "\r\n" by out_csv_end. */
 void out_csv(struct ctx *ctx, int first, const char *text);
-void out_csv_end(struct ctx *ctx);
+enum rc out_csv_end(struct ctx *ctx, struct err *err) MUST_CHECK; /* writes what has gathered */
 /* Whether --fields asks for this column (all are when it was not given). */
 int out_wants(const struct ctx *ctx, const char *field);
 /* RC_USAGE for a --fields name outside known (ended by NULL), naming the known ones. */
