@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/import_row.h"
 #include "cli/lines.h"
@@ -11,7 +12,7 @@
 #include "escrow/log.h"
 #include "sys/env.h"
 
-enum { WAVE = 256, VERDICT_REFUSED = RECORDING_OTHER, VERDICT_TWICE, VERDICTS };
+enum { WAVE = 4096, WAVE_MS = 500, VERDICT_REFUSED = RECORDING_OTHER, VERDICT_TWICE, VERDICTS };
 
 static const char *const verdict_words[VERDICTS] = {"recorded", "known",   "wrap-added",
                                                     "proved",   "refused", "twice"};
@@ -27,7 +28,7 @@ struct item {
     struct buf body;
 };
 
-/* Names of rows that a dry run would have recorded: hashes, in a table twice as large at least. */
+/* A set of names: their hashes, in a table twice as large at least. */
 struct seen {
     uint64_t *slots;
     size_t size, count;
@@ -41,15 +42,17 @@ struct import {
     int region_said[MINT_WRAPS]; /* the site rule has said what it has to say of this root */
     struct item items[WAVE];
     size_t count;
+    struct seen waiting; /* names of this wave's new rows */
+    int64_t began;       /* of this wave, clock_mono_ms */
     int64_t totals[VERDICTS];
     char newest[2][UUID_TEXT + 1]; /* newest key made: any, one that must outlive its site */
-    struct seen seen;
+    struct seen seen;              /* names that a dry run would have recorded */
     struct table *table;
     struct buf doc;
     struct jw w;
 };
 
-/* ---- names that a dry run has met ---- */
+/* ---- names met ---- */
 
 static uint64_t
 seen_hash(const char *name)
@@ -90,6 +93,26 @@ seen_add(struct seen *s, const char *name, int *there, struct err *err)
     *there = seen_put(s->slots, s->size, seen_hash(name));
     s->count += !*there;
     return RC_OK;
+}
+
+static int
+seen_has(const struct seen *s, const char *name)
+{
+    uint64_t hash = seen_hash(name);
+    for (size_t at = hash & (s->size - 1); s->size > 0 && s->slots[at] != 0;
+         at = (at + 1) & (s->size - 1)) {
+        if (s->slots[at] == hash)
+            return 1;
+    }
+    return 0;
+}
+
+static void
+seen_clear(struct seen *s)
+{
+    if (s->count > 0)
+        memset(s->slots, 0, s->size * sizeof *s->slots);
+    s->count = 0;
 }
 
 /* ---- what becomes of a row ---- */
@@ -281,25 +304,25 @@ end_wave(struct import *im, struct err *err)
         buf_release(&it->body);
     }
     im->count = 0;
+    seen_clear(&im->waiting);
     return rc;
 }
 
 /* A row that waits in this wave is not in the tables yet, so a second of its name must come after.
  */
 static int
-is_waiting(const struct import *im, const char *name)
+wave_is_full(const struct import *im, const char *name)
 {
-    for (size_t i = 0; i < im->count; i++) {
-        if (im->items[i].kind != NULL && strcmp(im->items[i].name, name) == 0)
-            return 1;
-    }
-    return 0;
+    return im->count == WAVE || (im->count > 0 && clock_mono_ms() - im->began > WAVE_MS) ||
+           seen_has(&im->waiting, name);
 }
 
 static struct item *
 next_item(struct import *im, const struct lines *l)
 {
     struct item *it = &im->items[im->count];
+    if (im->count == 0)
+        im->began = clock_mono_ms();
     memset(it, 0, sizeof *it);
     it->file = l->name;
     it->line = l->number;
@@ -328,12 +351,14 @@ take_row(struct import *im, const struct lines *l, struct err *err)
                      : import_row_read(&row, buf_str(&l->text), l->text.len, im->purpose, err);
     const char *name = rc == RC_OK ? row.r.m.name : "";
     enum rc stored = RC_OK;
-    if (im->count == WAVE || is_waiting(im, name))
+    if (wave_is_full(im, name))
         stored = end_wave(im, err);
     struct item *it = next_item(im, l);
     (void)snprintf(it->name, sizeof it->name, "%s", name);
     if (rc == RC_OK && stored == RC_OK)
         rc = judge(im, &row, it, err);
+    if (rc == RC_OK && stored == RC_OK && it->kind != NULL)
+        rc = seen_add(&im->waiting, name, &twice, err);
     if (rc == RC_OK && stored == RC_OK && im->ctx->dry_run && it->verdict == RECORDING_NEW) {
         rc = seen_add(&im->seen, name, &twice, err);
         if (twice) {
@@ -541,6 +566,7 @@ out:
     mint_release(&im->base);
     buf_release(&im->doc);
     free(im->seen.slots);
+    free(im->waiting.slots);
     free(im);
     return rc;
 }

@@ -38,7 +38,7 @@ lines_next(struct lines *l, int *more, struct err *err)
     size_t n = 0;
     int c = 0;
     buf_clear(&l->text);
-    while ((c = getc(l->file)) != EOF && c != '\n') {
+    while ((c = getc_unlocked(l->file)) != EOF && c != '\n') {
         chunk[n++] = (char)c;
         if (n == sizeof chunk) {
             buf_add(&l->text, chunk, n);

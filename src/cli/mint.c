@@ -22,7 +22,7 @@ mint_init(struct mint *m)
     m->command = "create";
     for (size_t i = 0; i < MINT_WRAPS; i++)
         buf_init(&m->wraps[i].ciphertext, LIMIT_CIPHERTEXT);
-    random_uuid(m->uuid);
+    random_uuid_in_order(m->uuid);
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "text/enc.h"
 
 _Static_assert(sizeof(struct sha256_state) >= sizeof(crypto_hash_sha256_state),
@@ -83,6 +84,19 @@ random_uuid(char out[UUID_TEXT + 1])
     unsigned char raw[16];
     randombytes_buf(raw, sizeof raw);
     raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40); /* version 4, RFC 4122 section 4.4 */
+    raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
+    uuid_format(out, raw);
+}
+
+void
+random_uuid_in_order(char out[UUID_TEXT + 1])
+{
+    unsigned char raw[16];
+    uint64_t now = (uint64_t)clock_now_ms();
+    randombytes_buf(raw, sizeof raw);
+    for (int i = 0; i < 6; i++)
+        raw[i] = (unsigned char)(now >> (40 - 8 * i));
+    raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x70);
     raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
     uuid_format(out, raw);
 }

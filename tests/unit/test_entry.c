@@ -91,6 +91,36 @@ test_built_entries_parse(void **state)
 }
 
 static void
+test_skimming_agrees_with_parsing(void **state)
+{
+    (void)state;
+    struct entry full, quick;
+    const char *line = HEAD TAIL;
+    const char *spaced = "{ \"keymuster\":1,\"author\":\"" AUTHOR "\",\"seq\":1,\"prev\":\"" ZEROS
+                         "\",\"at\":\"2026-11-25T02:12:38.123Z\"," TAIL;
+    assert_ok(entry_parse(&full, line, strlen(line), err));
+    assert_int_equal(entry_skim(&quick, line, strlen(line)), 1);
+    assert_string_equal(quick.author, full.author);
+    assert_int_equal(quick.seq, full.seq);
+    assert_memory_equal(quick.prev, full.prev, HASH_SIZE);
+    assert_memory_equal(quick.hash, full.hash, HASH_SIZE);
+    entry_release(&full);
+    assert_int_equal(entry_skim(&quick, spaced, strlen(spaced)), 0);
+    /* every byte before the time, cut off there or changed: not skimmed, or seen to be another */
+    char copy[sizeof HEAD TAIL];
+    size_t chained = strlen(HEAD) - strlen("2026-11-25T02:12:38.123Z\",");
+    for (size_t i = 0; i < chained; i++) {
+        assert_int_equal(entry_skim(&quick, line, i), 0);
+        memcpy(copy, line, sizeof copy);
+        copy[i] ^= 1;
+        if (entry_skim(&quick, copy, strlen(line)) == 0)
+            continue;
+        assert_true(quick.seq != 1 || strcmp(quick.author, AUTHOR) != 0 || quick.prev[0] != 0 ||
+                    memcmp(quick.prev, quick.prev + 1, HASH_SIZE - 1) != 0);
+    }
+}
+
+static void
 test_size_is_bounded(void **state)
 {
     (void)state;
@@ -116,6 +146,7 @@ main(void)
         cmocka_unit_test(test_reads_its_members),
         cmocka_unit_test(test_refuses_each_wrong_member),
         cmocka_unit_test(test_built_entries_parse),
+        cmocka_unit_test(test_skimming_agrees_with_parsing),
         cmocka_unit_test(test_size_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,23 @@ test_uuid_is_version_4(void **state)
 }
 
 static void
+test_uuid_in_order_is_version_7(void **state)
+{
+    (void)state;
+    char a[UUID_TEXT + 1], b[UUID_TEXT + 1];
+    random_uuid_in_order(a);
+    for (int i = 0; i < 1000; i++) {
+        random_uuid_in_order(b);
+        assert_true(uuid_is(b));
+        assert_int_equal(b[14], '7');
+        assert_non_null(strchr("89ab", b[19]));
+        assert_string_not_equal(a, b);
+        assert_true(strncmp(a, b, 13) <= 0); /* the milliseconds */
+        memcpy(a, b, sizeof a);
+    }
+}
+
+static void
 test_random_secret_appends_within_the_slot(void **state)
 {
     (void)state;
@@ -108,6 +125,7 @@ main(void)
         cmocka_unit_test(test_sha256_in_pieces),
         cmocka_unit_test(test_sha256_every_split),
         cmocka_unit_test(test_uuid_is_version_4),
+        cmocka_unit_test(test_uuid_in_order_is_version_7),
         cmocka_unit_test(test_random_secret_appends_within_the_slot),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
