@@ -336,7 +336,7 @@ show_key(struct ctx *ctx, const char *ref, struct err *err)
     char site[LIMIT_NAME + 1];
     char text[64];
     int released = 0;
-    enum rc rc = key_find(ctx->store, ref, &k, err);
+    enum rc rc = session_key(ctx, ref, &k, err);
     if (rc == RC_OK)
         rc = wrap_each(ctx->store, k.uuid, count_wrap, &c, err);
     if (rc == RC_OK)
@@ -393,6 +393,7 @@ static const struct opt_spec list_options[] = {
 static const struct opt_spec show_options[] = {
     {OPT_WRAPS, "wraps", 0, NULL, 0, "the wraps themselves, too"},
     {OPT_HISTORY, "history", 0, NULL, 0, "what happened to it, and who did it"},
+    KEY_AT_OPTION,
     OPT_END,
 };
 

@@ -107,7 +107,7 @@ plan_named(struct rehome *r, const char *ref, struct err *err)
 {
     struct key key;
     struct look l = {.r = r};
-    enum rc rc = key_find(r->ctx->store, ref, &key, err);
+    enum rc rc = session_key(r->ctx, ref, &key, err);
     if (rc == RC_OK)
         rc = wrap_each(r->ctx->store, key.uuid, look_wrap, &l, err);
     if (rc != RC_OK)
@@ -130,6 +130,8 @@ plan(struct rehome *r, struct err *err)
     enum rc rc = RC_OK;
     if (opt_has(o, OPT_ALL) == (o->arg_count > 0))
         return err_set(err, RC_USAGE, "rehome: name keys, or give --all");
+    if (opt_has(o, OPT_ALL) && opt_has(o, OPT_AT))
+        return err_set(err, RC_USAGE, "rehome: --at goes with the name of a key");
     if (opt_has(o, OPT_ALL))
         return key_each(r->ctx->store, NULL, plan_any, r, err);
     for (size_t i = 0; rc == RC_OK && i < o->arg_count; i++)
@@ -453,6 +455,7 @@ run_rehome(struct ctx *ctx, struct err *err)
 
 static const struct opt_spec add_options[] = {
     {OPT_ROOT, "root", 0, "ROOT", 0, "root key to wrap under, too"},
+    KEY_AT_OPTION,
     KMS_OPTIONS,
     OPT_END,
 };
@@ -460,6 +463,7 @@ static const struct opt_spec rehome_options[] = {
     {OPT_TO, "to", 0, "ROOT", 0, "root key to wrap under"},
     {OPT_FROM, "from", 0, "ROOT", 0, "only keys with a wrap under this one, which opens them"},
     {OPT_ALL, "all", 0, NULL, 0, "every key"},
+    KEY_AT_OPTION,
     KMS_OPTIONS,
     OPT_END,
 };

@@ -28,7 +28,7 @@ find_keys(struct ctx *ctx, struct key **out, struct err *err)
         return err_nomem(err);
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < n; i++)
-        rc = showing_find(ctx, opt_arg(&ctx->opts, i), &(*out)[i], err);
+        rc = session_key(ctx, opt_arg(&ctx->opts, i), &(*out)[i], err);
     return rc;
 }
 
@@ -372,7 +372,7 @@ run_exec(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = from_open(ctx, err);
     if (rc == RC_OK)
-        rc = showing_find(ctx, opt_arg(&ctx->opts, 0), &s.key, err);
+        rc = session_key(ctx, opt_arg(&ctx->opts, 0), &s.key, err);
     if (rc == RC_OK)
         rc = showing_ask_reason(ctx, &asker, err);
     if (rc == RC_OK)
@@ -511,7 +511,7 @@ out:
 /* clang-format off */
 #define GATE_OPTIONS                                                                               \
     {OPT_ROOT, "root", 0, "ROOT", 0, "use only wraps under this root key"},                        \
-    {OPT_AT, "at", 0, "DATE", 0, "the generation that was in use at DATE"},                        \
+    KEY_AT_OPTION,                                                                                 \
     {OPT_AS, "as", 0, "PERSON", 0, "who is asking, on a shared account"},                          \
     {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
      "credential of the KMS NAME"},                                                                \
@@ -538,6 +538,7 @@ static const struct opt_spec exec_options[] = {
 };
 static const struct opt_spec check_options[] = {
     {OPT_SECRET, "secret", 0, "REF", OPT_SECRET_REF, "where to read the password; else prompt"},
+    KEY_AT_OPTION,
     OPT_END,
 };
 /* clang-format on */

@@ -164,11 +164,13 @@ plan(struct rewrap *r, struct err *err)
         return err_hint(err, "--stale: every wrap that is behind its root key\n"
                              "--all: the same; what is current is left as it is");
     }
+    if (all && opt_has(o, OPT_AT))
+        return err_set(err, RC_USAGE, "rewrap: --at goes with the name of a key");
     if (all)
         return key_each(r->ctx->store, NULL, plan_key, r, err);
     for (size_t i = 0; rc == RC_OK && i < o->arg_count; i++) {
         struct key key;
-        rc = key_find(r->ctx->store, opt_arg(o, i), &key, err);
+        rc = session_key(r->ctx, opt_arg(o, i), &key, err);
         if (rc == RC_OK)
             rc = plan_key(r, &key, err);
     }
@@ -227,7 +229,7 @@ commit_wave(struct rewrap *r, size_t from, size_t to, struct err *err)
             rc = session_observe(r->ctx, &n->root, &n->info, err);
         if (rc == RC_OK && n->rc == RC_OK) { /* news only once */
             n->root.state = n->info.state;
-            (void)snprintf(n->root.version, sizeof n->root.version, "%s", n->info.version);
+            memcpy(n->root.version, n->info.version, sizeof n->root.version);
         }
     }
     for (size_t i = from; rc == RC_OK && i < to; i++) {
@@ -360,6 +362,7 @@ run_rewrap(struct ctx *ctx, struct err *err)
 static const struct opt_spec rewrap_options[] = {
     {OPT_STALE, "stale", 0, NULL, 0, "every wrap that is behind its root key"},
     {OPT_ALL, "all", 0, NULL, 0, "every key; what is current is left as it is"},
+    KEY_AT_OPTION,
     {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
      "another credential of a KMS, for this command"},
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,

@@ -111,7 +111,7 @@ run_state(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = text_check(ctx->reason, "--reason", err);
     if (rc == RC_OK)
-        rc = key_find(ctx->store, opt_arg(&ctx->opts, 0), &key, err);
+        rc = session_key(ctx, opt_arg(&ctx->opts, 0), &key, err);
     int destroyed = strcmp(state, "destroyed") == 0;
     if (rc == RC_OK && destroyed)
         rc = check_needed(ctx, &key, err);
@@ -124,9 +124,11 @@ run_state(struct ctx *ctx, struct err *err)
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
+static const struct opt_spec state_options[] = {KEY_AT_OPTION, OPT_END};
+
 const struct cmd cmd_state_table[] = {
     {NULL, "state", "KEY STATE --reason TEXT",
-     "Sets the state of a key; states only warn when a key must be got back.", NULL, 2, 2,
+     "Sets the state of a key; states only warn when a key must be got back.", state_options, 2, 2,
      CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_state,
      "keymuster state vbr/config@1 deactivated --reason \"replaced\"\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

@@ -83,7 +83,7 @@ run_wrap_list(struct ctx *ctx, struct err *err)
     for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++) {
         struct key key;
         wl.key = &key;
-        rc = key_find(ctx->store, opt_arg(&ctx->opts, i), &key, err);
+        rc = session_key(ctx, opt_arg(&ctx->opts, i), &key, err);
         if (rc == RC_OK)
             rc = wrap_each(ctx->store, key.uuid, list_wrap, &wl, err);
     }
@@ -265,7 +265,7 @@ run_wrap_retire(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = text_check(ctx->reason, "--reason", err);
     if (rc == RC_OK)
-        rc = key_find(ctx->store, opt_arg(&ctx->opts, 0), &r.key, err);
+        rc = session_key(ctx, opt_arg(&ctx->opts, 0), &r.key, err);
     if (rc == RC_OK)
         rc = find_wrap(&r, err);
     if (rc == RC_OK && !r.already)
@@ -277,11 +277,13 @@ run_wrap_retire(struct ctx *ctx, struct err *err)
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
+static const struct opt_spec at_options[] = {KEY_AT_OPTION, OPT_END};
+
 const struct cmd cmd_wrap_table[] = {
     {"wrap", "list", "KEY...", "Lists the wraps of a key, and how each stands to its root key.",
-     NULL, 1, -1, CMD_READ, GROUP_EVERY_DAY, run_wrap_list, NULL},
+     at_options, 1, -1, CMD_READ, GROUP_EVERY_DAY, run_wrap_list, NULL},
     {"wrap", "retire", "KEY WRAP --reason TEXT",
-     "Marks a wrap as no longer wanted; the last one of a key is refused.", NULL, 2, 2,
+     "Marks a wrap as no longer wanted; the last one of a key is refused.", at_options, 2, 2,
      CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_wrap_retire,
      "keymuster wrap retire vbr/config 3fa9c1d2 --reason \"moved to mad-main\"\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

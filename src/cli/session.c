@@ -264,3 +264,18 @@ session_observe(struct ctx *ctx, const struct root *root, const struct root_info
     buf_release(&body);
     return rc;
 }
+
+enum rc
+session_key(const struct ctx *ctx, const char *ref, struct key *out, struct err *err)
+{
+    const char *date = opt_get(&ctx->opts, OPT_AT);
+    int64_t at = 0;
+    if (date == NULL)
+        return key_find(ctx->store, ref, out, err);
+    enum rc rc = date_parse_end(&at, date, "--at", err);
+    if (rc == RC_OK && !key_ref_is_name(ref)) {
+        (void)err_set(err, RC_USAGE, "--at goes with a key's plain name; it finds the generation");
+        return err_hint(err, "leave out --at: NAME@GEN and a UUID name one generation already");
+    }
+    return rc == RC_OK ? key_find_at(ctx->store, ref, at, out, err) : rc;
+}

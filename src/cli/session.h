@@ -24,6 +24,19 @@ void session_close(struct ctx *ctx);
 enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
                     struct err *err) MUST_CHECK;
 
+/* The option of every command that takes a KEY. */
+#define KEY_AT_OPTION                                                                              \
+    {                                                                                              \
+        OPT_AT, "at", 0, "DATE", 0, "of a KEY without @GEN: the newest one at DATE"                 \
+    }
+/*
+ * A KEY of the command line: NAME (the newest generation), NAME@GEN or UUID. With --at DATE a NAME
+ * is the generation that was the newest then; YYYY-MM-DD is the end of that day, UTC.
+ * RC_NOT_FOUND, RC_AMBIGUOUS; RC_BAD_VALUE for the date, RC_USAGE for --at with another than NAME.
+ */
+enum rc session_key(const struct ctx *ctx, const char *ref, struct key *out,
+                    struct err *err) MUST_CHECK;
+
 /* One own entry, durable on return; nothing with --dry-run. Keeps the hash in ctx->entry. hash may
  * be NULL. */
 enum rc session_record(struct ctx *ctx, const char *kind, const struct buf *body, char *hash,

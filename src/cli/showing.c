@@ -84,53 +84,6 @@ showing_label(char out[SHOWING_LABEL], const struct key *key)
     (void)snprintf(out, SHOWING_LABEL, "%s@%lld", key->name, (long long)key->generation);
 }
 
-struct dated {
-    int64_t at;
-    struct key *out;
-    int hits; /* of the newest generation that fits */
-};
-
-static enum rc
-take_dated(void *arg, const struct key *key, struct err *err)
-{
-    (void)err;
-    struct dated *d = arg;
-    int64_t made;
-    if (time_parse(&made, key->created_at) != 0 || made > d->at)
-        return RC_OK;
-    d->hits = d->hits > 0 && key->generation == d->out->generation ? d->hits + 1 : 1;
-    *d->out = *key; /* generations come in rising order */
-    return RC_OK;
-}
-
-static enum rc
-find_dated(struct ctx *ctx, const char *ref, const char *date, struct key *out, struct err *err)
-{
-    struct key newest = *out;
-    struct dated d = {.out = out};
-    if (strcmp(ref, newest.name) != 0)
-        return err_set(err, RC_USAGE, "--at goes with a key's plain name; it finds the generation");
-    enum rc rc = date_parse(&d.at, date, "--at", err);
-    if (rc == RC_OK)
-        rc = key_each(ctx->store, newest.name, take_dated, &d, err);
-    if (rc != RC_OK || d.hits == 1)
-        return rc;
-    if (d.hits > 1)
-        (void)err_set(err, RC_AMBIGUOUS, "two sites made generation %lld of %s apart",
-                      (long long)out->generation, newest.name);
-    else
-        (void)err_set(err, RC_NOT_FOUND, "key %s had no generation yet at %s", newest.name, date);
-    return err_hint(err, "see them: keymuster list");
-}
-
-enum rc
-showing_find(struct ctx *ctx, const char *ref, struct key *out, struct err *err)
-{
-    const char *date = opt_get(&ctx->opts, OPT_AT);
-    enum rc rc = key_find(ctx->store, ref, out, err);
-    return rc == RC_OK && date != NULL ? find_dated(ctx, ref, date, out, err) : rc;
-}
-
 /* ---- the gate ---- */
 
 /* A key whose record no copy has yet may get one now: its copy may be in reach again. */

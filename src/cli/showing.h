@@ -28,8 +28,6 @@ enum rc showing_ask_reason(struct ctx *ctx, struct asker *out, struct err *err) 
 enum rc showing_ask_person(struct ctx *ctx, struct asker *out, struct err *err) MUST_CHECK;
 
 void showing_label(char out[SHOWING_LABEL], const struct key *key);
-/* KEY, and with --at the generation that was in use then. */
-enum rc showing_find(struct ctx *ctx, const char *ref, struct key *out, struct err *err) MUST_CHECK;
 /* Memory can be locked (or --accept-risk): before anything is recorded. */
 enum rc showing_memory(struct ctx *ctx, struct err *err) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "text/enc.h"
+#include "text/time.h"
 #include "text/uni.h"
 
 /* Of a key that two entries tell of, the row of the smaller hash counts. So written, a walk by name
@@ -111,8 +112,10 @@ split_generation(char name[KEY_NAME_BYTES + 24])
 struct finding {
     struct key *out;
     int64_t generation; /* wanted; 0 the newest */
+    int64_t until;      /* what was made later does not count */
     unsigned hits;
     unsigned all;
+    char first[TIME_TEXT + 1]; /* when the earliest was made */
     char uuids[256];
 };
 
@@ -121,7 +124,12 @@ find_key(void *arg, const struct key *k, struct err *err)
 {
     (void)err;
     struct finding *f = arg;
+    int64_t made = 0;
     f->all++;
+    if (f->first[0] == '\0' || strcmp(k->created_at, f->first) < 0) /* one width: text order */
+        memcpy(f->first, k->created_at, sizeof f->first);
+    if (time_parse(&made, k->created_at) != 0 || made > f->until)
+        return RC_OK;
     if (f->generation != 0 && k->generation != f->generation)
         return RC_OK;
     if (f->hits > 0 && k->generation > f->out->generation) {
@@ -190,25 +198,58 @@ find_by_uuid(const struct store *store, const char *uuid, struct key *out, struc
     return rc;
 }
 
-enum rc
-key_find(const struct store *store, const char *ref, struct key *out, struct err *err)
+static enum rc
+key_not_yet(const char *name, const struct finding *f, struct err *err)
 {
-    if (uuid_is(ref))
-        return find_by_uuid(store, ref, out, err);
+    char at[TIME_TEXT + 1];
+    time_format(at, f->until);
+    (void)err_set(err, RC_NOT_FOUND, "key %s had no generation yet at %s", name, at);
+    (void)err_why(err, "the first one was made at %s", f->first);
+    return err_hint(err, "see them all: keymuster list");
+}
+
+static enum rc
+find_by_name(const struct store *store, const char *ref, int64_t until, struct key *out,
+             struct err *err)
+{
     char name[KEY_NAME_BYTES + 24];
     if (strlen(ref) >= sizeof name)
         return err_set(err, RC_NOT_FOUND, "no key of such a long name");
     (void)snprintf(name, sizeof name, "%s", ref);
-    struct finding f = {.out = out, .generation = split_generation(name)};
+    struct finding f = {.out = out, .until = until, .generation = split_generation(name)};
     enum rc rc = key_each(store, name, find_key, &f, err);
     if (rc != RC_OK || f.hits == 1)
         return rc;
+    if (f.hits == 0 && f.all > 0 && until != INT64_MAX)
+        return key_not_yet(name, &f, err);
     if (f.hits == 0)
         return key_missing(store, ref, name, f.generation, f.all, err);
     (void)err_set(err, RC_AMBIGUOUS, "%s stands for %u keys", name, f.hits);
     (void)err_why(err, "two sites made generation %lld apart: %s", (long long)out->generation,
                   f.uuids);
     return err_hint(err, "name it by its UUID; see them: keymuster list");
+}
+
+enum rc
+key_find(const struct store *store, const char *ref, struct key *out, struct err *err)
+{
+    return uuid_is(ref) ? find_by_uuid(store, ref, out, err)
+                        : find_by_name(store, ref, INT64_MAX, out, err);
+}
+
+enum rc
+key_find_at(const struct store *store, const char *ref, int64_t at_ms, struct key *out,
+            struct err *err)
+{
+    return find_by_name(store, ref, at_ms, out, err);
+}
+
+int
+key_ref_is_name(const char *ref)
+{
+    char name[KEY_NAME_BYTES + 24];
+    (void)snprintf(name, sizeof name, "%s", ref); /* a longer one is no key's name anyway */
+    return !uuid_is(ref) && split_generation(name) == 0;
 }
 
 /* ---- check values, release, wraps ---- */

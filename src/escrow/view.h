@@ -75,6 +75,12 @@ struct key {
 /* NAME (newest generation), NAME@GEN or UUID. RC_NOT_FOUND, RC_AMBIGUOUS. */
 enum rc key_find(const struct store *store, const char *ref, struct key *out,
                  struct err *err) MUST_CHECK;
+/* The same as it was at a time, by the times that the entries state: only generations made up to
+ * then. ref must be a plain name (key_ref_is_name). */
+enum rc key_find_at(const struct store *store, const char *ref, int64_t at_ms, struct key *out,
+                    struct err *err) MUST_CHECK;
+/* 1 for NAME, 0 for NAME@GEN and UUID. */
+int key_ref_is_name(const char *ref);
 /* By name, then generation, then UUID. name NULL: all. */
 typedef enum rc (*key_fn)(void *arg, const struct key *key, struct err *err);
 enum rc key_each(const struct store *store, const char *name, key_fn fn, void *arg,

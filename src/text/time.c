@@ -195,19 +195,31 @@ time_parse(int64_t *ms, const char *text)
     return 0;
 }
 
-enum rc
-date_parse(int64_t *ms, const char *text, const char *what, struct err *err)
+static enum rc
+parse_date(int64_t *ms, const char *text, int64_t into_the_day, const char *what, struct err *err)
 {
     const char *rest = text;
     int64_t days;
     if (take_date(&rest, &days) == 0 && *rest == '\0' && days >= 0) {
-        *ms = days * DAY;
+        *ms = days * DAY + into_the_day;
         return RC_OK;
     }
     if (time_parse(ms, text) == 0)
         return RC_OK;
     err_set(err, RC_BAD_VALUE, "%s is not a date", what);
     return err_hint(err, "write YYYY-MM-DD, or RFC 3339 such as 2026-11-25T02:12:38Z");
+}
+
+enum rc
+date_parse(int64_t *ms, const char *text, const char *what, struct err *err)
+{
+    return parse_date(ms, text, 0, what, err);
+}
+
+enum rc
+date_parse_end(int64_t *ms, const char *text, const char *what, struct err *err)
+{
+    return parse_date(ms, text, DAY - 1, what, err);
 }
 
 /* Milliseconds of a unit letter, 0 for another. */

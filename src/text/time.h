@@ -15,6 +15,8 @@ int time_parse(int64_t *ms, const char *text) MUST_CHECK;
 /* DATE of the command line: YYYY-MM-DD (its first millisecond, UTC) or RFC 3339. RC_BAD_VALUE with
  * a hint. */
 enum rc date_parse(int64_t *ms, const char *text, const char *what, struct err *err) MUST_CHECK;
+/* The same for a look back: YYYY-MM-DD is its last millisecond, so that the whole day counts. */
+enum rc date_parse_end(int64_t *ms, const char *text, const char *what, struct err *err) MUST_CHECK;
 /* DUR of the command line: digits and one of s m h d w y (365 d). Milliseconds, at most 200 years.
  */
 enum rc duration_parse(int64_t *ms, const char *text, const char *what, struct err *err) MUST_CHECK;

@@ -155,6 +155,11 @@ dates(void **state)
     assert_int_equal(ms, 1709164800000);
     assert_ok(date_parse(&ms, "2009-02-13T23:31:30Z", "--since", err));
     assert_int_equal(ms, 1234567890000);
+    assert_ok(date_parse_end(&ms, "2009-02-13T23:31:30Z", "--at", err));
+    assert_int_equal(ms, 1234567890000);
+    assert_ok(date_parse_end(&ms, "2024-02-29", "--at", err));
+    assert_int_equal(ms, 1709164800000 + 86399999);
+    assert_rc(date_parse_end(&ms, "2023-02-29", "--at", err), RC_BAD_VALUE);
     static const char *const bad[] = {"",           "yesterday",   "2023-02-29",
                                       "1969-12-31", "2024-02-29 ", "24-02-29",
                                       "2024/02/29", "2024-02"};
