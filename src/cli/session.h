@@ -27,7 +27,7 @@ enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
 /* The option of every command that takes a KEY. */
 #define KEY_AT_OPTION                                                                              \
     {                                                                                              \
-        OPT_AT, "at", 0, "DATE", 0, "of a KEY without @GEN: the newest one at DATE"                 \
+        OPT_AT, "at", 0, "DATE", 0, "of a KEY without @GEN: the newest one at DATE"                \
     }
 /*
  * A KEY of the command line: NAME (the newest generation), NAME@GEN or UUID. With --at DATE a NAME
