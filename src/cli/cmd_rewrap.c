@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bulk.h"
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "cli/session.h"
@@ -13,15 +14,20 @@
 
 enum { WAVE = 64, ROOTS_MAX = 64 };
 
+enum outcome { PLANNED, REWRAPPED, CURRENT, FAILED };
+static const char *const outcomes[] = {
+    [PLANNED] = "planned", [REWRAPPED] = "rewrapped", [CURRENT] = "current", [FAILED] = "failed"};
+
 /* The newest wrap of one key under one root, to be made anew. */
 struct job {
     struct key key;
     char root[UUID_TEXT + 1];
-    char *ciphertext; /* with the AAD behind its NUL */
+    char former[UUID_TEXT + 1]; /* version of the root key that it is under now */
+    char *ciphertext;           /* with the AAD behind its NUL */
     const char *aad;
     struct buf fresh;
-    char version[UUID_TEXT + 1];
-    int done;
+    char version[UUID_TEXT + 1]; /* that of fresh */
+    enum outcome outcome;
 };
 
 /* A root key as its KMS says it is now; asked once. */
@@ -108,6 +114,7 @@ add_job(struct rewrap *r, const struct wrap *w, struct err *err)
     memset(j, 0, sizeof *j);
     j->key = *r->key;
     (void)snprintf(j->root, sizeof j->root, "%s", w->root);
+    memcpy(j->former, w->version, sizeof j->former);
     buf_init(&j->fresh, LIMIT_CIPHERTEXT);
     size_t ciphertext = strlen(w->ciphertext) + 1;
     size_t aad = strlen(w->aad) + 1;
@@ -138,8 +145,10 @@ plan_wrap(void *arg, const struct wrap *w, struct err *err)
         rc = add_job(r, w, err);
         j = rc == RC_OK ? &r->jobs[r->count - 1] : NULL;
     }
-    if (rc == RC_OK && now->rc == RC_OK && strcmp(w->version, now->info.version) == 0)
-        j->done = 1;
+    if (rc == RC_OK && now->rc == RC_OK && strcmp(w->version, now->info.version) == 0) {
+        j->outcome = CURRENT;
+        memcpy(j->former, w->version, sizeof j->former);
+    }
     return rc;
 }
 
@@ -250,15 +259,17 @@ do_job(struct rewrap *r, struct job *j, struct err *err)
     enum rc rc = ask_root(r, j->root, &now, err);
     if (rc != RC_OK)
         return rc;
-    if (j->done) {
+    if (j->outcome == CURRENT) {
         r->current++;
         return RC_OK;
     }
     enum rc made = now->rc == RC_OK ? renew(r, j, now, &why) : now->rc;
     if (made == RC_OK) {
+        j->outcome = REWRAPPED;
         r->made++;
         return RC_OK;
     }
+    j->outcome = FAILED;
     if (r->failed++ == 0)
         r->first = now->rc == RC_OK ? why : now->err;
     if (now->rc == RC_OK)
@@ -292,34 +303,85 @@ carry_out(struct rewrap *r, struct err *err)
     return RC_OK;
 }
 
+/* What would come of it: a root key that cannot be asked now is known to fail. */
+static enum rc
+foretell(struct rewrap *r, struct err *err)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct now *now = NULL;
+        struct job *j = &r->jobs[i];
+        enum rc rc = ask_root(r, j->root, &now, err);
+        if (rc != RC_OK)
+            return rc;
+        if (j->outcome == PLANNED && now->rc != RC_OK)
+            j->outcome = FAILED;
+        r->current += j->outcome == CURRENT;
+        r->failed += j->outcome == FAILED;
+    }
+    return RC_OK;
+}
+
+static size_t
+planned(const struct rewrap *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->count; i++)
+        count += r->jobs[i].outcome == PLANNED;
+    return count;
+}
+
+static enum rc
+answer_job(struct rewrap *r, struct bulk *b, const struct job *j, struct err *err)
+{
+    struct now *now = NULL;
+    enum rc rc = ask_root(r, j->root, &now, err); /* which was asked before */
+    if (rc != RC_OK)
+        return rc;
+    const char *name = now->root.object.name[0] != '\0' ? now->root.object.name : j->root;
+    bulk_key(b, &j->key);
+    jw_str(&b->w, "outcome", outcomes[j->outcome]);
+    jw_arr(&b->w, "from");
+    bulk_root(b, NULL, name, j->former);
+    jw_end_arr(&b->w);
+    bulk_root(b, "to", name, j->version[0] != '\0' ? j->version : now->info.version);
+    return bulk_key_end(b, err);
+}
+
 static enum rc
 answer(struct rewrap *r, struct err *err)
 {
+    struct bulk b;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; r->ctx->dry_run && !out_is_json(r->ctx) && i < r->count; i++) {
+        const struct job *j = &r->jobs[i];
+        if (j->outcome == PLANNED)
+            out_printf(r->ctx, "would rewrap %s@%lld\n", j->key.name, (long long)j->key.generation);
+    }
     if (!out_is_json(r->ctx)) {
         out_printf(r->ctx, "rewrapped %lld, current already %lld, failed %lld\n",
                    (long long)r->made, (long long)r->current, (long long)r->failed);
         return RC_OK;
     }
-    struct buf doc;
-    struct jw w;
-    session_answer(&doc, &w, "rewrap");
-    jw_bool(&w, "dry_run", r->ctx->dry_run);
-    jw_int(&w, "rewrapped", r->made);
-    jw_int(&w, "current", r->current);
-    jw_int(&w, "failed", r->failed);
-    jw_end_obj(&w);
-    enum rc rc = out_json(r->ctx, &doc, err);
-    buf_release(&doc);
+    bulk_begin(&b, r->ctx, "rewrap");
+    for (size_t i = 0; rc == RC_OK && i < r->count; i++)
+        rc = answer_job(r, &b, &r->jobs[i], err);
+    bulk_totals(&b);
+    jw_bool(&b.w, "dry_run", r->ctx->dry_run);
+    jw_int(&b.w, "planned", (int64_t)planned(r));
+    jw_int(&b.w, "rewrapped", r->made);
+    jw_int(&b.w, "current", r->current);
+    jw_int(&b.w, "failed", r->failed);
+    if (rc == RC_OK)
+        rc = bulk_end(&b, err);
+    bulk_release(&b);
     return rc;
 }
 
 static enum rc
 confirm_plan(struct rewrap *r, struct err *err)
 {
-    size_t todo = 0;
+    size_t todo = planned(r);
     char question[96];
-    for (size_t i = 0; i < r->count; i++)
-        todo += !r->jobs[i].done;
     if (r->ctx->opts.arg_count > 0 || todo == 0)
         return RC_OK;
     (void)snprintf(question, sizeof question, "Rewrap %zu wrap%s?", todo, todo == 1 ? "" : "s");
@@ -334,16 +396,13 @@ run_rewrap(struct ctx *ctx, struct err *err)
         return err_nomem(err);
     r->ctx = ctx;
     enum rc rc = plan(r, err);
-    for (size_t i = 0; rc == RC_OK && ctx->dry_run && i < r->count; i++) {
-        if (!r->jobs[i].done && !out_is_json(ctx))
-            out_printf(ctx, "would rewrap %s@%lld\n", r->jobs[i].key.name,
-                       (long long)r->jobs[i].key.generation);
-    }
+    if (rc == RC_OK && ctx->dry_run)
+        rc = foretell(r, err);
     if (rc == RC_OK && !ctx->dry_run)
         rc = confirm_plan(r, err);
     if (rc == RC_OK && !ctx->dry_run)
         rc = carry_out(r, err);
-    if (rc == RC_OK && r->failed > 0 && r->made + r->current == 0) {
+    if (rc == RC_OK && !ctx->dry_run && r->failed > 0 && r->made + r->current == 0) {
         *err = r->first; /* nothing was done at all: that is no partial success */
         rc = err_wrap(err, "no wrap was renewed");
     }

@@ -31,6 +31,18 @@ lines_close(struct lines *l)
     buf_release(&l->text);
 }
 
+/* What some editors put before the first line. */
+static void
+skip_mark(struct lines *l)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t len = strlen(mark);
+    if (l->number > 0 || l->text.len < len || memcmp(l->text.data, mark, len) != 0)
+        return;
+    memmove(l->text.data, l->text.data + len, l->text.len - len + 1);
+    l->text.len -= len;
+}
+
 enum rc
 lines_next(struct lines *l, int *more, struct err *err)
 {
@@ -50,6 +62,7 @@ lines_next(struct lines *l, int *more, struct err *err)
         return err_set(err, RC_INTERRUPTED, "interrupted while reading %s", l->name);
     if (ferror(l->file))
         return err_errno(err, RC_BAD_VALUE, "reading %s", l->name);
+    skip_mark(l);
     *more = c != EOF || l->text.len > 0 || l->text.failed;
     l->number++;
     if (l->text.len > 0 && l->text.data[l->text.len - 1] == '\r')

@@ -19,7 +19,8 @@ struct lines {
 /* RC_BAD_VALUE. lines_close also after a failure. */
 enum rc lines_open(struct lines *l, const char *path, struct err *err) MUST_CHECK;
 void lines_close(struct lines *l);
-/* The next line without its LF or CR LF into l->text; *more 0 when there is none. */
+/* The next line without its LF or CR LF (the first without a byte-order mark) into l->text; *more 0
+ * when there is none. */
 enum rc lines_next(struct lines *l, int *more, struct err *err) MUST_CHECK;
 
 #endif

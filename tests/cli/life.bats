@@ -33,6 +33,32 @@ load ../lib/cli.bash
     says 'rewrapped 0'
 }
 
+@test "rewrap as JSON names each key with the versions, before and after; ndjson streams them" {
+    scene_keys
+    local old new
+    old=$(ask '.wraps[0].version' -C "$FRA" show vbr/config)
+    fra root rotate mad-main
+    new=$(ask '.items[] | select(.name == "mad-main").version' -C "$FRA" root list)
+    [ -n "$old" ] && [ "$old" != "$new" ]
+    ends 0 -o json -C "$FRA" rewrap --stale -n
+    json '.dry_run and .planned == 2 and .rewrapped == 0 and .current == 1 and .failed == 0 and (.keys | length) == 3'
+    json '.keys[0] | .name == "vbr/config" and .generation == 1 and .outcome == "planned"
+          and .from == [{root: "mad-main", version: $old}] and .to == {root: "mad-main", version: $new}' \
+        --arg old "$old" --arg new "$new"
+    json '.keys[0].uuid == $uuid' --arg uuid "$(ask .uuid -C "$FRA" show vbr/config)"
+    json '[.keys[] | select(.outcome == "current") | .name + " " + .to.root] == ["vbr/job-sql fra-main"]'
+    ends 0 -o ndjson -C "$FRA" rewrap --stale -n
+    jq -es 'length == 4 and all(.[:3][]; .schema == "keymuster.rewrap.key/1")
+            and .[3].schema == "keymuster.summary/1" and .[3].result.planned == 2' <<<"$output"
+    mv "$T/kp-fra.kms" "$T/away"
+    ends 3 -o json -C "$FRA" rewrap --all -n
+    json '.planned == 2 and .failed == 1'
+    mv "$T/away" "$T/kp-fra.kms"
+    ends 0 -o json -C "$FRA" rewrap --stale --yes
+    json '[.keys[].outcome] | sort == ["current", "rewrapped", "rewrapped"]'
+    [ "$(ask '[.wraps[] | select(.how == "rewrap").version][0]' -C "$FRA" show vbr/config)" = "$new" ]
+}
+
 @test "rewrap: one KMS out of reach, the rest is done: 3" {
     scene_keys
     fra root rotate fra-main
@@ -350,6 +376,19 @@ wrap_id() { # KEY ROOT
     mv "$T/away" "$T/kp-fra.kms"
     ends 0 -o json -C "$FRA" rehome vbr/apart vbr/config --to new-main
     json '.added == 1 and .there == 1'
+}
+
+@test "rehome as JSON names each key, what opens it and where it goes" {
+    scene_keys
+    fra root create new-main --kms kp-mad
+    ends 0 -o json -C "$FRA" rehome --all --to new-main -n
+    json '.dry_run and .planned == 2 and .added == 0 and .root == "new-main" and [.keys[].outcome] == ["planned", "planned"]'
+    json '[.keys[] | .name + "@\(.generation) " + (.from | map(.root) | sort | join("+")) + " " + .to.root] ==
+          ["vbr/config@1 mad-main new-main", "vbr/job-sql@1 fra-main+mad-main new-main"]'
+    json 'all(.keys[]; (.uuid | length) == 36 and (.to.version | length) == 36 and all(.from[]; .version | length == 36))'
+    ends 0 -o ndjson -C "$FRA" rehome vbr/job-sql --from fra-main --to new-main
+    jq -es 'length == 2 and .[0].schema == "keymuster.rehome.key/1" and .[0].outcome == "added"
+            and [.[0].from[].root] == ["fra-main"] and .[1].result.added == 1' <<<"$output"
 }
 
 @test "wrap add: an unwrap of an older version brings a fresh wrap, which is recorded, too" {

@@ -1,0 +1,231 @@
+#include "cli/rehome.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/lines.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "text/uni.h"
+
+void
+rehome_release(struct rehome *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        buf_release(&r->jobs[i].aad);
+        buf_release(&r->jobs[i].ciphertext);
+        buf_release(&r->jobs[i].fresh);
+    }
+    free(r->jobs);
+}
+
+size_t
+rehome_planned(const struct rehome *r, const struct target *to)
+{
+    size_t planned = 0;
+    for (size_t i = 0; i < r->count; i++)
+        planned += r->jobs[i].outcome == PLANNED && (to == NULL || r->jobs[i].to == to);
+    return planned;
+}
+
+/* ---- root keys ---- */
+
+static enum rc
+find_target(struct rehome *r, const char *ref, struct target **out, struct err *err)
+{
+    struct root root;
+    for (size_t i = 0; i < r->target_count; i++) {
+        *out = &r->targets[i];
+        if (strcmp((*out)->root.object.name, ref) ==
+            0) /* found by it before, so there is only one */
+            return RC_OK;
+    }
+    enum rc rc = root_find(r->ctx->store, ref, &root, err);
+    if (rc != RC_OK)
+        return rc;
+    if (strcmp(r->from.uuid, root.object.uuid) == 0)
+        return err_set(err, RC_USAGE, "rehome: --from is the root key to wrap under, too");
+    for (size_t i = 0; i < r->target_count; i++) {
+        *out = &r->targets[i];
+        if (strcmp((*out)->root.object.uuid, root.object.uuid) == 0)
+            return RC_OK;
+    }
+    if (r->target_count == REHOME_TARGETS)
+        return err_set(err, RC_BAD_VALUE, "more than %d root keys at once", REHOME_TARGETS);
+    *out = &r->targets[r->target_count++];
+    (*out)->root = root;
+    return RC_OK;
+}
+
+/* ---- keys ---- */
+
+struct look {
+    const struct rehome *r;
+    const struct target *target;
+    int to, from; /* a wrap that is not retired is under it */
+};
+
+static enum rc
+look_wrap(void *arg, const struct wrap *w, struct err *err)
+{
+    struct look *l = arg;
+    (void)err;
+    if (w->retired)
+        return RC_OK;
+    l->to |= strcmp(w->root, l->target->root.object.uuid) == 0;
+    l->from |= l->r->from.uuid[0] == '\0' || strcmp(w->root, l->r->from.uuid) == 0;
+    return RC_OK;
+}
+
+static enum rc
+add_job(struct rehome *r, const struct key *key, struct target *to, int64_t line, int there,
+        struct err *err)
+{
+    struct job *jobs = realloc(r->jobs, (r->count + 1) * sizeof *jobs);
+    if (jobs == NULL)
+        return err_nomem(err);
+    r->jobs = jobs;
+    struct job *j = &jobs[r->count++];
+    memset(j, 0, sizeof *j);
+    j->key = *key;
+    j->to = to;
+    j->line = line;
+    j->outcome = there ? THERE : PLANNED;
+    r->there += there;
+    buf_init(&j->aad, LIMIT_BODY);
+    buf_init(&j->ciphertext, LIMIT_CIPHERTEXT);
+    buf_init(&j->fresh, LIMIT_CIPHERTEXT);
+    return RC_OK;
+}
+
+static const struct job *
+job_of(const struct rehome *r, const char *key)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (strcmp(r->jobs[i].key.uuid, key) == 0)
+            return &r->jobs[i];
+    }
+    return NULL;
+}
+
+/* line 0: named on the command line, where twice is no harm. */
+static enum rc
+plan_named(struct rehome *r, const char *ref, struct target *to, int64_t line, struct err *err)
+{
+    struct key key;
+    struct look l = {.r = r, .target = to};
+    enum rc rc = session_key(r->ctx, ref, &key, err);
+    if (rc == RC_OK)
+        rc = wrap_each(r->ctx->store, key.uuid, look_wrap, &l, err);
+    if (rc != RC_OK)
+        return rc;
+    const struct job *before = job_of(r, key.uuid);
+    if (before != NULL && line == 0)
+        return RC_OK;
+    if (before != NULL)
+        return err_set(err, RC_BAD_VALUE, "%s@%lld stands on line %lld already", key.name,
+                       (long long)key.generation, (long long)before->line);
+    if (r->from.uuid[0] == '\0' || l.from)
+        return add_job(r, &key, to, line, l.to, err);
+    (void)err_set(err, RC_NOT_FOUND, "%s@%lld has no wrap under %s", key.name,
+                  (long long)key.generation, r->from.name);
+    return err_hint(err, "see its wraps: keymuster wrap list %s", key.uuid);
+}
+
+static enum rc
+plan_any(void *arg, const struct key *key, struct err *err)
+{
+    struct rehome *r = arg;
+    struct look l = {.r = r, .target = &r->targets[0]};
+    if (strcmp(key->state, "destroyed") == 0)
+        return RC_OK;
+    enum rc rc = wrap_each(r->ctx->store, key->uuid, look_wrap, &l, err);
+    return rc == RC_OK && l.from ? add_job(r, key, &r->targets[0], 0, l.to, err) : rc;
+}
+
+/* ---- a map ---- */
+
+/* Without the blanks at both ends. */
+static char *
+trim(char *text)
+{
+    text += strspn(text, " ");
+    for (size_t len = strlen(text); len > 0 && text[len - 1] == ' ';)
+        text[--len] = '\0';
+    return text;
+}
+
+static enum rc
+plan_line(struct rehome *r, struct lines *l, struct target *to, struct err *err)
+{
+    char *text = l->text.data;
+    if (l->text.failed)
+        return err_set(err, RC_BAD_VALUE, "the line is longer than %d bytes", LIMIT_ENTRY);
+    if (l->text.len == 0 || text[0] == '#')
+        return RC_OK;
+    if (!utf8_is(text, l->text.len) || strlen(text) != l->text.len)
+        return err_set(err, RC_BAD_VALUE, "it is no text in UTF-8");
+    char *tab = strchr(text, '\t');
+    char *root = tab != NULL ? tab + 1 : text + l->text.len;
+    if (strchr(root, '\t') != NULL)
+        return err_set(err, RC_BAD_VALUE, "want KEY, a TAB and ROOT, and there is one more TAB");
+    if (tab != NULL)
+        *tab = '\0';
+    char *key = trim(text);
+    root = trim(root);
+    if (key[0] == '\0' && root[0] == '\0')
+        return RC_OK;
+    if (key[0] == '\0')
+        return err_set(err, RC_BAD_VALUE, "the key before the TAB is missing");
+    enum rc rc = RC_OK;
+    if (root[0] != '\0')
+        rc = find_target(r, root, &to, err);
+    else if (to == NULL)
+        rc = err_set(err, RC_BAD_VALUE, "no root key stands behind %s, and --to is not given", key);
+    return rc == RC_OK ? plan_named(r, key, to, l->number, err) : rc;
+}
+
+static enum rc
+plan_map(struct rehome *r, const char *path, struct target *to, struct err *err)
+{
+    struct lines l;
+    int more = 1;
+    enum rc rc = lines_open(&l, path, err);
+    while (rc == RC_OK && (rc = lines_next(&l, &more, err)) == RC_OK && more) {
+        rc = plan_line(r, &l, to, err);
+        if (rc != RC_OK)
+            rc = err_wrap(err, "%s, line %lld", l.name, (long long)l.number);
+    }
+    lines_close(&l);
+    if (rc == RC_OK && r->count == 0)
+        out_note(r->ctx, "there is no key in %s", path);
+    return rc;
+}
+
+enum rc
+rehome_plan(struct rehome *r, const char *to, struct err *err)
+{
+    const struct opts *o = &r->ctx->opts;
+    const char *from = opt_get(o, OPT_FROM);
+    const char *map = opt_get(o, OPT_MAP);
+    struct target *target = NULL;
+    enum rc rc = RC_OK;
+    if (to == NULL && map == NULL)
+        return err_set(err, RC_USAGE, "under which root key? %s is missing",
+                       strcmp(r->how, "add") == 0 ? "--root" : "--to");
+    if ((o->arg_count > 0) + opt_has(o, OPT_ALL) + (map != NULL) != 1)
+        return err_set(err, RC_USAGE, "rehome: name keys, or give one of --all and --map");
+    if (opt_has(o, OPT_ALL) && opt_has(o, OPT_AT))
+        return err_set(err, RC_USAGE, "rehome: --at goes with the name of a key");
+    if (from != NULL)
+        rc = object_find(r->ctx->store, "root", from, &r->from, err);
+    if (rc == RC_OK && to != NULL)
+        rc = find_target(r, to, &target, err);
+    if (rc == RC_OK && map != NULL)
+        rc = plan_map(r, map, target, err);
+    if (rc == RC_OK && opt_has(o, OPT_ALL))
+        rc = key_each(r->ctx->store, NULL, plan_any, r, err);
+    for (size_t i = 0; rc == RC_OK && i < o->arg_count; i++)
+        rc = plan_named(r, opt_arg(o, i), target, 0, err);
+    return rc;
+}
