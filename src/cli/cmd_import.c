@@ -12,16 +12,24 @@
 #include "escrow/log.h"
 #include "sys/env.h"
 
-enum { WAVE = 4096, WAVE_MS = 500, VERDICT_REFUSED = RECORDING_OTHER, VERDICT_TWICE, VERDICTS };
+enum {
+    WAVE = 4096,
+    WAVE_MS = 500,
+    VERDICT_REFUSED = RECORDING_OTHER,
+    VERDICT_TWICE,
+    VERDICT_SUCCESSOR,
+    VERDICTS
+};
 
-static const char *const verdict_words[VERDICTS] = {"recorded", "known",   "wrap-added",
-                                                    "proved",   "refused", "twice"};
+static const char *const verdict_words[VERDICTS] = {"recorded", "known", "wrap-added", "proved",
+                                                    "refused",  "twice", "successor"};
 
 /* A row that is judged; its entry, if it has one, waits for the wave's transaction. */
 struct item {
     const char *file;
     int64_t line;
     char name[KEY_NAME_BYTES + 1]; /* "" when it could not be read */
+    int64_t generation;            /* 0: unknown */
     unsigned verdict;
     char why[1100];
     const char *kind; /* NULL: nothing to record */
@@ -39,6 +47,7 @@ struct import {
     struct mint base; /* roots and protected site, as the command line says */
     const char *purpose;
     int prove;
+    int succeed;                 /* another value under a known name is its next generation */
     int region_said[MINT_WRAPS]; /* the site rule has said what it has to say of this root */
     struct item items[WAVE];
     size_t count;
@@ -158,12 +167,13 @@ is_known(struct import *im, struct recording *r, size_t from, size_t to, int *kn
 {
     enum rc rc = RC_OK;
     *known = 0;
-    if (!r->there || (im->prove && !r->known.has_check))
+    if (!r->there)
         return RC_OK;
     for (size_t i = from; rc == RC_OK && !*known && i < to; i++) {
         r->m.wraps[0].root = im->base.wraps[i].root;
-        rc = recording_has_wrap(im->ctx, r, &r->m.wraps[0], known, err);
+        rc = recording_find_wrap(im->ctx, r, &r->m.wraps[0], known, err);
     }
+    *known = *known && (!im->prove || r->known.has_check);
     return rc;
 }
 
@@ -218,12 +228,18 @@ judge(struct import *im, struct import_row *row, struct item *it, struct err *er
         rc = find_root(im, r, from, to, &root, err);
     if (rc == RC_OK && !known)
         rc = recording_judge(im->ctx, r, &verdict, err);
+    int succeeds = verdict == RECORDING_OTHER && im->succeed;
+    if (rc == RC_OK && succeeds) {
+        recording_succeed(r);
+        verdict = RECORDING_NEW;
+    }
     if (rc == RC_OK && verdict == RECORDING_NEW)
         rc = site_rule(im, r, root, err);
     if (rc == RC_OK && verdict == RECORDING_OTHER)
         rc = recording_refuse(r, err);
     if (rc != RC_OK)
         return rc;
+    it->generation = verdict == RECORDING_NEW ? r->m.generation : r->known.generation;
     if (r->other_moniker && verdict != RECORDING_KNOWN)
         (void)snprintf(it->why, sizeof it->why, "the description's moniker is another name");
     if (verdict != RECORDING_KNOWN && !im->ctx->dry_run)
@@ -232,7 +248,7 @@ judge(struct import *im, struct import_row *row, struct item *it, struct err *er
         int outlive = purpose_must_outlive(r->m.purpose);
         (void)snprintf(im->newest[outlive], sizeof im->newest[outlive], "%s", r->m.uuid);
     }
-    it->verdict = rc == RC_OK ? (unsigned)verdict : VERDICT_REFUSED;
+    it->verdict = rc != RC_OK ? VERDICT_REFUSED : succeeds ? VERDICT_SUCCESSOR : (unsigned)verdict;
     return rc;
 }
 
@@ -243,13 +259,16 @@ say(struct import *im, const struct item *it, struct err *err)
 {
     struct ctx *ctx = im->ctx;
     char line[24];
+    char key[KEY_NAME_BYTES + 32];
     struct buf one;
     struct jw own;
     struct jw *w = &im->w;
     if (!out_is_json(ctx)) {
         (void)snprintf(line, sizeof line, "%lld", (long long)it->line);
-        const char *cells[] = {it->file, line, it->name, verdict_words[it->verdict], it->why};
-        return ctx->quiet && it->verdict < VERDICT_REFUSED
+        (void)snprintf(key, sizeof key, it->generation > 0 ? "%s@%lld" : "%s", it->name,
+                       (long long)it->generation);
+        const char *cells[] = {it->file, line, key, verdict_words[it->verdict], it->why};
+        return ctx->quiet && it->verdict != VERDICT_REFUSED && it->verdict != VERDICT_TWICE
                    ? RC_OK
                    : cmd_table_row(im->table, cells, 5, err);
     }
@@ -260,6 +279,8 @@ say(struct import *im, const struct item *it, struct err *err)
     jw_str(w, "file", it->file);
     jw_int(w, "line", it->line);
     jw_opt(w, "name", it->name);
+    if (it->generation > 0)
+        jw_int(w, "generation", it->generation);
     jw_str(w, "verdict", verdict_words[it->verdict]);
     jw_opt(w, "why", it->why);
     jw_end_obj(w);
@@ -335,9 +356,11 @@ static void
 refuse(struct item *it, const struct err *why)
 {
     it->verdict = VERDICT_REFUSED;
+    it->generation = 0;
     it->kind = NULL;
-    (void)snprintf(it->why, sizeof it->why, "%s%s%s", why->msg, why->why[0] != '\0' ? ": " : "",
-                   why->why);
+    (void)snprintf(it->why, sizeof it->why, "%s%s%s%s", why->msg, why->why[0] != '\0' ? ": " : "",
+                   why->why,
+                   why->code == RC_EXISTS ? "; is it the successor? --new-generation" : "");
 }
 
 static enum rc
@@ -359,10 +382,12 @@ take_row(struct import *im, const struct lines *l, struct err *err)
         rc = judge(im, &row, it, err);
     if (rc == RC_OK && stored == RC_OK && it->kind != NULL)
         rc = seen_add(&im->waiting, name, &twice, err);
-    if (rc == RC_OK && stored == RC_OK && im->ctx->dry_run && it->verdict == RECORDING_NEW) {
+    if (rc == RC_OK && stored == RC_OK && im->ctx->dry_run &&
+        (it->verdict == RECORDING_NEW || it->verdict == VERDICT_SUCCESSOR)) {
         rc = seen_add(&im->seen, name, &twice, err);
         if (twice) {
             it->verdict = VERDICT_TWICE;
+            it->generation = 0;
             (void)snprintf(it->why, sizeof it->why,
                            "an earlier row has this name; "
                            "it is judged when that one is recorded");
@@ -425,6 +450,7 @@ prepare(struct import *im, struct err *err)
     enum rc rc = RC_OK;
     im->purpose = opt_get(o, OPT_PURPOSE);
     im->prove = !opt_has(o, OPT_NO_PROVE);
+    im->succeed = opt_has(o, OPT_NEW_GENERATION);
     if (opt_count(o, OPT_ROOT) == 0)
         return err_set(err, RC_USAGE, "import: --root is missing: under which root keys?");
     if (im->purpose != NULL && !mint_is_purpose(im->purpose))
@@ -480,6 +506,7 @@ write_totals(struct import *im, struct jw *w)
     jw_int(w, "proved", im->totals[RECORDING_PROVED]);
     jw_int(w, "refused", im->totals[VERDICT_REFUSED]);
     jw_int(w, "twice", im->totals[VERDICT_TWICE]);
+    jw_int(w, "successors", im->totals[VERDICT_SUCCESSOR]);
 }
 
 static enum rc
@@ -506,11 +533,13 @@ answer(struct import *im, struct err *err)
     }
     if (im->table != NULL)
         rc = table_print(im->table, &ctx->out, err);
-    out_printf(ctx, "\n%srecorded %lld, known %lld, wraps added %lld, proved %lld, refused %lld\n",
+    out_printf(ctx,
+               "\n%srecorded %lld, successors %lld, known %lld, wraps added %lld, proved %lld, "
+               "refused %lld\n",
                ctx->dry_run ? "dry run, nothing is stored: " : "",
-               (long long)im->totals[RECORDING_NEW], (long long)im->totals[RECORDING_KNOWN],
-               (long long)im->totals[RECORDING_WRAP], (long long)im->totals[RECORDING_PROVED],
-               (long long)im->totals[VERDICT_REFUSED]);
+               (long long)im->totals[RECORDING_NEW], (long long)im->totals[VERDICT_SUCCESSOR],
+               (long long)im->totals[RECORDING_KNOWN], (long long)im->totals[RECORDING_WRAP],
+               (long long)im->totals[RECORDING_PROVED], (long long)im->totals[VERDICT_REFUSED]);
     return rc;
 }
 
@@ -527,10 +556,11 @@ carry_out(struct import *im, struct err *err)
         rc = end_wave(im, err);
     else if (end_wave(im, &later) != RC_OK && err_exit(later.code) == 19)
         *err = later;
-    if (rc != RC_OK && im->totals[RECORDING_NEW] > 0)
-        (void)err_hint(err, "%lld keys are recorded; run it again for the rest",
-                       (long long)im->totals[RECORDING_NEW]);
-    if (im->totals[VERDICT_REFUSED] + im->totals[VERDICT_TWICE] > 0)
+    int64_t made = im->totals[RECORDING_NEW] + im->totals[VERDICT_SUCCESSOR];
+    if (rc != RC_OK && made > 0)
+        (void)err_hint(err, "%lld keys are recorded; run it again for the rest", (long long)made);
+    /* With --new-generation a second row of a name is in order. */
+    if (im->totals[VERDICT_REFUSED] > 0 || (im->totals[VERDICT_TWICE] > 0 && !im->succeed))
         ctx->findings++;
     return rc == RC_OK ? RC_OK : err->code;
 }
@@ -577,6 +607,7 @@ static const struct opt_spec import_options[] = {
     {OPT_PURPOSE, "purpose", 0, "PURPOSE", 0, "for rows without one"},
     {OPT_PROTECTS_SITE, "protects-site", 0, "SITE", 0, "site whose loss the keys are for (default: this one)"},
     {OPT_NO_PROVE, "no-prove", 0, NULL, 0, "do not unwrap them once; the keys are then unproven"},
+    {OPT_NEW_GENERATION, "new-generation", 0, NULL, 0, "another value under a known name is its successor"},
     {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
      "another credential of a KMS, for this command"},
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY, "another place of a local KMS, for this command"},

@@ -178,7 +178,7 @@ judge(struct ctx *ctx, struct recording *r, enum recording_verdict *verdict, str
         return recording_refuse(r, err);
     recording_succeed(r);
     *verdict = RECORDING_NEW;
-    return RC_OK;
+    return mint_site_rule(ctx, &r->m, err);
 }
 
 static enum rc

@@ -132,48 +132,107 @@ look_same(void *arg, const struct wrap *w, struct err *err)
     return RC_OK;
 }
 
-enum rc
-recording_has_wrap(struct ctx *ctx, const struct recording *r, const struct mint_wrap *w,
-                   int *found, struct err *err)
+static enum rc
+has_wrap(struct ctx *ctx, const struct key *key, const struct mint_wrap *w, int *found,
+         struct err *err)
 {
     char id[HASH_TEXT + 1];
     sha256_hex(id, buf_str(&w->ciphertext), w->ciphertext.len);
     struct same_wrap s = {id, w->root.object.uuid, 0};
-    enum rc rc = wrap_each(ctx->store, r->known.uuid, look_same, &s, err);
+    enum rc rc = wrap_each(ctx->store, key->uuid, look_same, &s, err);
     *found = s.found;
     return rc;
 }
 
-/* Is the value that of the known key? By its check value, or, unproven, by the very same wrap. */
-enum rc
-recording_judge(struct ctx *ctx, struct recording *r, enum recording_verdict *out, struct err *err)
+/* Is the value that of this key? By its check value, or, unproven, by the very same wrap. */
+static enum rc
+judge_against(struct ctx *ctx, const struct recording *r, const struct key *key,
+              enum recording_verdict *out, struct err *err)
 {
     struct check_value check;
     int have = 0;
     int found = 0;
     enum rc rc = RC_OK;
-    *out = RECORDING_NEW;
-    if (!r->there)
-        return RC_OK;
     if (!r->m.known)
-        rc = recording_has_wrap(ctx, r, &r->m.wraps[0], &have, err);
+        rc = has_wrap(ctx, key, &r->m.wraps[0], &have, err);
     int same = have;
     if (rc == RC_OK)
-        rc = key_check(ctx->store, r->known.uuid, &check, &found, err);
+        rc = key_check(ctx->store, key->uuid, &check, &found, err);
     if (rc == RC_OK && found && r->m.text != NULL)
-        rc = check_compare(&same, &check, r->m.text, r->known.uuid, err);
+        rc = check_compare(&same, &check, r->m.text, key->uuid, err);
     if (rc != RC_OK)
         return rc;
     int proves = have && !found && r->m.text != NULL;
-    if (!same || (proves && strcmp(r->m.form, r->known.form) != 0))
+    if (!same || (proves && strcmp(r->m.form, key->form) != 0))
         *out = RECORDING_OTHER; /* of another form the same wrap gives another password */
     else if (!have)
         *out = r->m.known ? RECORDING_KNOWN : RECORDING_WRAP;
     else
         *out = proves ? RECORDING_PROVED : RECORDING_KNOWN;
-    if (*out != RECORDING_OTHER)
-        (void)snprintf(r->m.uuid, sizeof r->m.uuid, "%s", r->known.uuid);
     return RC_OK;
+}
+
+/* A walk over the generations of the name, until one fits. */
+struct search {
+    struct ctx *ctx;
+    const struct recording *r;
+    const struct mint_wrap *w;
+    struct key key; /* the one that fits */
+    enum recording_verdict verdict;
+    int found;
+};
+
+static enum rc
+search_wrap(void *arg, const struct key *key, struct err *err)
+{
+    struct search *s = arg;
+    if (s->found)
+        return RC_OK;
+    s->key = *key;
+    return has_wrap(s->ctx, key, s->w, &s->found, err);
+}
+
+enum rc
+recording_find_wrap(struct ctx *ctx, struct recording *r, const struct mint_wrap *w, int *found,
+                    struct err *err)
+{
+    struct search s = {.ctx = ctx, .w = w};
+    enum rc rc = key_each(ctx->store, r->m.name, search_wrap, &s, err);
+    *found = rc == RC_OK && s.found;
+    if (*found)
+        r->known = s.key;
+    return rc;
+}
+
+static enum rc
+search_value(void *arg, const struct key *key, struct err *err)
+{
+    struct search *s = arg;
+    if (s->found || strcmp(key->uuid, s->r->known.uuid) == 0)
+        return RC_OK;
+    s->key = *key;
+    enum rc rc = judge_against(s->ctx, s->r, key, &s->verdict, err);
+    s->found = rc == RC_OK && s->verdict != RECORDING_OTHER;
+    return rc;
+}
+
+enum rc
+recording_judge(struct ctx *ctx, struct recording *r, enum recording_verdict *out, struct err *err)
+{
+    struct search s = {.ctx = ctx, .r = r};
+    *out = RECORDING_NEW;
+    if (!r->there)
+        return RC_OK;
+    enum rc rc = judge_against(ctx, r, &r->known, out, err);
+    if (rc == RC_OK && *out == RECORDING_OTHER)
+        rc = key_each(ctx->store, r->m.name, search_value, &s, err);
+    if (rc == RC_OK && s.found) {
+        r->known = s.key;
+        *out = s.verdict;
+    }
+    if (rc == RC_OK && *out != RECORDING_OTHER)
+        (void)snprintf(r->m.uuid, sizeof r->m.uuid, "%s", r->known.uuid);
+    return rc;
 }
 
 void

@@ -15,7 +15,7 @@ struct recording {
     struct mint m;    /* wraps[0] is the wrap in question, except for an adopted password */
     struct buf fresh; /* the new wrap that an unwrap of an older version returned; or empty */
     char fresh_version[UUID_TEXT + 1];
-    struct key known;  /* the newest key of that name */
+    struct key known;  /* the newest key of that name; or an older one that has the same value */
     int there;         /* known is one */
     int other_moniker; /* the description was another key's by its moniker */
 };
@@ -40,11 +40,12 @@ enum rc recording_description(struct recording *r, const char *text, size_t len,
 
 /* Looks for the name; costs one look-up, whatever the number of keys. RC_AMBIGUOUS. */
 enum rc recording_find(struct ctx *ctx, struct recording *r, struct err *err) MUST_CHECK;
-/* Whether the known key has this very wrap under this root. */
-enum rc recording_has_wrap(struct ctx *ctx, const struct recording *r, const struct mint_wrap *w,
-                           int *found, struct err *err) MUST_CHECK;
+/* Whether a generation has this very wrap under this root; that one then is r->known. */
+enum rc recording_find_wrap(struct ctx *ctx, struct recording *r, const struct mint_wrap *w,
+                            int *found, struct err *err) MUST_CHECK;
 /* Unwraps once: proves the wrap and gives the value for the check value. What the KMS says. */
 enum rc recording_prove(struct ctx *ctx, struct recording *r, struct err *err) MUST_CHECK;
+/* Compares with every generation, so that recording a list again is no news. */
 enum rc recording_judge(struct ctx *ctx, struct recording *r, enum recording_verdict *out,
                         struct err *err) MUST_CHECK;
 /* After RECORDING_OTHER: it is the next generation; what follows is as for RECORDING_NEW. */

@@ -131,6 +131,45 @@ verdicts() { jq -r '[.rows[].verdict] | join(" ")' <<<"$output"; }
     json '.generation == 1 and (.wraps | length) == 2'
 }
 
+@test "--new-generation: rows of one name are generations in their order; imported again, each is known" {
+    scene_copy
+    row vbr/gen canary-zero >"$T/old"
+    row vbr/gen canary-first '{owner: "team"}' >"$T/keys"
+    row vbr/other canary-other >>"$T/keys"
+    row vbr/gen canary-second '{labels: {tier: "1"}}' >>"$T/keys"
+    printf '\xef\xbb\xbf' | cat - "$T/old" >"$T/marked" # a byte-order mark does not matter
+    ends 0 -C "$FRA" import "$T/marked" --root fra-main --purpose other
+    into=(-o json -C "$FRA" import "$T/keys" --root fra-main --purpose other)
+    ends 3 "${into[@]}"
+    [ "$(verdicts)" = 'refused recorded refused' ]
+    says --new-generation
+    ends 0 "${into[@]}" --new-generation -n
+    [ "$(verdicts)" = 'successor known twice' ]
+    json '.rows[0].generation == 2 and .successors == 1 and .recorded == 0'
+    [ "$(ask .generation -C "$FRA" show vbr/gen)" = 1 ]
+    ends 0 "${into[@]}" --new-generation
+    [ "$(verdicts)" = 'successor known successor' ]
+    json '.successors == 2 and [.rows[].generation] == [2, 1, 3]'
+    for i in 1:zero 2:first 3:second; do
+        password_of "$FRA" "vbr/gen@${i%:*}" "$T/pw"
+        [ "$(cat "$T/pw")" = "canary-${i#*:}" ]
+    done
+    ends 0 -o json -C "$FRA" show vbr/gen # carried on, as rekey does
+    json '.owner == "team" and .labels == {tier: "1"}'
+    ends 0 "${into[@]}" --new-generation
+    [ "$(verdicts)" = 'known known known' ]
+    ends 0 -o json -C "$FRA" import "$T/old" --root fra-main --purpose other
+    [ "$(verdicts)" = known ]
+    row vbr/gen canary-first >"$T/again" # the value of generation 2 in another wrap: no generation 4
+    ends 0 -o json -C "$FRA" import "$T/again" --root fra-main --purpose other --new-generation
+    [ "$(verdicts)" = wrap-added ]
+    json '.rows[0].generation == 2'
+    row vbr/gen canary-third '{purpose: "config-backup"}' >"$T/site"
+    ends 3 -C "$FRA" import "$T/site" --root fra-main --new-generation
+    says 'another site'
+    ends 0 -C "$FRA" verify
+}
+
 @test "more than a wave, by standard input, as ndjson; what was cut off goes on" {
     scene_copy
     rows 3 m >"$T/some"

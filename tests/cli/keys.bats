@@ -166,6 +166,10 @@ load ../lib/cli.bash
     cmp "$T/two" "$T/pw"
     password_of "$FRA" vbr/script@1 "$T/pw1"
     cmp "$T/one" "$T/pw1"
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/one" >"$T/w" # generation 1's value
+    ends 0 -o json -C "$FRA" record vbr/script --purpose backup-job --root fra-main --form bytes \
+        --wrapped "file:$T/w" --new-generation
+    json '(.created | not) and .generation == 1'
 }
 
 @test "record: a wrap that is no base64, cut, altered, of another root, or with other AAD" {
