@@ -50,6 +50,8 @@ bind_copy(struct ctx *ctx, const char *name, struct remote *r, const char *id, s
         rc = store_conf_set(ctx->store, "copy", name, "every", every, err);
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_REMOVABLE))
         rc = store_conf_set(ctx->store, "copy", name, "removable", "yes", err);
+    if (rc == RC_OK && opt_has(&ctx->opts, OPT_WITH_PROGRAM))
+        rc = store_conf_set(ctx->store, "copy", name, "program", "yes", err);
     return rc;
 }
 
@@ -240,7 +242,7 @@ run_set(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "copy.set", "copy", o.name, o.uuid, "bound here:", err);
     remote_close(r);
-    return rc;
+    return rc == RC_OK && opt_has(&ctx->opts, OPT_WITH_PROGRAM) ? session_publish(ctx, err) : rc;
 }
 
 /* ---- list ---- */
@@ -509,16 +511,23 @@ run_card(struct ctx *ctx, struct err *err)
     return rc == RC_OK && out_is_json(ctx) ? answer_card(ctx, err) : rc;
 }
 
+#define PROGRAM_OPTION                                                                             \
+    {                                                                                              \
+        OPT_WITH_PROGRAM, "with-program", 0, NULL, 0, "lay this program down there, too, signed"   \
+    }
+
 static const struct opt_spec add_options[] = {
     {OPT_SITE, "site", 0, "SITE", 0, "where the copy lies"},
     {OPT_REMOVABLE, "removable", 0, NULL, 0, "a disk that is away most of the time"},
     {OPT_EVERY, "every", 0, "DUR", 0, "how often it has to be fresh"},
     {OPT_KEPT_AT, "kept-at", 0, "TEXT", 0, "where people find it, for the worst night"},
+    PROGRAM_OPTION,
     OPT_END,
 };
 static const struct opt_spec set_options[] = {
     {OPT_REMOVABLE, "removable", 0, NULL, 0, "a disk that is away most of the time"},
     {OPT_EVERY, "every", 0, "DUR", 0, "how often it has to be fresh"},
+    PROGRAM_OPTION,
     OPT_END,
 };
 static const struct opt_spec check_options[] = {
@@ -527,12 +536,12 @@ static const struct opt_spec check_options[] = {
 };
 
 const struct cmd cmd_copy_table[] = {
-    {"copy", "add", "NAME URL --site SITE [--removable] [--every DUR] [--kept-at TEXT]",
+    {"copy", "add", "NAME URL --site SITE [option]...",
      "Makes a folder, share or USB disk a copy of the escrow.", add_options, 2, 2, CMD_WRITE,
      GROUP_SET_UP, run_add,
      "keymuster copy add usb file:///media/usb/escrow --site mad --removable\n"},
-    {"copy", "set", "NAME URL", "Binds a copy that the log knows on this machine.", set_options, 2,
-     2, CMD_WRITE, GROUP_SET_UP, run_set, NULL},
+    {"copy", "set", "NAME URL [option]...", "Binds a copy that the log knows on this machine.",
+     set_options, 2, 2, CMD_WRITE, GROUP_SET_UP, run_set, NULL},
     {"copy", "list", "", "Lists the copies and what they lack.", NULL, 0, 0, CMD_READ, GROUP_SET_UP,
      run_list, NULL},
     {"copy", "check", "[NAME] [--deep]", "Verifies a copy and tries what it promises.",

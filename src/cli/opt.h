@@ -121,6 +121,7 @@ enum opt_id {
     OPT_UNTIL,
     OPT_USER,
     OPT_VENDOR,
+    OPT_WITH_PROGRAM,
     OPT_WRAPPED,
     OPT_WRAPS,
     OPT_COUNT_ /* one more than the largest id */

@@ -8,6 +8,7 @@
 #include "copy/memory.h"
 #include "copy/publish_author.h"
 #include "copy/recovery_files.h"
+#include "copy/recovery_program.h"
 #include "copy/segment.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
@@ -204,12 +205,19 @@ static void
 refresh_recovery(struct store *store, struct copy *copy, struct publish_report *report)
 {
     struct trust trust;
+    int written = 0;
     struct err err = ERR_INIT;
+    struct err second = ERR_INIT;
     enum rc rc = trust_of(store, store->self.author, &trust, &err);
     if (rc == RC_OK && !trust_accepted(&trust))
         return;
-    if (rc == RC_OK && (report->heads > 0 || recovery_files_missing(copy)))
-        rc = recovery_files_write(store, copy, &err);
+    if (rc == RC_OK) /* first, because START-HERE.md speaks of it */
+        rc = recovery_program_write(store, copy, &written, &err);
+    if ((report->heads > 0 || written || recovery_files_missing(copy)) &&
+        recovery_files_write(store, copy, &second) != RC_OK && rc == RC_OK) {
+        err = second;
+        rc = err.code;
+    }
     if (rc != RC_OK)
         (void)snprintf(report->note, sizeof report->note, "%.255s", err.msg);
 }

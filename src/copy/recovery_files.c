@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "copy/recovery_program.h"
 #include "escrow/view.h"
 #include "text/time.h"
 #include "text/uni.h"
@@ -165,8 +166,20 @@ static const char start_without[] =
     "the\n"
     "password. Everything else in this copy is lines of JSON, signed in minisign's format.\n";
 
+static const char start_program[] =
+    "\n## The program itself\n\n"
+    "`program/keymuster` is keymuster, for Linux. It wants the libraries cJSON, libsmartcols, "
+    "utf8proc,\n"
+    "libsodium and SQLite (Debian 12: libcjson1 libsmartcols1 libutf8proc2 libsodium23 "
+    "libsqlite3-0).\n"
+    "Before it is run, here in this folder:\n\n"
+    "    minisign -V -P %s -m program/keymuster\n"
+    "    (cd program && sha256sum -c keymuster.sha256)\n\n"
+    "Then `program/keymuster help`. Where the disk does not let it run: copy it elsewhere and\n"
+    "`chmod +x` it.\n";
+
 static enum rc
-write_start(struct writing *w, const char *now, struct err *err)
+write_start(struct writing *w, int program, const char *now, struct err *err)
 {
     const struct store *s = w->store;
     buf_adds(w->out, "# Start here\n\nThis is a copy of the key escrow \"");
@@ -181,6 +194,8 @@ write_start(struct writing *w, const char *now, struct err *err)
              s->escrow, s->founder.text, now, s->self.author);
     enum rc rc = object_each(s, "kms", put_kms, w, err);
     buf_adds(w->out, start_commands);
+    if (program)
+        buf_addf(w->out, start_program, s->self.text);
     buf_adds(w->out, start_without);
     buf_addf(
         w->out,
@@ -192,9 +207,9 @@ write_start(struct writing *w, const char *now, struct err *err)
 
 /* ---- both ---- */
 
-static enum rc
-send(struct copy *copy, const struct secret *key, const char *name, const struct buf *text,
-     struct err *err)
+enum rc
+recovery_send(struct copy *copy, const struct secret *key, const char *name, const struct buf *text,
+              struct err *err)
 {
     char path[64];
     struct buf sig;
@@ -239,13 +254,13 @@ recovery_files_write(struct store *store, struct copy *copy, struct err *err)
     time_format(now, clock_now_ms());
     enum rc rc = write_keys(&for_keys, now, err);
     if (rc == RC_OK)
-        rc = write_start(&for_start, now, err);
+        rc = write_start(&for_start, recovery_program_there(copy), now, err);
     if (rc == RC_OK)
         rc = store_sign_key(store, &key, err);
     if (rc == RC_OK)
-        rc = send(copy, key, "KEYS.txt", &keys, err);
+        rc = recovery_send(copy, key, "KEYS.txt", &keys, err);
     if (rc == RC_OK)
-        rc = send(copy, key, "START-HERE.md", &start, err);
+        rc = recovery_send(copy, key, "START-HERE.md", &start, err);
     secret_free(key);
     buf_release(&keys);
     buf_release(&start);

@@ -13,4 +13,8 @@ int recovery_files_missing(struct copy *copy);
 /* Writes both anew, signed by this store's author. */
 enum rc recovery_files_write(struct store *store, struct copy *copy, struct err *err) MUST_CHECK;
 
+/* Writes recovery/NAME and its signature. */
+enum rc recovery_send(struct copy *copy, const struct secret *key, const char *name,
+                      const struct buf *text, struct err *err) MUST_CHECK;
+
 #endif

@@ -120,3 +120,75 @@ load ../lib/cli.bash
     chmod -R u+w "$USB"
     cmp "$T/expected" "$T/pw"
 }
+
+# What stock tools say of the program in the copy.
+program_is_whole() {
+    local key
+    key=$(jq -r .founder "$USB/escrow.json")
+    (cd "$USB/recovery/program" && sha256sum --strict -c keymuster.sha256) &&
+        minisign -V -P "$key" -m "$USB/recovery/program/keymuster" &&
+        minisign -V -P "$key" -m "$USB/recovery/program/keymuster.sha256"
+}
+
+@test "copy add --with-program lays the program down, signed; it runs from there and recovers" {
+    scene_fra
+    mkdir "$USB"
+    fra copy add usb "file://$USB" --site mad --with-program
+    fra create vbr/config --purpose config-backup --root mad-main
+    password_of "$FRA" vbr/config "$T/expected"
+    program_is_whole
+    cmp "$KEYMUSTER" "$USB/recovery/program/keymuster"
+    [ "$(stat -c %a "$USB/recovery/program/keymuster")" = 755 ]
+    [ -z "$(ls -A "$USB/recovery/program" | grep -vxE 'keymuster(\.sha256)?(\.minisig)?')" ]
+    local key
+    key=$(jq -r .founder "$USB/escrow.json")
+    for text in program/keymuster 'sha256sum -c keymuster.sha256' "minisign -V -P $key -m program/keymuster"; do
+        grep -qF "$text" "$USB/recovery/START-HERE.md"
+    done
+    rm -rf "$FRA"
+    lost_options
+    "$USB/recovery/program/keymuster" reveal vbr/config "${lost[@]}" --reason lost --to "file:$T/pw"
+    cmp "$T/expected" "$T/pw"
+}
+
+@test "copy set --with-program does so later; sync puts back what is missing or another program" {
+    scene_copy
+    [ ! -e "$USB/recovery/program" ]
+    run grep -c program/keymuster "$USB/recovery/START-HERE.md"
+    [ "$output" = 0 ]
+    ends 0 -C "$FRA" copy set usb "file://$USB" --with-program
+    program_is_whole
+    grep -q program/keymuster "$USB/recovery/START-HERE.md"
+    local before
+    before=$(stat -c '%i %Y' "$USB/recovery/program/"*)
+    fra sync # nothing new: nothing is written
+    [ "$before" = "$(stat -c '%i %Y' "$USB/recovery/program/"*)" ]
+    for name in keymuster keymuster.minisig keymuster.sha256 keymuster.sha256.minisig; do
+        rm "$USB/recovery/program/$name"
+        fra sync
+        program_is_whole
+    done
+    cp "$KEYMUSTER" "$T/newer" # another build
+    printf x >>"$T/newer"
+    "$T/newer" -C "$FRA" sync
+    program_is_whole
+    cmp "$T/newer" "$USB/recovery/program/keymuster"
+}
+
+@test "a program that cannot be laid down is no failure, and is never read" {
+    scene_keys
+    mkdir -p "$USB/recovery"
+    printf 'in the way\n' >"$USB/recovery/program"
+    ends 0 -C "$FRA" copy set usb "file://$USB" --with-program
+    ends 0 -C "$FRA" sync
+    says 'recovery/ there is not up to date'
+    fra create vbr/late --purpose backup-job --root fra-main # the other files are kept up all the same
+    grep -q '^vbr/late@1$' "$USB/recovery/KEYS.txt"
+    rm "$USB/recovery/program"
+    fra sync
+    program_is_whole
+    printf 'altered' >"$USB/recovery/program/keymuster"
+    ends 0 -C "$FRA" copy check --deep
+    ends 0 -C "$FRA" verify
+    ends 2 -C "$FRA" copy set usb "file://$USB" --with-program=no
+}

@@ -1,0 +1,17 @@
+/*
+ * recovery/program/ in a copy that is bound with `program = yes`: the program that is running, its
+ * sha256sum line, each with a .minisig. For a bare machine that has the copy and no keymuster; the
+ * program never reads them.
+ */
+#ifndef COPY_RECOVERY_PROGRAM_H
+#define COPY_RECOVERY_PROGRAM_H
+
+#include "copy/copy.h"
+
+/* Writes it where it is wanted and is missing or another one; *written tells. */
+enum rc recovery_program_write(struct store *store, struct copy *copy, int *written,
+                               struct err *err) MUST_CHECK;
+/* 1 when a program lies there, whoever put it; 0 also when that cannot be told. */
+int recovery_program_there(struct copy *copy);
+
+#endif
