@@ -347,8 +347,9 @@ rekey_site_rule(struct ctx *ctx, const struct mint *m, struct err *err)
     if (rule != RC_PURPOSE_SITE)
         return rule;
     struct err scratch = ERR_INIT;
-    enum rc rc = field_get(ctx->store, m->protects_site.uuid, "lost", &lost, NULL, &scratch);
-    int is_lost = rc == RC_OK && strcmp(buf_str(&lost), "true") == 0;
+    int conflict = 0; /* while two sites say otherwise, the stricter rule counts */
+    enum rc rc = field_get(ctx->store, m->protects_site.uuid, "lost", &lost, &conflict, &scratch);
+    int is_lost = rc == RC_OK && !conflict && strcmp(buf_str(&lost), "true") == 0;
     buf_release(&lost);
     if (!is_lost)
         return rule;
@@ -357,18 +358,40 @@ rekey_site_rule(struct ctx *ctx, const struct mint *m, struct err *err)
     return RC_OK;
 }
 
-/* Only the newest generation is followed; an older one has its successor already. */
-static enum rc
-check_newest(struct ctx *ctx, const struct key *former, struct err *err)
-{
+struct standing {
+    struct mint *m;
+    const struct key *former;
     struct key newest;
-    enum rc rc = key_find(ctx->store, former->name, &newest, err);
-    if (rc != RC_OK || newest.generation == former->generation)
+};
+
+static enum rc
+look_standing(void *arg, const struct key *key, struct err *err)
+{
+    struct standing *s = arg;
+    struct mint *m = s->m;
+    s->newest = *key; /* they come by generation */
+    if (key->generation != s->former->generation || strcmp(key->uuid, s->former->uuid) == 0)
+        return RC_OK;
+    if (m->twin_count == MINT_TWINS)
+        return err_set(err, RC_AMBIGUOUS, "%s: more than %d keys have generation %lld", key->name,
+                       MINT_TWINS + 1, (long long)key->generation);
+    memcpy(m->twins[m->twin_count++], key->uuid, sizeof m->twins[0]);
+    return RC_OK;
+}
+
+/* Only the newest generation is followed; an older one has its successor already. Keys of the same
+ * generation, made apart, get the same successor: that settles which is the newest. */
+static enum rc
+check_newest(struct ctx *ctx, struct mint *m, const struct key *former, struct err *err)
+{
+    struct standing s = {.m = m, .former = former};
+    enum rc rc = key_each(ctx->store, former->name, look_standing, &s, err);
+    if (rc != RC_OK || s.newest.generation == former->generation)
         return rc;
     (void)err_set(err, RC_EXISTS, "%s@%lld has a successor already", former->name,
                   (long long)former->generation);
-    return err_hint(err, "the newest is %s@%lld: keymuster rekey %s", newest.name,
-                    (long long)newest.generation, newest.name);
+    return err_hint(err, "the newest is %s@%lld: keymuster rekey %s", s.newest.name,
+                    (long long)s.newest.generation, s.newest.name);
 }
 
 static enum rc
@@ -380,7 +403,7 @@ run_rekey(struct ctx *ctx, struct err *err)
     m.command = "rekey";
     enum rc rc = key_find(ctx->store, opt_arg(&ctx->opts, 0), &former, err);
     if (rc == RC_OK)
-        rc = check_newest(ctx, &former, err);
+        rc = check_newest(ctx, &m, &former, err);
     if (rc == RC_OK)
         rc = mint_follow(ctx, &m, &former, err);
     if (rc == RC_OK)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
+#include "cli/conflicts.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
@@ -136,6 +137,61 @@ run_kms_add(struct ctx *ctx, struct err *err)
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
+/* The endpoint that the log names, where another one or two of them stand there. */
+static enum rc
+record_endpoint(struct ctx *ctx, const struct object *kms, const char *url, struct err *err)
+{
+    struct buf v;
+    struct jw w;
+    int conflict = 0;
+    buf_init(&v, LIMIT_BODY);
+    enum rc rc = field_get(ctx->store, kms->uuid, "endpoint", &v, &conflict, err);
+    if (rc != RC_OK || (!conflict && strcmp(buf_str(&v), url) == 0)) {
+        buf_release(&v);
+        return rc;
+    }
+    buf_clear(&v);
+    jw_init(&w, &v);
+    jw_obj(&w, NULL);
+    jw_str(&w, "uuid", kms->uuid);
+    jw_obj(&w, "set");
+    jw_obj(&w, "endpoint");
+    jw_str(&w, "value", url);
+    jw_opt(&w, "reason", ctx->reason);
+    rc = field_supersedes(ctx->store, kms->uuid, "endpoint", &w, err);
+    jw_end_obj(&w);
+    jw_end_obj(&w);
+    jw_end_obj(&w);
+    if (rc == RC_OK)
+        rc = session_record(ctx, "kms.changed", &v, NULL, err);
+    buf_release(&v);
+    return rc;
+}
+
+/* Here and in the log; the place where a credential goes is told by the command line alone. */
+static enum rc
+set_endpoint(struct ctx *ctx, const struct object *kms, struct err *err)
+{
+    const char *url = opt_get(&ctx->opts, OPT_ENDPOINT);
+    if (url == NULL)
+        return RC_OK;
+    enum rc rc = record_endpoint(ctx, kms, url, err);
+    return rc == RC_OK && !ctx->dry_run
+               ? store_conf_set(ctx->store, "kms", kms->name, "endpoint", url, err)
+               : rc;
+}
+
+static enum rc
+check_endpoint(const struct ctx *ctx, struct err *err)
+{
+    const char *url = opt_get(&ctx->opts, OPT_ENDPOINT);
+    if (url == NULL)
+        return RC_OK;
+    if (strncmp(url, "https://", 8) != 0 || url[8] == '\0')
+        return err_set(err, RC_BAD_VALUE, "--endpoint: want https://HOST");
+    return text_check(url, "--endpoint", err);
+}
+
 static enum rc
 run_kms_set(struct ctx *ctx, struct err *err)
 {
@@ -146,8 +202,11 @@ run_kms_set(struct ctx *ctx, struct err *err)
     char path[PATH_SIZE] = "";
     buf_init(&hint, PATH_SIZE);
     enum rc rc = object_find(ctx->store, "kms", opt_arg(&ctx->opts, 0), &kms, err);
-    if (rc == RC_OK && ref == NULL && file == NULL)
-        rc = err_set(err, RC_USAGE, "kms set: nothing to set; give --credential, --file");
+    if (rc == RC_OK && ref == NULL && file == NULL && !opt_has(&ctx->opts, OPT_ENDPOINT))
+        rc = err_set(err, RC_USAGE,
+                     "kms set: nothing to set; give --credential, --file, --endpoint");
+    if (rc == RC_OK)
+        rc = check_endpoint(ctx, err);
     if (rc == RC_OK && ref == NULL)
         ref = store_conf(ctx->store, "kms", kms.name, "credential");
     if (rc == RC_OK && file == NULL)
@@ -169,9 +228,11 @@ run_kms_set(struct ctx *ctx, struct err *err)
     if (rc == RC_OK && !ctx->dry_run && opt_get(&ctx->opts, OPT_CREDENTIAL) != NULL)
         rc = bind_credential(ctx, kms.name, ref, err);
     buf_release(&hint);
-    return rc == RC_OK
-               ? cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid, "bound here:", err)
-               : rc;
+    if (rc == RC_OK)
+        rc = set_endpoint(ctx, &kms, err);
+    if (rc == RC_OK)
+        rc = cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid, "bound here:", err);
+    return rc == RC_OK && ctx->entry[0] != '\0' ? session_publish(ctx, err) : rc;
 }
 
 /* ---- list, show, test ---- */
@@ -252,15 +313,14 @@ run_kms_show(struct ctx *ctx, struct err *err)
         out_field(ctx, "credential", bound != NULL ? bound : "none bound here");
     }
     for (size_t i = 0; rc == RC_OK && i < sizeof fields / sizeof fields[0]; i++) {
-        int conflict = 0;
-        rc = field_get(ctx->store, kms.uuid, fields[i], &v, &conflict, err);
+        rc = field_get(ctx->store, kms.uuid, fields[i], &v, NULL, err);
         if (rc == RC_OK && json)
             jw_opt(&w, fields[i], buf_str(&v));
         else if (rc == RC_OK)
             out_field(ctx, fields[i], buf_str(&v));
-        if (rc == RC_OK && conflict)
-            out_warn(ctx, "%s of %s is in conflict: two sites set it apart", fields[i], kms.name);
     }
+    if (rc == RC_OK)
+        rc = conflict_show(ctx, "kms", kms.uuid, kms.name, json ? &w : NULL, err);
     if (rc == RC_OK && json) {
         jw_end_obj(&w);
         rc = out_json(ctx, &doc, err);
@@ -327,6 +387,7 @@ static const struct opt_spec set_options[] = {
     {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,
      "where its passphrase is: file:PATH, prompt, ..."},
     {OPT_FILE, "file", 0, "PATH", 0, "where the local KMS lies on this machine"},
+    {OPT_ENDPOINT, "endpoint", 0, "URL", 0, "where it answers, for every site; settles a conflict"},
     OPT_END,
 };
 static const struct opt_spec test_options[] = {
@@ -344,7 +405,7 @@ const struct cmd cmd_kms_table[] = {
      CMD_WRITE, GROUP_SET_UP, run_kms_add,
      "keymuster kms add kp-mad --site mad --provider local --file ~/mad.kms \\\n"
      "    --credential prompt --kept-at \"vault of mad\"\n"},
-    {"kms", "set", "NAME [--credential REF] [--file PATH]",
+    {"kms", "set", "NAME [--credential REF] [--file PATH] [--endpoint URL]",
      "Binds a KMS that the log knows on this machine.", set_options, 1, 1, CMD_WRITE, GROUP_SET_UP,
      run_kms_set, "keymuster kms set kp-mad --credential file:/etc/keymuster/kp-mad.pass\n"},
     {"kms", "list", "", "Lists the KMSs.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_kms_list, NULL},

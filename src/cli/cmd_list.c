@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
+#include "cli/conflicts.h"
 #include "cli/out.h"
 #include "cli/session.h"
 
@@ -276,29 +277,47 @@ static const char *const shown_fields[] = {"confirmed",    "known_to", "system",
                                            "needed_until", "expires",  "accepted_risk"};
 
 static enum rc
+show_field(struct ctx *ctx, const struct key *k, const char *field, struct buf *v, struct jw *w,
+           struct err *err)
+{
+    char until[TIME_TEXT + 1];
+    int raw = strcmp(field, "labels") == 0 || strcmp(field, "known_to") == 0;
+    enum rc rc = field_get(ctx->store, k->uuid, field, v, NULL, err);
+    if (rc == RC_OK && strcmp(field, "needed_until") == 0) { /* in a conflict the later counts */
+        rc = field_latest(ctx->store, k->uuid, field, until, err);
+        if (until[0] != '\0') {
+            buf_clear(v);
+            buf_adds(v, until);
+        }
+    }
+    if (rc != RC_OK)
+        return rc;
+    if (w != NULL && raw && v->len > 0)
+        jw_raw(w, field, buf_str(v), v->len);
+    else if (w != NULL)
+        jw_opt(w, field, buf_str(v));
+    else
+        out_field(ctx, field, buf_str(v));
+    return RC_OK;
+}
+
+/* "vbr/config@1", as a conflict calls it. */
+static enum rc
+show_conflicts(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
+{
+    char label[KEY_NAME_BYTES + 24];
+    (void)snprintf(label, sizeof label, "%s@%lld", k->name, (long long)k->generation);
+    return conflict_show(ctx, "key", k->uuid, label, w, err);
+}
+
+static enum rc
 show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
 {
     struct buf v;
     enum rc rc = RC_OK;
     buf_init(&v, LIMIT_ENTRY);
-    for (size_t i = 0; rc == RC_OK && i < sizeof shown_fields / sizeof shown_fields[0]; i++) {
-        int conflict = 0;
-        rc = field_get(ctx->store, k->uuid, shown_fields[i], &v, &conflict, err);
-        if (rc != RC_OK)
-            break;
-        int raw =
-            (strcmp(shown_fields[i], "labels") == 0 || strcmp(shown_fields[i], "known_to") == 0) &&
-            v.len > 0;
-        if (w != NULL && raw)
-            jw_raw(w, shown_fields[i], buf_str(&v), v.len);
-        else if (w != NULL)
-            jw_opt(w, shown_fields[i], buf_str(&v));
-        else
-            out_field(ctx, shown_fields[i], buf_str(&v));
-        if (conflict)
-            out_warn(ctx, "%s of %s is in conflict: two sites set it apart", shown_fields[i],
-                     k->name);
-    }
+    for (size_t i = 0; rc == RC_OK && i < sizeof shown_fields / sizeof shown_fields[0]; i++)
+        rc = show_field(ctx, k, shown_fields[i], &v, w, err);
     buf_release(&v);
     return rc;
 }
@@ -313,6 +332,8 @@ show_json(struct ctx *ctx, const struct key *k, const struct counts *c, const ch
     write_key(&w, k, c, site, released);
     jw_str(&w, "entry", k->entry);
     enum rc rc = show_fields(ctx, k, &w, err);
+    if (rc == RC_OK)
+        rc = show_conflicts(ctx, k, &w, err);
     struct listing l = {.ctx = ctx, .w = &w};
     jw_arr(&w, "wraps");
     if (rc == RC_OK)
@@ -364,6 +385,8 @@ show_key(struct ctx *ctx, const char *ref, struct err *err)
               k.has_check ? "yes: it has a check value" : "no: unproven, nothing to compare with");
     out_field(ctx, "released", released ? "yes" : "no: no copy that must hold it has it yet");
     rc = show_fields(ctx, &k, NULL, err);
+    if (rc == RC_OK)
+        rc = show_conflicts(ctx, &k, NULL, err);
     struct listing l = {.ctx = ctx};
     if (rc == RC_OK)
         rc = wrap_each(ctx->store, k.uuid, show_wrap, &l, err);

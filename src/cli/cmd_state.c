@@ -1,9 +1,11 @@
-/* state: the state of a key, as in NIST SP 800-57, with a reason. It never stops a recovery. */
+/* state: the state of a key, as in NIST SP 800-57, with a reason, and what else can change about
+ * it. It never stops a recovery. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
+#include "cli/mint.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "text/time.h"
@@ -28,18 +30,14 @@ check_state(const char *state, struct err *err)
 static enum rc
 check_needed(const struct ctx *ctx, const struct key *key, struct err *err)
 {
-    struct buf until;
+    char until[TIME_TEXT + 1];
     int64_t ms = 0;
-    buf_init(&until, LIMIT_TEXT);
-    enum rc rc = field_get(ctx->store, key->uuid, "needed_until", &until, NULL, err);
-    if (rc == RC_OK && time_parse(&ms, buf_str(&until)) == 0 && ms > clock_now_ms()) {
-        rc = err_set(err, RC_POLICY, "%s@%lld is still needed", key->name,
-                     (long long)key->generation);
-        (void)err_why(err, "its backups are kept until %s", buf_str(&until));
-        (void)err_hint(err, "until then: keymuster state %s deactivated --reason TEXT", key->uuid);
-    }
-    buf_release(&until);
-    return rc;
+    enum rc rc = field_latest(ctx->store, key->uuid, "needed_until", until, err);
+    if (rc != RC_OK || time_parse(&ms, until) != 0 || ms <= clock_now_ms())
+        return rc;
+    (void)err_set(err, RC_POLICY, "%s@%lld is still needed", key->name, (long long)key->generation);
+    (void)err_why(err, "its backups are kept until %s", until);
+    return err_hint(err, "until then: keymuster state %s deactivated --reason TEXT", key->uuid);
 }
 
 static enum rc
@@ -53,22 +51,90 @@ confirm_destroyed(struct ctx *ctx, const struct key *key, struct err *err)
     return confirm_word(ctx, key->name, question, err);
 }
 
+/* ---- what is set ---- */
+
+/* One field that this command sets; value NULL: it is not given. */
+struct setting {
+    const char *field;
+    enum opt_id option;
+    const char *value;
+};
+
+enum { F_STATE, F_SYSTEM, F_OWNER, F_PROTECTS, F_LABELS, F_NEEDED, F_EXPIRES, F_COUNT };
+
+struct change {
+    struct ctx *ctx;
+    struct key key;
+    struct setting set[F_COUNT];
+    char needed_until[TIME_TEXT + 1], expires[TIME_TEXT + 1];
+};
+
 static enum rc
-record_state(struct ctx *ctx, const struct key *key, const char *state, struct err *err)
+read_settings(struct change *c, struct err *err)
 {
+    static const struct setting all[F_COUNT] = {
+        [F_STATE] = {"state", OPT_NONE, NULL},
+        [F_SYSTEM] = {"system", OPT_SYSTEM, NULL},
+        [F_OWNER] = {"owner", OPT_OWNER, NULL},
+        [F_PROTECTS] = {"protects", OPT_PROTECTS, NULL},
+        [F_LABELS] = {"labels", OPT_LABEL, NULL},
+        [F_NEEDED] = {"needed_until", OPT_NEEDED_UNTIL, NULL},
+        [F_EXPIRES] = {"expires", OPT_EXPIRES, NULL},
+    };
+    const struct opts *o = &c->ctx->opts;
+    int any = 0;
+    memcpy(c->set, all, sizeof all);
+    c->set[F_STATE].value = opt_arg(o, 1);
+    for (size_t i = F_STATE + 1; i < F_COUNT; i++)
+        c->set[i].value = opt_get(o, c->set[i].option);
+    for (size_t i = 0; i < F_COUNT; i++)
+        any |= c->set[i].value != NULL;
+    if (!any)
+        return err_set(err, RC_USAGE, "state: what is to be set? Give a STATE, or an option");
+    enum rc rc = mint_check_texts(c->ctx, err);
+    if (rc == RC_OK)
+        rc = mint_when(c->set[F_NEEDED].value, "--needed-until", c->needed_until, err);
+    if (rc == RC_OK)
+        rc = mint_when(c->set[F_EXPIRES].value, "--expires", c->expires, err);
+    if (c->set[F_NEEDED].value != NULL)
+        c->set[F_NEEDED].value = c->needed_until;
+    if (c->set[F_EXPIRES].value != NULL)
+        c->set[F_EXPIRES].value = c->expires;
+    return rc;
+}
+
+static void
+write_value(const struct change *c, size_t i, const char *name, struct jw *w)
+{
+    if (i == F_LABELS)
+        mint_write_labels(w, name, &c->ctx->opts);
+    else
+        jw_str(w, name, c->set[i].value);
+}
+
+/* One entry, in which each field names all the values that it replaces. */
+static enum rc
+record_change(const struct change *c, struct err *err)
+{
+    struct ctx *ctx = c->ctx;
     struct buf body;
     struct jw w;
+    enum rc rc = RC_OK;
     buf_init(&body, LIMIT_BODY);
     jw_init(&w, &body);
     jw_obj(&w, NULL);
-    jw_str(&w, "key", key->uuid);
+    jw_str(&w, "key", c->key.uuid);
     jw_obj(&w, "set");
-    jw_obj(&w, "state");
-    jw_str(&w, "value", state);
-    jw_str(&w, "reason", ctx->reason);
-    jw_opt(&w, "ticket", ctx->ticket);
-    enum rc rc = field_supersedes(ctx->store, key->uuid, "state", &w, err);
-    jw_end_obj(&w);
+    for (size_t i = 0; rc == RC_OK && i < F_COUNT; i++) {
+        if (c->set[i].value == NULL)
+            continue;
+        jw_obj(&w, c->set[i].field);
+        write_value(c, i, "value", &w);
+        jw_opt(&w, "reason", ctx->reason);
+        jw_opt(&w, "ticket", ctx->ticket);
+        rc = field_supersedes(ctx->store, c->key.uuid, c->set[i].field, &w, err);
+        jw_end_obj(&w);
+    }
     jw_end_obj(&w);
     jw_end_obj(&w);
     if (rc == RC_OK)
@@ -77,59 +143,103 @@ record_state(struct ctx *ctx, const struct key *key, const char *state, struct e
     return rc;
 }
 
-static enum rc
-answer(struct ctx *ctx, const struct key *key, const char *state, struct err *err)
+static void
+answer_text(const struct change *c)
 {
-    if (!out_is_json(ctx)) {
-        out_printf(ctx, "%s%s@%lld: %s, was %s\n", ctx->dry_run ? "would be " : "", key->name,
-                   (long long)key->generation, state, key->state);
+    struct ctx *ctx = c->ctx;
+    const char *state = c->set[F_STATE].value;
+    out_printf(ctx, "%s%s@%lld: ", ctx->dry_run ? "would be " : "", c->key.name,
+               (long long)c->key.generation);
+    if (state != NULL)
+        out_printf(ctx, "%s, was %s\n", state, c->key.state);
+    else
+        out_printf(ctx, "%s\n", c->key.state);
+    for (size_t i = F_STATE + 1; i < F_COUNT; i++) {
+        if (c->set[i].value != NULL && i != F_LABELS)
+            out_field(ctx, c->set[i].field, c->set[i].value);
+    }
+    for (size_t i = 0; i < opt_count(&ctx->opts, OPT_LABEL); i++)
+        out_field(ctx, "label", opt_at(&ctx->opts, OPT_LABEL, i));
+}
+
+static enum rc
+answer(const struct change *c, struct err *err)
+{
+    const char *state = c->set[F_STATE].value;
+    if (!out_is_json(c->ctx)) {
+        answer_text(c);
         return RC_OK;
     }
     struct buf doc;
     struct jw w;
     session_answer(&doc, &w, "state");
-    jw_str(&w, "name", key->name);
-    jw_int(&w, "generation", key->generation);
-    jw_str(&w, "uuid", key->uuid);
-    jw_str(&w, "state", state);
-    jw_str(&w, "former_state", key->state);
-    jw_opt(&w, "entry", ctx->entry);
+    jw_str(&w, "name", c->key.name);
+    jw_int(&w, "generation", c->key.generation);
+    jw_str(&w, "uuid", c->key.uuid);
+    jw_str(&w, "state", state != NULL ? state : c->key.state);
+    jw_str(&w, "former_state", c->key.state);
+    for (size_t i = F_STATE + 1; i < F_COUNT; i++) {
+        if (c->set[i].value != NULL)
+            write_value(c, i, c->set[i].field, &w);
+    }
+    jw_opt(&w, "entry", c->ctx->entry);
     jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
+    enum rc rc = out_json(c->ctx, &doc, err);
     buf_release(&doc);
     return rc;
 }
 
 static enum rc
+check_reason(const struct change *c, struct err *err)
+{
+    const char *reason = c->ctx->reason;
+    if (reason == NULL)
+        return c->set[F_STATE].value == NULL
+                   ? RC_OK
+                   : err_set(err, RC_NO_REASON, "state: --reason is missing");
+    return text_check(reason, "--reason", err);
+}
+
+static enum rc
 run_state(struct ctx *ctx, struct err *err)
 {
+    struct change c = {.ctx = ctx};
     const char *state = opt_arg(&ctx->opts, 1);
-    struct key key;
-    enum rc rc = check_state(state, err);
-    if (rc == RC_OK && ctx->reason == NULL)
-        rc = err_set(err, RC_NO_REASON, "state: --reason is missing");
+    enum rc rc = state != NULL ? check_state(state, err) : RC_OK;
     if (rc == RC_OK)
-        rc = text_check(ctx->reason, "--reason", err);
+        rc = read_settings(&c, err);
     if (rc == RC_OK)
-        rc = session_key(ctx, opt_arg(&ctx->opts, 0), &key, err);
-    int destroyed = strcmp(state, "destroyed") == 0;
+        rc = check_reason(&c, err);
+    if (rc == RC_OK)
+        rc = session_key(ctx, opt_arg(&ctx->opts, 0), &c.key, err);
+    int destroyed = state != NULL && strcmp(state, "destroyed") == 0;
     if (rc == RC_OK && destroyed)
-        rc = check_needed(ctx, &key, err);
+        rc = check_needed(ctx, &c.key, err);
     if (rc == RC_OK && destroyed && !ctx->dry_run)
-        rc = confirm_destroyed(ctx, &key, err);
+        rc = confirm_destroyed(ctx, &c.key, err);
     if (rc == RC_OK)
-        rc = record_state(ctx, &key, state, err);
+        rc = record_change(&c, err);
     if (rc == RC_OK)
-        rc = answer(ctx, &key, state, err);
+        rc = answer(&c, err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
-static const struct opt_spec state_options[] = {KEY_AT_OPTION, OPT_END};
+static const struct opt_spec state_options[] = {
+    {OPT_SYSTEM, "system", 0, "TEXT", 0, "the backup server that uses it"},
+    {OPT_OWNER, "owner", 0, "TEXT", 0, "who is responsible"},
+    {OPT_PROTECTS, "protects", 0, "TEXT", 0, "what it encrypts"},
+    {OPT_LABEL, "label", 0, "K=V", OPT_MANY, "its labels, all of them anew"},
+    {OPT_NEEDED_UNTIL, "needed-until", 0, "DATE|DUR", 0, "how long its backups are kept"},
+    {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
+    KEY_AT_OPTION,
+    OPT_END,
+};
 
 const struct cmd cmd_state_table[] = {
-    {NULL, "state", "KEY STATE --reason TEXT",
-     "Sets the state of a key; states only warn when a key must be got back.", state_options, 2, 2,
-     CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_state,
-     "keymuster state vbr/config@1 deactivated --reason \"replaced\"\n"},
+    {NULL, "state", "KEY [STATE --reason TEXT] [--owner TEXT] [option]...",
+     "Sets the state of a key, or its owner and the like; nothing of it stops a recovery.",
+     state_options, 1, 2, CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_state,
+     "keymuster state vbr/config@1 deactivated --reason \"replaced\"\n"
+     "keymuster state vbr/config --owner backup-team --needed-until 2y\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

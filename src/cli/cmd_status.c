@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
+#include "cli/conflicts.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "copy/head.h"
@@ -29,7 +30,7 @@ struct status {
     int64_t conflicts;
     int64_t duties, debts;
     int64_t stale_exports;
-    char warnings[WARNINGS_MAX][256];
+    char warnings[WARNINGS_MAX][512];
     size_t warning_count;
 };
 
@@ -178,14 +179,16 @@ status_author(void *arg, const struct log_author *a, struct err *err)
 }
 
 static enum rc
-status_conflict(void *arg, const char *object, const char *field, struct err *err)
+status_conflict(void *arg, const struct conflict *c, struct err *err)
 {
     struct status *s = arg;
-    char name[LIMIT_NAME + 1];
-    enum rc rc = object_name(s->ctx->store, object, name, err);
+    struct buf text;
+    buf_init(&text, LIMIT_ENTRY);
+    enum rc rc = conflict_tell(s->ctx->store, c, &text, err);
     s->conflicts++;
     if (rc == RC_OK)
-        warn(s, "conflict: %s of %s was set apart by two sites", field, name);
+        warn(s, "conflict: %s", buf_str(&text));
+    buf_release(&text);
     return rc;
 }
 
@@ -225,9 +228,10 @@ status_site(void *arg, const struct object *o, struct err *err)
 {
     struct status *s = arg;
     struct buf lost;
+    int conflict = 0; /* which is told by itself */
     buf_init(&lost, 16);
-    enum rc rc = field_get(s->ctx->store, o->uuid, "lost", &lost, NULL, err);
-    if (rc == RC_OK && strcmp(buf_str(&lost), "true") == 0)
+    enum rc rc = field_get(s->ctx->store, o->uuid, "lost", &lost, &conflict, err);
+    if (rc == RC_OK && !conflict && strcmp(buf_str(&lost), "true") == 0)
         warn(s, "site %s is marked lost; when it is back: keymuster site restored %s", o->name,
              o->name);
     buf_release(&lost);

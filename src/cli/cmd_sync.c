@@ -4,6 +4,7 @@
 
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
+#include "cli/preview.h"
 #include "cli/session.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
@@ -23,7 +24,8 @@ struct syncing {
     struct ctx *ctx;
     struct result r[COPIES_MAX];
     size_t count;
-    size_t away; /* not reached, and not a removable one */
+    size_t away;            /* not reached, and not a removable one */
+    struct preview preview; /* of a dry run */
 };
 
 static int
@@ -50,6 +52,16 @@ choose(struct syncing *s, struct err *err)
     return err_hint(err, "make one: keymuster copy add NAME URL --site SITE");
 }
 
+static enum rc
+exchange_with(struct syncing *s, struct copy *copy, struct result *r, int publish, struct err *err)
+{
+    if (publish)
+        return publish_to(s->ctx->store, copy, &r->sent, err);
+    return s->ctx->dry_run
+               ? pull_preview(s->ctx->store, copy, &r->pulled, preview_look, &s->preview, err)
+               : pull_from(s->ctx->store, copy, PULL_STORE, &r->pulled, err);
+}
+
 /* An unreachable copy is no failure while there are others; a hostile one is. */
 static enum rc
 each(struct syncing *s, struct result *r, int publish, struct err *err)
@@ -60,9 +72,7 @@ each(struct syncing *s, struct result *r, int publish, struct err *err)
     enum rc rc = copy_open(s->ctx->store, r->name, &copy, err);
     if (rc == RC_OK) {
         r->reached = 1;
-        rc = publish ? publish_to(s->ctx->store, &copy, &r->sent, err)
-                     : pull_from(s->ctx->store, &copy, s->ctx->dry_run ? PULL_DRY : PULL_STORE,
-                                 &r->pulled, err);
+        rc = exchange_with(s, &copy, r, publish, err);
         copy_close(&copy);
     }
     if (rc == RC_COPY_UNREACHABLE && s->ctx->opts.arg_count == 0) {
@@ -149,8 +159,11 @@ answer(struct syncing *s, struct err *err)
                        r->sent.segments + r->sent.heads == 1 ? "" : "s");
         }
     }
-    if (json) {
+    if (json)
         jw_end_arr(&w);
+    if (ctx->dry_run)
+        rc = preview_answer(&s->preview, json ? &w : NULL, err);
+    if (json && rc == RC_OK) {
         jw_end_obj(&w);
         rc = out_json(ctx, &doc, err);
     }
@@ -175,27 +188,38 @@ recall(struct ctx *ctx, struct err *err)
 }
 
 static enum rc
-run_sync(struct ctx *ctx, struct err *err)
+sync_all(struct syncing *s, struct err *err)
 {
-    struct syncing s = {.ctx = ctx};
+    struct ctx *ctx = s->ctx;
     size_t reached = 0;
-    if (ctx->offline)
-        return err_set(err, RC_USAGE,
-                       "sync --offline: there is nothing that sync could do offline");
-    enum rc rc = choose(&s, err);
+    enum rc rc = choose(s, err);
+    if (rc == RC_OK && ctx->dry_run)
+        rc = preview_begin(&s->preview, ctx, err);
     if (rc == RC_OK)
         rc = recall(ctx, err);
     if (rc == RC_OK)
-        rc = exchange(&s, err);
+        rc = exchange(s, err);
     if (rc != RC_OK)
         return rc;
-    for (size_t i = 0; i < s.count; i++)
-        reached += (size_t)s.r[i].reached;
-    if (reached == 0 && s.away > 0)
+    for (size_t i = 0; i < s->count; i++)
+        reached += (size_t)s->r[i].reached;
+    if (reached == 0 && s->away > 0)
         return err_set(err, RC_COPY_UNREACHABLE, "no copy could be reached");
-    if (s.away > 0)
+    if (s->away > 0)
         ctx->findings++;
-    return answer(&s, err);
+    return answer(s, err);
+}
+
+static enum rc
+run_sync(struct ctx *ctx, struct err *err)
+{
+    struct syncing s = {.ctx = ctx};
+    if (ctx->offline)
+        return err_set(err, RC_USAGE,
+                       "sync --offline: there is nothing that sync could do offline");
+    enum rc rc = sync_all(&s, err);
+    preview_release(&s.preview);
+    return rc;
 }
 
 const struct cmd cmd_sync_table[] = {

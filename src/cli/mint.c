@@ -97,8 +97,8 @@ read_aad(const struct ctx *ctx, struct mint *m, struct err *err)
     return RC_OK;
 }
 
-static enum rc
-check_texts(const struct ctx *ctx, struct err *err)
+enum rc
+mint_check_texts(const struct ctx *ctx, struct err *err)
 {
     static const struct {
         enum opt_id id;
@@ -132,7 +132,7 @@ read_details(struct ctx *ctx, struct mint *m, struct err *err)
     m->protects = opt_get(&ctx->opts, OPT_PROTECTS);
     enum rc rc = read_aad(ctx, m, err);
     if (rc == RC_OK)
-        rc = check_texts(ctx, err);
+        rc = mint_check_texts(ctx, err);
     if (rc == RC_OK)
         rc = mint_when(opt_get(&ctx->opts, OPT_NEEDED_UNTIL), "--needed-until", m->needed_until,
                        err);
@@ -157,6 +157,36 @@ mint_options(struct ctx *ctx, struct mint *m, struct err *err)
     return rc == RC_OK ? read_details(ctx, m, err) : rc;
 }
 
+/* What is carried over from a key in conflict is one of two values; that is said. */
+static enum rc
+warn_carried(struct ctx *ctx, const struct key *former, struct err *err)
+{
+    static const struct {
+        enum opt_id id;
+        const char *field, *option;
+    } carried[] = {{OPT_SYSTEM, "system", "--system TEXT"},
+                   {OPT_OWNER, "owner", "--owner TEXT"},
+                   {OPT_PROTECTS, "protects", "--protects TEXT"},
+                   {OPT_LABEL, "labels", "--label K=V"}};
+    struct buf v;
+    enum rc rc = RC_OK;
+    buf_init(&v, LIMIT_ENTRY);
+    for (size_t i = 0; rc == RC_OK && i < sizeof carried / sizeof carried[0]; i++) {
+        int conflict = 0;
+        if (opt_has(&ctx->opts, carried[i].id))
+            continue;
+        rc = field_get(ctx->store, former->uuid, carried[i].field, &v, &conflict, err);
+        if (rc == RC_OK && conflict)
+            out_warn(ctx,
+                     "%s of %s@%lld is in conflict; its successor gets \"%s\"; to choose: "
+                     "keymuster state KEY %s",
+                     carried[i].field, former->name, (long long)former->generation, buf_str(&v),
+                     carried[i].option);
+    }
+    buf_release(&v);
+    return rc;
+}
+
 enum rc
 mint_follow(struct ctx *ctx, struct mint *m, const struct key *former, struct err *err)
 {
@@ -167,6 +197,8 @@ mint_follow(struct ctx *ctx, struct mint *m, const struct key *former, struct er
     (void)snprintf(m->protects_site.uuid, sizeof m->protects_site.uuid, "%s",
                    former->protects_site);
     enum rc rc = object_name(ctx->store, former->protects_site, m->protects_site.name, err);
+    if (rc == RC_OK)
+        rc = warn_carried(ctx, former, err);
     return rc == RC_OK ? read_details(ctx, m, err) : rc;
 }
 
@@ -420,6 +452,20 @@ write_carried(const struct ctx *ctx, const struct mint *m, struct jw *w, const c
     return rc;
 }
 
+void
+mint_write_labels(struct jw *w, const char *name, const struct opts *o)
+{
+    jw_obj(w, name);
+    for (size_t i = 0; i < opt_count(o, OPT_LABEL); i++) {
+        const char *text = opt_at(o, OPT_LABEL, i);
+        char label[LIMIT_TEXT + 1];
+        const char *eq = strchr(text, '='); /* mint_check_texts saw it */
+        (void)snprintf(label, sizeof label, "%.*s", (int)(eq - text), text);
+        jw_str(w, label, eq + 1);
+    }
+    jw_end_obj(w);
+}
+
 static enum rc
 write_labels(const struct ctx *ctx, const struct mint *m, struct jw *w, struct err *err)
 {
@@ -435,15 +481,7 @@ write_labels(const struct ctx *ctx, const struct mint *m, struct jw *w, struct e
         buf_release(&given);
         return rc;
     }
-    jw_obj(w, "labels");
-    for (size_t i = 0; i < opt_count(o, OPT_LABEL); i++) {
-        const char *text = opt_at(o, OPT_LABEL, i);
-        char name[LIMIT_TEXT + 1];
-        const char *eq = strchr(text, '='); /* check_texts saw it */
-        (void)snprintf(name, sizeof name, "%.*s", (int)(eq - text), text);
-        jw_str(w, name, eq + 1);
-    }
-    jw_end_obj(w);
+    mint_write_labels(w, "labels", o);
     return RC_OK;
 }
 
@@ -473,6 +511,8 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
     jw_arr(&w, "follows");
     if (m->follows[0] != '\0')
         jw_str(&w, NULL, m->follows);
+    for (size_t i = 0; i < m->twin_count; i++)
+        jw_str(&w, NULL, m->twins[i]);
     jw_end_arr(&w);
     jw_str(&w, "purpose", m->purpose);
     jw_str(&w, "protects_site", m->protects_site.uuid);

@@ -8,7 +8,7 @@
 #include "cli/session.h"
 #include "crypt/check.h"
 
-enum { MINT_WRAPS = 8, MINT_GENERATIONS = 1000 };
+enum { MINT_WRAPS = 8, MINT_TWINS = 8, MINT_GENERATIONS = 1000 };
 
 struct mint_wrap {
     struct root root;
@@ -27,7 +27,9 @@ struct mint {
     const char *origin;
     struct object protects_site;
     int64_t generation;
-    char follows[UUID_TEXT + 1]; /* "" for a first generation */
+    char follows[UUID_TEXT + 1];           /* "" for a first generation */
+    char twins[MINT_TWINS][UUID_TEXT + 1]; /* of the same generation as that; followed, too */
+    size_t twin_count;
     /* as given now; NULL: as the former generation has it */
     const char *system, *owner, *protects;
     const struct json *labels; /* import; else the options are looked at */
@@ -57,6 +59,10 @@ enum rc mint_options(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHEC
  */
 enum rc mint_follow(struct ctx *ctx, struct mint *m, const struct key *former,
                     struct err *err) MUST_CHECK;
+/* The options --system, --owner, --protects, --label of a command, as far as given. */
+enum rc mint_check_texts(const struct ctx *ctx, struct err *err) MUST_CHECK;
+/* The labels given, as an object. */
+void mint_write_labels(struct jw *w, const char *name, const struct opts *o);
 /* Adds a root to be wrapped under, by name. */
 enum rc mint_root(struct ctx *ctx, struct mint *m, const char *name, const char *how,
                   struct err *err) MUST_CHECK;

@@ -84,7 +84,9 @@ setting(const struct ctx *ctx, const struct object *kms, const char *key, struct
     if (endpoint &&
         (conflict || (bound != NULL && out->len > 0 && strcmp(buf_str(out), bound) != 0))) {
         (void)err_set(err, RC_ENDPOINT_DIFFERS,
-                      "KMS %s: the endpoint in the log is not the one bound here", kms->name);
+                      conflict ? "KMS %s: two sites set its endpoint apart"
+                               : "KMS %s: the endpoint in the log is not the one bound here",
+                      kms->name);
         return err_hint(err, "if the new one is right: keymuster kms set %s --endpoint URL",
                         kms->name);
     }

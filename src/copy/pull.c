@@ -327,9 +327,15 @@ finish(struct roster *r, struct err *err)
     return rc;
 }
 
-enum rc
-pull_from(struct store *store, struct copy *copy, enum pull_flags flags, struct pull_report *report,
-          struct err *err)
+/* What is looked at before a dry pull is taken back; or none. */
+struct look {
+    pull_look_fn fn;
+    void *arg;
+};
+
+static enum rc
+pull(struct store *store, struct copy *copy, enum pull_flags flags, struct pull_report *report,
+     const struct look *look, struct err *err)
 {
     struct roster r = {.pull = {.store = store, .copy = copy, .flags = flags}, .report = report};
     memset(report, 0, sizeof *report);
@@ -337,6 +343,8 @@ pull_from(struct store *store, struct copy *copy, enum pull_flags flags, struct 
     enum rc rc = log_begin(store, err);
     if (rc == RC_OK) {
         rc = run(&r, err);
+        if (rc == RC_OK && look != NULL)
+            rc = look->fn(look->arg, err);
         if (rc == RC_OK)
             rc = finish(&r, err);
         else
@@ -347,4 +355,19 @@ pull_from(struct store *store, struct copy *copy, enum pull_flags flags, struct 
     buf_release(&r.pull.evidence);
     free(r.rows);
     return rc;
+}
+
+enum rc
+pull_from(struct store *store, struct copy *copy, enum pull_flags flags, struct pull_report *report,
+          struct err *err)
+{
+    return pull(store, copy, flags, report, NULL, err);
+}
+
+enum rc
+pull_preview(struct store *store, struct copy *copy, struct pull_report *report, pull_look_fn look,
+             void *arg, struct err *err)
+{
+    struct look l = {look, arg};
+    return pull(store, copy, PULL_DRY, report, &l, err);
 }

@@ -23,20 +23,43 @@ put(struct buf *out, const char *text)
     escape_terminal(out, text, strlen(text), ESCAPE_LINE);
 }
 
-/* "label: value"; nothing for a field that is not set. */
+struct labelled {
+    struct buf *out;
+    const char *label;
+    struct buf last; /* the value before, as JSON */
+};
+
+static enum rc
+put_value(void *arg, const char *value, const char *entry, struct err *err)
+{
+    struct labelled *l = arg;
+    struct buf text;
+    (void)entry;
+    if (strcmp(buf_str(&l->last), value) == 0)
+        return RC_OK;
+    buf_clear(&l->last);
+    buf_adds(&l->last, value);
+    buf_init(&text, LIMIT_ENTRY);
+    enum rc rc = field_text(&text, value, err);
+    if (rc == RC_OK && text.len > 0) {
+        buf_addf(l->out, "%s", l->label);
+        put(l->out, buf_str(&text));
+        buf_addc(l->out, '\n');
+    }
+    buf_release(&text);
+    return rc;
+}
+
+/* "label: value", one line for each value that stands when two sites disagree; nothing for a field
+ * that is not set. */
 static enum rc
 put_field(struct writing *w, const char *object, const char *field, const char *label,
           struct err *err)
 {
-    struct buf v;
-    buf_init(&v, LIMIT_ENTRY);
-    enum rc rc = field_get(w->store, object, field, &v, NULL, err);
-    if (rc == RC_OK && v.len > 0) {
-        buf_addf(w->out, "%s", label);
-        put(w->out, buf_str(&v));
-        buf_addc(w->out, '\n');
-    }
-    buf_release(&v);
+    struct labelled l = {.out = w->out, .label = label};
+    buf_init(&l.last, LIMIT_ENTRY);
+    enum rc rc = field_each(w->store, object, field, put_value, &l, err);
+    buf_release(&l.last);
     return rc;
 }
 

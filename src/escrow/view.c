@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "text/enc.h"
+#include "text/time.h"
 #include "text/uni.h"
 
 /* ---- objects ---- */
@@ -164,8 +165,8 @@ struct current {
 };
 
 /* A JSON string without its quotes; other JSON as it is. */
-static enum rc
-add_plain(struct buf *out, const char *value, struct err *err)
+enum rc
+field_text(struct buf *out, const char *value, struct err *err)
 {
     struct json *doc = NULL;
     enum rc rc = json_parse(&doc, value, strlen(value), "a field", err);
@@ -191,7 +192,7 @@ take_current(void *arg, const char *value, const char *entry, struct err *err)
     }
     c->have = 1;
     buf_adds(&c->first, value);
-    return add_plain(c->out, value, err);
+    return field_text(c->out, value, err);
 }
 
 enum rc
@@ -227,25 +228,28 @@ field_supersedes(const struct store *store, const char *object, const char *name
     return rc;
 }
 
-enum rc
-conflict_each(const struct store *store, conflict_fn fn, void *arg, struct err *err)
+static enum rc
+later_time(void *arg, const char *value, const char *entry, struct err *err)
 {
-    struct stmt *q = NULL;
-    enum rc rc = db_query(
-        store->db, &q,
-        "SELECT object, name FROM field f WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE"
-        " s.object = f.object AND s.name = f.name AND s.entry = f.entry)"
-        " GROUP BY object, name HAVING count(DISTINCT value) > 1 ORDER BY object, name",
-        err);
-    if (rc != RC_OK)
-        return rc;
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        rc = fn(arg, col_text(q, 0), col_text(q, 1), err);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
+    char *latest = arg;
+    int64_t a = 0, b = 0;
+    struct buf text;
+    (void)entry;
+    buf_init(&text, LIMIT_ENTRY);
+    enum rc rc = field_text(&text, value, err);
+    if (rc == RC_OK && time_parse(&a, buf_str(&text)) == 0 &&
+        (time_parse(&b, latest) != 0 || a > b))
+        time_format(latest, a);
+    buf_release(&text);
     return rc;
+}
+
+enum rc
+field_latest(const struct store *store, const char *object, const char *name,
+             char out[TIME_TEXT + 1], struct err *err)
+{
+    out[0] = '\0';
+    return field_each(store, object, name, later_time, out, err);
 }
 
 /* ---- roots ---- */

@@ -50,10 +50,12 @@ enum rc field_each(const struct store *store, const char *object, const char *na
  * .changed entry. */
 enum rc field_supersedes(const struct store *store, const char *object, const char *name,
                          struct jw *w, struct err *err) MUST_CHECK;
-/* Objects with conflicting fields: fn(object uuid, field name). */
-typedef enum rc (*conflict_fn)(void *arg, const char *object, const char *field, struct err *err);
-enum rc conflict_each(const struct store *store, conflict_fn fn, void *arg,
-                      struct err *err) MUST_CHECK;
+/* Appends a value of field_each as plain text. */
+enum rc field_text(struct buf *out, const char *value, struct err *err) MUST_CHECK;
+/* A field that holds a time, into out ("" when there is none); in a conflict the latest, for the
+ * safe answer to how long a thing is needed. */
+enum rc field_latest(const struct store *store, const char *object, const char *name,
+                     char out[TIME_TEXT + 1], struct err *err) MUST_CHECK;
 
 /* ---- keys ---- */
 struct key {

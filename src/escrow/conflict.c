@@ -1,0 +1,198 @@
+#include "escrow/conflict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "text/enc.h"
+
+struct walk {
+    const struct store *store;
+    conflict_fn fn;
+    void *arg;
+};
+
+/* ---- what the object is called ---- */
+
+/* Kind and label of an object or a key; those of a fact that waits for its object stay the UUID. */
+static enum rc
+name_it(const struct store *store, struct conflict *c, struct err *err)
+{
+    struct stmt *q = NULL;
+    (void)snprintf(c->label, sizeof c->label, "%s", c->object);
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT 'key', name || '@' || generation, entry FROM key WHERE uuid = ?1"
+                          " UNION ALL SELECT kind, name, entry FROM object WHERE uuid = ?1"
+                          " ORDER BY entry LIMIT 1",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, c->object);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q)) {
+        (void)snprintf(c->kind, sizeof c->kind, "%s", col_text(q, 0));
+        (void)snprintf(c->label, sizeof c->label, "%s", col_text(q, 1));
+    }
+    stmt_done(q);
+    return rc;
+}
+
+/* ---- the three kinds ---- */
+
+/* That an adopted password was confirmed at two sites is no contradiction. */
+static enum rc
+each_field(const struct walk *w, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc =
+        db_query(w->store->db, &q,
+                 "SELECT object, name FROM field f WHERE name <> 'confirmed' AND NOT EXISTS"
+                 " (SELECT 1 FROM superseded s WHERE s.object = f.object AND s.name = f.name"
+                 " AND s.entry = f.entry)"
+                 " GROUP BY object, name HAVING count(DISTINCT value) > 1 ORDER BY object, name",
+                 err);
+    if (rc != RC_OK)
+        return rc;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        struct conflict c = {.what = CONFLICT_FIELD, .field = col_text(q, 1)};
+        (void)snprintf(c.object, sizeof c.object, "%s", col_text(q, 0));
+        rc = name_it(w->store, &c, err);
+        if (rc == RC_OK)
+            rc = w->fn(w->arg, &c, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+/* A successor that follows all of them settles it. */
+static enum rc
+each_generation(const struct walk *w, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc =
+        db_query(w->store->db, &q,
+                 "SELECT min(uuid), name || '@' || generation FROM key k GROUP BY name, generation"
+                 " HAVING count(DISTINCT uuid) > 1 AND"
+                 " max(NOT EXISTS (SELECT 1 FROM follows f WHERE f.former = k.uuid))"
+                 " ORDER BY name, generation",
+                 err);
+    if (rc != RC_OK)
+        return rc;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        struct conflict c = {.what = CONFLICT_GENERATION, .kind = "key", .field = "generation"};
+        (void)snprintf(c.object, sizeof c.object, "%s", col_text(q, 0));
+        (void)snprintf(c.label, sizeof c.label, "%s", col_text(q, 1));
+        rc = w->fn(w->arg, &c, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+each_name(const struct walk *w, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(w->store->db, &q,
+                          "SELECT min(uuid), kind, name FROM object GROUP BY kind, name"
+                          " HAVING count(DISTINCT uuid) > 1 ORDER BY kind, name",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        struct conflict c = {.what = CONFLICT_NAME, .field = "name"};
+        (void)snprintf(c.object, sizeof c.object, "%s", col_text(q, 0));
+        (void)snprintf(c.kind, sizeof c.kind, "%s", col_text(q, 1));
+        (void)snprintf(c.label, sizeof c.label, "%s", col_text(q, 2));
+        rc = w->fn(w->arg, &c, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
+conflict_each(const struct store *store, conflict_fn fn, void *arg, struct err *err)
+{
+    struct walk w = {store, fn, arg};
+    enum rc rc = each_field(&w, err);
+    if (rc == RC_OK)
+        rc = each_generation(&w, err);
+    return rc == RC_OK ? each_name(&w, err) : rc;
+}
+
+/* ---- values ---- */
+
+struct values {
+    const struct store *store;
+    conflict_value_fn fn;
+    void *arg;
+};
+
+static enum rc
+author_of(const struct store *store, const char *entry, char out[AUTHOR_TEXT + 1], struct err *err)
+{
+    unsigned char hash[HASH_SIZE];
+    struct stmt *q = NULL;
+    out[0] = '\0';
+    if (hex_decode(hash, sizeof hash, entry) != 0)
+        return RC_OK;
+    enum rc rc = db_query(store->db, &q, "SELECT author FROM entry WHERE hash = ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_blob(q, 1, hash, sizeof hash);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q))
+        (void)snprintf(out, AUTHOR_TEXT + 1, "%s", col_text(q, 0));
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+give_value(void *arg, const char *value, const char *entry, struct err *err)
+{
+    const struct values *v = arg;
+    char author[AUTHOR_TEXT + 1];
+    enum rc rc = author_of(v->store, entry, author, err);
+    return rc == RC_OK ? v->fn(v->arg, value, author, err) : rc;
+}
+
+/* UUIDs of equal names or numbers. */
+static enum rc
+give_uuids(const struct values *v, const struct conflict *c, struct err *err)
+{
+    struct stmt *q = NULL;
+    int key = c->what == CONFLICT_GENERATION;
+    enum rc rc = key ? db_query(v->store->db, &q,
+                                "SELECT '\"' || uuid || '\"', author, min(entry) FROM key"
+                                " WHERE name || '@' || generation = ?1 GROUP BY uuid ORDER BY uuid",
+                                err)
+                     : db_query(v->store->db, &q,
+                                "SELECT '\"' || uuid || '\"', author, min(entry) FROM object"
+                                " WHERE name = ?1 AND kind = ?2 GROUP BY uuid ORDER BY uuid",
+                                err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, c->label);
+    if (!key)
+        stmt_text(q, 2, c->kind);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        rc = v->fn(v->arg, col_text(q, 0), col_text(q, 1), err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
+conflict_values(const struct store *store, const struct conflict *c, conflict_value_fn fn,
+                void *arg, struct err *err)
+{
+    struct values v = {store, fn, arg};
+    return c->what == CONFLICT_FIELD ? field_each(store, c->object, c->field, give_value, &v, err)
+                                     : give_uuids(&v, c, err);
+}
