@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/errhelp.h"
+
 static const struct row {
     enum rc code;
     int exit;
@@ -63,6 +65,36 @@ enum rc
 err_at(unsigned i)
 {
     return i < ROWS ? rows[i].code : RC_OK;
+}
+
+/* A switch, so that the compiler names the code that lacks its help. */
+const struct err_help *
+err_help(enum rc code)
+{
+    switch (code) {
+#define ERR_HELP(name, means, causes, todo)                                                        \
+    case name: {                                                                                   \
+        static const struct err_help help = {means, causes, todo};                                 \
+        return &help;                                                                              \
+    }
+        ERR_HELP_LIST(ERR_HELP)
+#undef ERR_HELP
+    case RC_OK:
+        break;
+    }
+    return NULL;
+}
+
+struct err_status
+err_status_at(unsigned i)
+{
+    static const struct err_status list[] = {
+#define ERR_EXIT(number, text) {number, text},
+        ERR_EXIT_LIST(ERR_EXIT)
+#undef ERR_EXIT
+            {-1, NULL}};
+    enum { LAST = sizeof list / sizeof list[0] - 1 };
+    return list[i < LAST ? i : LAST];
 }
 
 /* Higher is worse; the order is that of docs/reference/exit-codes.md. */

@@ -64,6 +64,20 @@ const char *err_name(enum rc code); /* "RC_NO_STORE" */
 /* The i-th code of the list, in its order; RC_OK after the last. */
 enum rc err_at(unsigned i);
 
+/* What there is to say of a code: causes and ways out, one a line. Never NULL for a code of the
+ * list. */
+struct err_help {
+    const char *means, *causes, *todo;
+};
+const struct err_help *err_help(enum rc code);
+
+/* The i-th exit status and its text, in order of numbers; text NULL after the last. */
+struct err_status {
+    int number;
+    const char *text;
+};
+struct err_status err_status_at(unsigned i);
+
 /* The exit status when both happened: signal, 70, 15, 19, 14, the others, 3, 0. */
 int err_worse_exit(int a, int b);
 

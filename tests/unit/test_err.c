@@ -15,6 +15,32 @@ test_codes_are_unique_and_mapped(void **state)
     }
 }
 
+static int
+status_is_listed(int number)
+{
+    for (unsigned i = 0; err_status_at(i).text != NULL; i++) {
+        if (err_status_at(i).number == number)
+            return 1;
+    }
+    return 0;
+}
+
+static void
+test_every_code_has_help_and_a_listed_status(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; err_at(i) != RC_OK; i++) {
+        const struct err_help *help = err_help(err_at(i));
+        assert_non_null(help);
+        assert_true(strlen(help->means) > 20 && help->means[strlen(help->means) - 1] == '.');
+        assert_true(strlen(help->causes) > 10 && strlen(help->todo) > 10);
+        assert_true(status_is_listed(err_exit(err_at(i))));
+    }
+    assert_null(err_help(RC_OK));
+    for (unsigned i = 1; err_status_at(i).text != NULL; i++)
+        assert_true(err_status_at(i - 1).number < err_status_at(i).number);
+}
+
 static void
 test_first_cause_survives_wrapping(void **state)
 {
@@ -76,6 +102,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codes_are_unique_and_mapped),
+        cmocka_unit_test(test_every_code_has_help_and_a_listed_status),
         cmocka_unit_test(test_first_cause_survives_wrapping),
         cmocka_unit_test(test_full_disk_has_its_own_code),
         cmocka_unit_test(test_worse_exit_order),

@@ -1,0 +1,417 @@
+/*
+ * What `explain` says of each code of errlist.h: X(name, what it means, what causes it, what to
+ * do); causes and ways out one a line. A code without a row is a warning where err.c walks this
+ * list. docs/reference/errors.md is made from what explain prints; a test compares.
+ */
+#ifndef BASE_ERRHELP_H
+#define BASE_ERRHELP_H
+
+/* The exit statuses, as docs/reference/exit-codes.md has them. */
+#define ERR_EXIT_LIST(X)                                                                           \
+    X(0, "done")                                                                                   \
+    X(1, "failed, nothing more specific")                                                          \
+    X(2, "command line or configuration wrong, nothing touched")                                   \
+    X(3, "finished, but partly, or with findings")                                                 \
+    X(4, "identity: refused, no right, unknown instance")                                          \
+    X(5, "temporary: network, busy service, quota, disk full")                                     \
+    X(6, "exists with other content")                                                              \
+    X(10, "no store here")                                                                         \
+    X(11, "store busy (who, since when)")                                                          \
+    X(12, "wrong passphrase")                                                                      \
+    X(13, "no such key, root, site, copy, entry")                                                  \
+    X(14, "root key cannot do it (disabled, expired, destroyed, purged)")                          \
+    X(15, "integrity: does not verify; treat as hostile")                                          \
+    X(16, "copy rolled back, forked, frozen")                                                      \
+    X(17, "policy says no")                                                                        \
+    X(18, "delivery refused: would land where not asked, no record possible, memory not lockable") \
+    X(19, "outcome unknown: the error names the entry's hash; `audit log --entry HASH` answers "   \
+          "0 or 13")                                                                               \
+    X(20, "run paused (later)")                                                                    \
+    X(21, "run stopped at a failed step (later)")                                                  \
+    X(70, "internal error")                                                                        \
+    X(125, "`exec`: keymuster failed before the command ran; otherwise the command's own status, " \
+           "128+n on a signal")                                                                    \
+    X(130, "interrupted by Ctrl-C; 128+n by signal n")                                             \
+    X(143, "interrupted by SIGTERM")
+
+/* clang-format off */
+#define ERR_HELP_LIST(X) \
+    /* ---- 1: command line and configuration ---- */ \
+    X(RC_USAGE, \
+      "keymuster does not know this command, option or combination. Nothing was touched.", \
+      "a word is mistyped; long options are exact, there are no abbreviations\n" \
+      "an argument or option that the command needs is missing, or is given twice", \
+      "the message names the nearest word; the whole page: keymuster help COMMAND") \
+    X(RC_CONFIG, \
+      "keymuster.conf, or a variable of the environment, holds something that cannot be used. Nothing was touched.", \
+      "keymuster.conf was edited by hand: the message names line and column\n" \
+      "a binding is of a newer keymuster\n" \
+      "one of KEYMUSTER_OUTPUT, _COLOR, _PROGRESS, _TIMEOUT has a value that does not exist", \
+      "mend the line, or have it written: keymuster kms set, keymuster copy set") \
+    X(RC_BAD_NAME, \
+      "A name that is to be given does not follow the rules for names.", \
+      "sites, KMSs, root keys, copies, persons: 1 to 64 of a-z 0-9 . _ -\n" \
+      "a key: 1 to 128 characters, no control or bidirectional ones, no \" | \", no \"@\" and digits at the end\n" \
+      "the name looks like a UUID", \
+      "choose another name; a key that exists under a bad name elsewhere can be named by its UUID") \
+    X(RC_BAD_VALUE, \
+      "A value that was given or read is not of the form it must have.", \
+      "a date or a duration that is none: YYYY-MM-DD, RFC 3339; 90d, 12h\n" \
+      "a password with control characters, a byte order mark, or in another character set than UTF-8\n" \
+      "a wrap or description that was cut when it was copied", \
+      "compare the value with the message and give it again\n" \
+      "a password file of another character set: iconv -f WINDOWS-1252 -t UTF-8") \
+    X(RC_SECRET_LITERAL, \
+      "A secret was written where a reference to it belongs. Command lines and configuration files are read by others " \
+      "(ps, shell history, backups), so none is taken there. It is not repeated in the message.", \
+      "--credential, --secret or --wrapped got the value instead of the place where it is\n" \
+      "keymuster.conf holds a value where file:, env:, command:, credential: or prompt belongs", \
+      "give a reference: file:PATH, fd:N, env:NAME, command:ARGV, credential:NAME, prompt, or - for standard input\n" \
+      "consider the value as seen: it may stand in the shell's history") \
+    X(RC_NO_CONFIRM, \
+      "The command asks before it changes something, and nobody said yes. Nothing was done.", \
+      "there is no terminal, or --no-input was given\n" \
+      "the answer, or the word typed, was another one; Enter alone is never a yes", \
+      "in a script: --yes; for what destroys: --confirm NAME, with the name of the object\n" \
+      "--dry-run shows what would be done") \
+    X(RC_CREDENTIAL, \
+      "A reference to a secret does not lead to one.", \
+      "the file is not there or cannot be read, the variable is not set, the descriptor is not open\n" \
+      "a command: failed, or standard input was used twice\n" \
+      "a systemd credential was not passed to this service", \
+      "mend what the message names, or give another reference: keymuster kms set NAME --credential REF") \
+    X(RC_CREDENTIAL_OPEN, \
+      "The file with the secret can be read by other users, or belongs to one, so it is not used.", \
+      "it was made with the usual umask, or copied from a medium without permissions", \
+      "chmod 600 FILE; chown it to the user that runs keymuster\n" \
+      "if others were on this machine meanwhile, replace the secret") \
+    X(RC_AMBIGUOUS, \
+      "More than one object has this name, and keymuster does not guess.", \
+      "two sites made the same name or generation while they could not see each other\n" \
+      "the first digits of an id fit more than one", \
+      "use the UUID that the message lists; keymuster list --fields name,generation,uuid shows all\n" \
+      "give enough digits of the id") \
+    /* ---- 2: store ---- */ \
+    X(RC_NO_STORE, \
+      "There is no store where keymuster looked: -C DIR, else KEYMUSTER_STORE, else the default place.", \
+      "the command runs as another user, or without -C\n" \
+      "this machine has no store yet", \
+      "say where it is: -C DIR\n" \
+      "make one: keymuster init --site SITE (first site), keymuster join --from COPY --site SITE (every other)\n" \
+      "a recovery needs none: reveal and exec take --from COPY") \
+    X(RC_STORE_BUSY, \
+      "Another process writes to the store; this one waited ten seconds.", \
+      "a timer, a second session, a large import or rewrap\n" \
+      "a process that hangs: the message names it and since when", \
+      "try again when it has ended; reading commands need not wait\n" \
+      "the lock goes away with its process; nothing has to be removed by hand") \
+    X(RC_STORE_EXISTS, \
+      "A store, or something else, is where a new store was to be made. It was not touched.", \
+      "init or join was done before\n" \
+      "the folder is not empty", \
+      "look at what is there: keymuster -C DIR status; or choose another folder: -C DIR") \
+    X(RC_STORE_FOREIGN, \
+      "The file is no database, or one of another program. It was not touched.", \
+      "-C names the wrong folder\n" \
+      "the file was cut or overwritten", \
+      "name the right folder; if it was the store: bring it back from a backup, or join again from a copy") \
+    X(RC_STORE_NEWER, \
+      "A newer keymuster has written this store; this one does not know its tables. It was not touched.", \
+      "an older program was installed, or is first in PATH", \
+      "use the newer program") \
+    X(RC_STORE_NETFS, \
+      "The store lies on a network file system. Locks and syncs are not reliable there, and a database can be lost.", \
+      "the home folder is on NFS, CIFS or the like", \
+      "keep the store on a local disk and make the share a copy: keymuster copy add NAME file:///SHARE --site SITE") \
+    X(RC_STORE_OWNER, \
+      "The store belongs to another user; files written as this one would lock the owner out.", \
+      "sudo, or a service and a person that share one store", \
+      "run it as that user: sudo -u USER keymuster ...") \
+    X(RC_IO, \
+      "The system failed to read or write something; its own reason stands in the message.", \
+      "a permission, a disk with errors, a descriptor that was closed, a limit of the system", \
+      "mend the cause and run it again; what had been reported as stored is stored: keymuster verify") \
+    X(RC_DISK_FULL, \
+      "There is no space left, or a quota is used up. Nothing is half stored.", \
+      "the disk of the store, of TMPDIR or of the output is full", \
+      "make room and run the same command again") \
+    X(RC_STORE_CORRUPT, \
+      "The store contradicts itself: the database is damaged, or something in it is not what the log says.", \
+      "a disk or memory fault, or a change by another program\n" \
+      "author.key is not the key of this store\n" \
+      "two entries give one key two different check values", \
+      "stop using it and keep it as it is; look: keymuster verify\n" \
+      "the log is what counts, and the copies and other sites have it: keymuster join --from COPY --site SITE in a new folder") \
+    X(RC_NOT_FOUND, \
+      "No object of this name or id is known here.", \
+      "it is mistyped: the message names the nearest one\n" \
+      "it was made at another site and has not arrived yet", \
+      "look: keymuster list, root list, site list, kms list, copy list\n" \
+      "fetch what other sites wrote: keymuster sync") \
+    X(RC_EXISTS, \
+      "Something of this name is there already, with other content. Nothing was changed.", \
+      "the name was given before, here or at another site\n" \
+      "a key of this name has another value", \
+      "look at it: keymuster show KEY; choose another name\n" \
+      "a new value under the same name: keymuster rekey KEY, or record --new-generation") \
+    X(RC_UNKNOWN_OUTCOME, \
+      "The write may be stored or not: the disk failed in the middle, and the store could not be read again to find out.", \
+      "a disk that disappeared or failed while it was written to", \
+      "do not repeat it blindly; when the disk is back: keymuster audit log --entry HASH answers 0 (stored) or 13 (not stored)") \
+    X(RC_CHAIN, \
+      "A log does not verify: an entry was altered, is missing, or does not follow the one before it.", \
+      "somebody changed it, or a disk or memory fault did\n" \
+      "its author is hostile, or two programs wrote with one author's key", \
+      "use nothing from there; the message names author and entry\n" \
+      "other copies and sites have the true one: keymuster copy check --deep, keymuster join --from COPY") \
+    X(RC_READ_ONLY, \
+      "The place cannot be written, so nothing could be recorded.", \
+      "a medium that is mounted read-only, or a folder without permission to write", \
+      "reading commands work there; to write, mount it writable or copy the store to a local disk") \
+    X(RC_STORE_OLD, \
+      "The store is older than what it has published itself. If it went on writing, two histories would carry one signature.", \
+      "the store was brought back from a backup or a snapshot\n" \
+      "it is a clone of a store that has gone on", \
+      "restored: keymuster sync pulls back what was published, then all goes on\n" \
+      "a clone: do not write with it; make it a store of its own: keymuster join --from COPY in a new folder") \
+    X(RC_MALFORMED, \
+      "Something that was stored cannot be read: it is not what keymuster writes.", \
+      "a file was cut, edited or replaced by something else\n" \
+      "it comes from another program", \
+      "bring it back from a backup or fetch it again; if nobody edited it, treat it as tampered with") \
+    /* ---- 3: KMS ---- */ \
+    X(RC_KMS_PASSPHRASE, \
+      "The passphrase does not open the KMS file. The file itself is sound.", \
+      "another KMS's passphrase, a typing error, a keyboard layout\n" \
+      "a file with more than the passphrase in it: only one line feed at its end is removed", \
+      "try it alone: keymuster kms test NAME --credential prompt\n" \
+      "where it is kept: keymuster kms show NAME") \
+    X(RC_KMS_NO_CREDENTIAL, \
+      "The KMS is known, but nothing here says with which credential to use it.", \
+      "the KMS was added at another site; credentials never travel", \
+      "for good: keymuster kms set NAME --credential REF; once: --credential NAME=REF\n" \
+      "where it is kept: keymuster kms show NAME") \
+    X(RC_KMS_REFUSED, \
+      "The KMS does not accept the credential, or it lacks the right for this.", \
+      "the credential was revoked or replaced, or belongs to another account\n" \
+      "it may list keys, but not use them", \
+      "try it: keymuster kms test NAME; then give another: keymuster kms set NAME --credential REF") \
+    X(RC_KMS_UNREACHABLE, \
+      "The KMS did not answer. Whether its root keys still exist is unknown; this is not a sign that they are gone.", \
+      "network, name service, firewall, an outage, a wrong endpoint", \
+      "run the same command again later\n" \
+      "a key with a wrap under another KMS can be had now: reveal KEY --root OTHER-ROOT") \
+    X(RC_ROOT_DISABLED, \
+      "The root key is disabled: it neither wraps nor unwraps until it is enabled again.", \
+      "somebody disabled it, on purpose or by a policy of the account", \
+      "keymuster root enable NAME, if that is right\n" \
+      "meanwhile another wrap of the key may do: keymuster wrap list KEY") \
+    X(RC_ROOT_EXPIRED, \
+      "The root key has passed its expiration date: it still unwraps, but does not wrap any more.", \
+      "a date that was set when it was made or imported", \
+      "move its keys: keymuster rehome --all --from ROOT --to OTHER-ROOT") \
+    X(RC_ROOT_DESTROYED, \
+      "The root key is destroyed and can be restored only for some days; the message says until when.", \
+      "somebody deleted it in the KMS", \
+      "at once: keymuster root restore NAME\n" \
+      "which keys hang on it: keymuster list; move them: keymuster rehome --all --from ROOT --to OTHER-ROOT") \
+    X(RC_ROOT_PURGED, \
+      "The root key is gone for good. No wrap under it can ever be opened again.", \
+      "it was destroyed and the time for restoring it has passed", \
+      "use another wrap of the key: keymuster wrap list KEY\n" \
+      "a key without any other wrap is lost here; ask who has seen or printed the password") \
+    X(RC_CIPHERTEXT, \
+      "The KMS does not open this wrap: it was not made under this root key, not with these AAD strings, or was altered.", \
+      "the wrong root key or KMS was named\n" \
+      "an AAD string is missing, or their order differs\n" \
+      "the text was cut or changed when it was copied", \
+      "compare root key, AAD and text with the source (keymuster show KEY --wraps); try another wrap: --root ROOT") \
+    X(RC_KMS_TOO_EARLY, \
+      "The KMS refuses for the moment: it wants a pause between two such operations.", \
+      "two rotations, or restoring right after destroying", \
+      "run it again after the time that the message names") \
+    X(RC_KMS_INTEGRITY, \
+      "The passphrase is right, but the rest of the KMS file does not verify: it was damaged or altered.", \
+      "a disk fault, an editor, a file that was copied while it was written", \
+      "bring back a copy of the file; an older one lacks the root keys and versions made since") \
+    X(RC_CHECK_MISMATCH, \
+      "A wrap was opened, and the value is not the one that was escrowed. It is not given out, and nothing overrides this.", \
+      "the wrap in the record is that of another key: mixed up, or swapped on purpose\n" \
+      "a KMS that answers wrongly", \
+      "try another wrap: reveal KEY --root ROOT\n" \
+      "find out who recorded it: keymuster show KEY --wraps --history") \
+    X(RC_KMS_NO_ROOT, \
+      "The KMS answers, and has no root key of this id or alias.", \
+      "another instance, region or file than the one meant\n" \
+      "an older copy of the KMS file\n" \
+      "the root key was purged", \
+      "compare: keymuster root list, keymuster kms show NAME; then bind the right one: keymuster kms set NAME") \
+    X(RC_ENDPOINT_DIFFERS, \
+      "The log names another endpoint for this KMS than this machine was told. No credential is sent there.", \
+      "the KMS has moved, and another site wrote it down\n" \
+      "somebody wants to have the credential", \
+      "ask whether it has moved; if so: keymuster kms set NAME --endpoint URL") \
+    X(RC_ROOT_STATE, \
+      "The root key is in a state in which this cannot be done with it.", \
+      "enabling what is not disabled, restoring what is not destroyed, wrapping under one that is not active", \
+      "look: keymuster root check") \
+    X(RC_KMS_MISSING, \
+      "The file of the local KMS is not there. Only kms add makes one; nothing else ever does.", \
+      "the disk is not mounted, the file was moved, this machine never had it", \
+      "say where it is: keymuster kms set NAME --file PATH, or once --kms-file NAME=PATH\n" \
+      "if it is lost, bring back a copy: a new file cannot open the old wraps") \
+    X(RC_KMS_REPLY, \
+      "The KMS answered, but with something else than was asked for. Nothing was recorded.", \
+      "a proxy or another service in between\n" \
+      "a fault of the KMS", \
+      "run it again; if it stays so, do not use this KMS and tell its operator, with the request id if there is one") \
+    /* ---- 4: copies ---- */ \
+    X(RC_COPY_UNREACHABLE, \
+      "The copy is not there at the moment. What it lacks will be sent when it is back.", \
+      "a disk that is not plugged in or mounted, a server that does not answer", \
+      "make it reachable, then: keymuster sync") \
+    X(RC_COPY_FOREIGN, \
+      "The place, or a log in it, belongs to another escrow. Nothing was written there.", \
+      "two escrows were given one folder, or disks were mixed up\n" \
+      "somebody laid a foreign log into the copy", \
+      "give each escrow a place of its own; compare the escrow ids: keymuster status, escrow.json") \
+    X(RC_COPY_ROLLED_BACK, \
+      "The copy shows less than it has shown before. Objects of a copy are never deleted, so an older state was put there.", \
+      "the disk or folder was restored from a backup or snapshot\n" \
+      "somebody hides newer entries", \
+      "find out who did it; the store still has everything\n" \
+      "if the newer state is gone: empty that place, then keymuster copy add NAME URL") \
+    X(RC_COPY_FORKED, \
+      "The copy shows another history of an author than is held here, and both carry that author's signature.", \
+      "a clone of a store, or a store restored from a backup, went on writing\n" \
+      "somebody has the author's key", \
+      "both are kept as evidence; find the second store and stop it\n" \
+      "of the two, none is taken silently: a new store (keymuster join) and keymuster author admit replace the author") \
+    X(RC_COPY_GAP, \
+      "The newest head promises entries that the copy does not have.", \
+      "an object was lost or deleted, or a transfer by hand left some out", \
+      "a store that holds the entries can make a whole copy elsewhere: keymuster copy add NAME URL\n" \
+      "for a recovery, use another copy") \
+    X(RC_COPY_TAMPERED, \
+      "An object of the copy is not what was written there.", \
+      "somebody changed it, or the medium is failing\n" \
+      "the place was replaced by another copy", \
+      "treat the copy as hostile; other copies and stores hold the same entries: keymuster copy check --deep\n" \
+      "replaced on purpose: keymuster copy set NAME URL") \
+    X(RC_COPY_SIGNATURE, \
+      "A signature does not verify under the key that it must come from.", \
+      "the object was altered, or is somebody else's", \
+      "treat the copy as hostile; compare the founder's key with the recovery card; use another copy") \
+    X(RC_COPY_NONE, \
+      "The place is there, but no copy is in it.", \
+      "another folder than the one meant, or an empty mount point", \
+      "name the folder that holds escrow.json\n" \
+      "make the place a copy: keymuster copy add NAME URL --site SITE") \
+    X(RC_COPY_READ_ONLY, \
+      "The copy can be read, but not written.", \
+      "a write-protected medium, a share without the right to write", \
+      "make it writable, then: keymuster sync; until then it does not count for what is new") \
+    X(RC_SIGNED_AS_ME, \
+      "Somebody signed entries as this store's author that this store did not write.", \
+      "a clone of this store is in use, or the key was taken", \
+      "stop writing here; find the other store; make a new one (keymuster join) and have it admitted") \
+    X(RC_SPLIT_VIEW, \
+      "Two authors have seen different entries of a third one. One of the two histories was shown to only some of you.", \
+      "a copy shows different histories to different readers\n" \
+      "the third author's store was cloned or restored", \
+      "compare by another way: keymuster status prints a digest that two sites can read out to each other") \
+    X(RC_COPY_FULL, \
+      "The copy has no space left. No object is half written.", \
+      "the disk is full, or a quota is used up", \
+      "make room, then: keymuster sync") \
+    X(RC_CARD_FLOOR, \
+      "The copy is older than the recovery card: it lacks entries that existed when the card was printed.", \
+      "an old disk, or a copy that was rolled back", \
+      "look for a newer copy\n" \
+      "if there is none: --expect ESCROW-ID instead of --card; what is newer is then missing") \
+    X(RC_COPY_NOT_BOUND, \
+      "The log may know this copy, but this machine was not told where it is. A store uses only what was bound to it.", \
+      "the copy was added at another site", \
+      "bind it: keymuster copy set NAME URL; a new one: keymuster copy add NAME URL --site SITE") \
+    X(RC_NOT_ANCHORED, \
+      "The copy is not of the escrow that was expected, or its founder's key does not make its id.", \
+      "the wrong disk, the wrong card, a mistyped id\n" \
+      "somebody offers an escrow of his own", \
+      "compare with the card; do not use this copy until you know why") \
+    X(RC_CREATE_ONCE, \
+      "An object that is written once exists with other bytes. What is there was left as it is.", \
+      "two stores write as one author\n" \
+      "somebody changed the copy", \
+      "keymuster copy check --deep says which; see also KM4004 and KM4006") \
+    /* ---- 6: policy ---- */ \
+    X(RC_POLICY, \
+      "It could be done, but a rule that protects keys says no. Nothing was changed.", \
+      "the last wrap of a key, a key that is still needed, an author that is not admitted itself", \
+      "the message says what has to be done first\n" \
+      "some rules can be overridden, which is recorded: --accept-risk TEXT") \
+    X(RC_PURPOSE_SITE, \
+      "The key would be lost together with the site that it is there to recover.", \
+      "a config-backup or backup-copy key with wraps only under KMSs at the protected site", \
+      "add a root key at another site: --root ROOT, or --owe ROOT if it is out of reach now\n" \
+      "say which site it protects: --protects-site SITE; or take the risk, recorded: --accept-risk TEXT") \
+    X(RC_NOT_RELEASED, \
+      "The key is stored here, but no copy has its record yet (for some purposes: none at another site). If it were used " \
+      "and this machine were lost, so would be the backups.", \
+      "no copy is bound, or none that counts was reachable", \
+      "plug in or add a copy, then: keymuster sync\n" \
+      "use it all the same, recorded: --allow-unsynced") \
+    X(RC_NO_REASON, \
+      "A secret is shown, and some things are done, only for a reason that is recorded.", \
+      "--reason is missing", \
+      "--reason TEXT, and --ticket REF if there is one") \
+    /* ---- 7: delivery ---- */ \
+    X(RC_NO_TERMINAL, \
+      "The secret was to be shown on the terminal, and there is none that can do it.", \
+      "a script, a timer, cron, a pipe; a terminal without a second screen", \
+      "say where it shall go: --to file:PATH, --to -, --to fd:N; or run a command with it: keymuster exec") \
+    X(RC_TO_TERMINAL, \
+      "The secret would land on a terminal, and stay in its history.", \
+      "--to - or --to fd:N without a pipe or a file behind it", \
+      "without --to it is shown on a second screen that leaves nothing behind; or redirect it") \
+    X(RC_FILE_EXISTS, \
+      "The file is there already, and nothing is overwritten with a secret. Nothing was shown.", \
+      "the same command ran before", \
+      "choose another name, or remove that file first") \
+    X(RC_NO_RECORD, \
+      "That a secret was shown could not be recorded, so it is not shown.", \
+      "the store, or the folder for records, cannot be written or is full", \
+      "make it writable; from a copy, with records elsewhere: --from COPY --evidence DIR") \
+    X(RC_NO_LOCK, \
+      "Memory for secrets cannot be locked, so it could be written to swap space.", \
+      "the limit on locked memory (ulimit -l) is below 64 KiB, in a container or service", \
+      "raise it: ulimit -l 64, LimitMEMLOCK=64K, --ulimit memlock=65536\n" \
+      "go on unlocked, recorded: --accept-risk TEXT") \
+    X(RC_NOT_DELIVERED, \
+      "The secret cannot be delivered to the place asked for. It was not shown.", \
+      "a folder that others can write in or that is not there, a descriptor that is not open, a terminal that is too small", \
+      "choose a folder of your own (mode 0700), or another destination") \
+    X(RC_OUTPUT_FAILED, \
+      "What was to be done is done and recorded; only the output failed afterwards.", \
+      "the reader of a pipe went away, a full disk under the output", \
+      "do not repeat it; look at what is there: keymuster show KEY, keymuster audit log --entry HASH\n" \
+      "after a reveal: part of the secret may be where it was sent") \
+    X(RC_EXEC_FAILED, \
+      "The command of exec could not be started. It has not seen the secret.", \
+      "it is not in PATH, or is not executable; a template without {{secret}}", \
+      "try the command alone; give its path") \
+    /* ---- 9: the program itself ---- */ \
+    X(RC_INTERNAL, \
+      "keymuster has come to a point that it should not. It stops there; what was reported as stored is stored.", \
+      "a fault of the program", \
+      "keymuster verify; report it, with the message and what was typed (never with a secret)") \
+    X(RC_NO_MEMORY, \
+      "There is not enough memory, or all places for secrets are taken.", \
+      "a small machine or container; the key derivation of a local KMS wants 64 MiB", \
+      "give it more and run the same command again") \
+    X(RC_INTERRUPTED, \
+      "A signal, or the end of input at a question, ended the command.", \
+      "Ctrl-C, a time limit of a service, a terminal that was closed", \
+      "what was reported as done is stored; the same command goes on where it stopped")
+/* clang-format on */
+
+#endif
