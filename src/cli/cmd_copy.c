@@ -283,7 +283,7 @@ list_copy(void *arg, const struct object *o, struct err *err)
     struct log_end end;
     char site[LIMIT_NAME + 1];
     char at[TIME_TEXT + 1];
-    char ago[32] = "never";
+    char ago[AGO_TEXT] = "never";
     char behind[32];
     int64_t entries = 0;
     int64_t ms = 0;

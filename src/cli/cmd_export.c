@@ -83,7 +83,7 @@ find_all(struct exporting *x, struct err *err)
     x->names = calloc(count, sizeof *x->names);
     if (x->found == NULL || x->names == NULL)
         return err_nomem(err);
-    enum rc rc = RC_OK;
+    enum rc rc = session_keys_check(x->ctx, count, err);
     for (size_t i = 0; rc == RC_OK && i < count; i++)
         rc = find(x, opt_arg(&x->ctx->opts, i), err);
     return rc;

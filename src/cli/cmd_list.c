@@ -401,6 +401,7 @@ run_show(struct ctx *ctx, struct err *err)
     enum rc rc = RC_OK;
     if (ctx->format == OUT_JSON && ctx->opts.arg_count > 1)
         return err_set(err, RC_USAGE, "-o json is one document; for several keys: -o ndjson");
+    rc = session_keys_check(ctx, ctx->opts.arg_count, err);
     for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++) {
         if (i > 0 && !out_is_json(ctx))
             out_printf(ctx, "\n");

@@ -162,6 +162,16 @@ plan_key(void *arg, const struct key *key, struct err *err)
     return wrap_each(r->ctx->store, key->uuid, plan_wrap, r, err);
 }
 
+static int
+has_jobs(const struct rewrap *r, const char *uuid)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (strcmp(r->jobs[i].key.uuid, uuid) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static enum rc
 plan(struct rewrap *r, struct err *err)
 {
@@ -177,10 +187,11 @@ plan(struct rewrap *r, struct err *err)
         return err_set(err, RC_USAGE, "rewrap: --at goes with the name of a key");
     if (all)
         return key_each(r->ctx->store, NULL, plan_key, r, err);
+    rc = session_keys_check(r->ctx, o->arg_count, err);
     for (size_t i = 0; rc == RC_OK && i < o->arg_count; i++) {
         struct key key;
         rc = session_key(r->ctx, opt_arg(o, i), &key, err);
-        if (rc == RC_OK)
+        if (rc == RC_OK && !has_jobs(r, key.uuid)) /* named before */
             rc = plan_key(r, &key, err);
     }
     return rc;

@@ -269,7 +269,7 @@ list_root(void *arg, const struct object *o, struct err *err)
     struct root r;
     char site[LIMIT_NAME + 1] = "";
     char versions[24] = "";
-    char ago[32] = "";
+    char ago[AGO_TEXT] = "";
     int64_t at = 0;
     enum rc rc = root_load(l->ctx->store, o, &r, err);
     if (rc == RC_OK)

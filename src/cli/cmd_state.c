@@ -1,6 +1,7 @@
 /* state: the state of a key, as in NIST SP 800-57, with a reason, and what else can change about
  * it. It never stops a recovery. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,6 +9,7 @@
 #include "cli/mint.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "escrow/log.h"
 #include "text/time.h"
 #include "text/uni.h"
 
@@ -62,12 +64,40 @@ struct setting {
 
 enum { F_STATE, F_SYSTEM, F_OWNER, F_PROTECTS, F_LABELS, F_NEEDED, F_EXPIRES, F_COUNT };
 
+/* A key that it is set of, and the entry that does it. */
+struct changed {
+    struct key key;
+    char entry[HASH_TEXT + 1];
+};
+
 struct change {
     struct ctx *ctx;
-    struct key key;
     struct setting set[F_COUNT];
     char needed_until[TIME_TEXT + 1], expires[TIME_TEXT + 1];
+    size_t named; /* how many arguments are keys */
+    struct changed *keys;
+    size_t count;
 };
+
+/* The last of several arguments is the state, unless an option is given and it is no state's name. */
+static enum rc
+read_arguments(struct change *c, struct err *err)
+{
+    const struct opts *o = &c->ctx->opts;
+    struct err scratch = ERR_INIT;
+    const char *last = opt_arg(o, o->arg_count - 1);
+    int options = 0;
+    for (size_t i = F_STATE + 1; i < F_COUNT; i++)
+        options |= c->set[i].value != NULL;
+    c->named = o->arg_count;
+    if (o->arg_count == 1 && !options)
+        return err_set(err, RC_USAGE, "state: what is to be set? Give a STATE, or an option");
+    if (o->arg_count == 1 || (options && check_state(last, &scratch) != RC_OK))
+        return RC_OK;
+    c->named--;
+    c->set[F_STATE].value = last;
+    return check_state(last, err);
+}
 
 static enum rc
 read_settings(struct change *c, struct err *err)
@@ -82,16 +112,12 @@ read_settings(struct change *c, struct err *err)
         [F_EXPIRES] = {"expires", OPT_EXPIRES, NULL},
     };
     const struct opts *o = &c->ctx->opts;
-    int any = 0;
     memcpy(c->set, all, sizeof all);
-    c->set[F_STATE].value = opt_arg(o, 1);
     for (size_t i = F_STATE + 1; i < F_COUNT; i++)
         c->set[i].value = opt_get(o, c->set[i].option);
-    for (size_t i = 0; i < F_COUNT; i++)
-        any |= c->set[i].value != NULL;
-    if (!any)
-        return err_set(err, RC_USAGE, "state: what is to be set? Give a STATE, or an option");
-    enum rc rc = mint_check_texts(c->ctx, err);
+    enum rc rc = read_arguments(c, err);
+    if (rc == RC_OK)
+        rc = mint_check_texts(c->ctx, err);
     if (rc == RC_OK)
         rc = mint_when(c->set[F_NEEDED].value, "--needed-until", c->needed_until, err);
     if (rc == RC_OK)
@@ -114,7 +140,7 @@ write_value(const struct change *c, size_t i, const char *name, struct jw *w)
 
 /* One entry, in which each field names all the values that it replaces. */
 static enum rc
-record_change(const struct change *c, struct err *err)
+append_change(const struct change *c, struct changed *k, struct err *err)
 {
     struct ctx *ctx = c->ctx;
     struct buf body;
@@ -123,7 +149,7 @@ record_change(const struct change *c, struct err *err)
     buf_init(&body, LIMIT_BODY);
     jw_init(&w, &body);
     jw_obj(&w, NULL);
-    jw_str(&w, "key", c->key.uuid);
+    jw_str(&w, "key", k->key.uuid);
     jw_obj(&w, "set");
     for (size_t i = 0; rc == RC_OK && i < F_COUNT; i++) {
         if (c->set[i].value == NULL)
@@ -132,28 +158,28 @@ record_change(const struct change *c, struct err *err)
         write_value(c, i, "value", &w);
         jw_opt(&w, "reason", ctx->reason);
         jw_opt(&w, "ticket", ctx->ticket);
-        rc = field_supersedes(ctx->store, c->key.uuid, c->set[i].field, &w, err);
+        rc = field_supersedes(ctx->store, k->key.uuid, c->set[i].field, &w, err);
         jw_end_obj(&w);
     }
     jw_end_obj(&w);
     jw_end_obj(&w);
     if (rc == RC_OK)
-        rc = session_record(ctx, "key.changed", &body, NULL, err);
+        rc = log_append(ctx->store, "key.changed", &body, k->entry, err);
     buf_release(&body);
     return rc;
 }
 
 static void
-answer_text(const struct change *c)
+answer_text(const struct change *c, const struct key *key)
 {
     struct ctx *ctx = c->ctx;
     const char *state = c->set[F_STATE].value;
-    out_printf(ctx, "%s%s@%lld: ", ctx->dry_run ? "would be " : "", c->key.name,
-               (long long)c->key.generation);
+    out_printf(ctx, "%s%s@%lld: ", ctx->dry_run ? "would be " : "", key->name,
+               (long long)key->generation);
     if (state != NULL)
-        out_printf(ctx, "%s, was %s\n", state, c->key.state);
+        out_printf(ctx, "%s, was %s\n", state, key->state);
     else
-        out_printf(ctx, "%s\n", c->key.state);
+        out_printf(ctx, "%s\n", key->state);
     for (size_t i = F_STATE + 1; i < F_COUNT; i++) {
         if (c->set[i].value != NULL && i != F_LABELS)
             out_field(ctx, c->set[i].field, c->set[i].value);
@@ -163,64 +189,102 @@ answer_text(const struct change *c)
 }
 
 static enum rc
-answer(const struct change *c, struct err *err)
+answer(const struct change *c, const struct changed *k, struct err *err)
 {
     const char *state = c->set[F_STATE].value;
+    const struct key *key = &k->key;
     if (!out_is_json(c->ctx)) {
-        answer_text(c);
+        answer_text(c, key);
         return RC_OK;
     }
     struct buf doc;
     struct jw w;
     session_answer(&doc, &w, "state");
-    jw_str(&w, "name", c->key.name);
-    jw_int(&w, "generation", c->key.generation);
-    jw_str(&w, "uuid", c->key.uuid);
-    jw_str(&w, "state", state != NULL ? state : c->key.state);
-    jw_str(&w, "former_state", c->key.state);
+    jw_str(&w, "name", key->name);
+    jw_int(&w, "generation", key->generation);
+    jw_str(&w, "uuid", key->uuid);
+    jw_str(&w, "state", state != NULL ? state : key->state);
+    jw_str(&w, "former_state", key->state);
     for (size_t i = F_STATE + 1; i < F_COUNT; i++) {
         if (c->set[i].value != NULL)
             write_value(c, i, c->set[i].field, &w);
     }
-    jw_opt(&w, "entry", c->ctx->entry);
+    jw_opt(&w, "entry", k->entry);
     jw_end_obj(&w);
     enum rc rc = out_json(c->ctx, &doc, err);
     buf_release(&doc);
     return rc;
 }
 
+/* All of them or none. */
 static enum rc
-check_reason(const struct change *c, struct err *err)
+set_all(struct change *c, struct err *err)
 {
-    const char *reason = c->ctx->reason;
-    if (reason == NULL)
-        return c->set[F_STATE].value == NULL
-                   ? RC_OK
-                   : err_set(err, RC_NO_REASON, "state: --reason is missing");
-    return text_check(reason, "--reason", err);
+    struct ctx *ctx = c->ctx;
+    enum rc rc = ctx->dry_run ? RC_OK : log_begin(ctx->store, err);
+    for (size_t i = 0; rc == RC_OK && !ctx->dry_run && i < c->count; i++)
+        rc = append_change(c, &c->keys[i], err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = log_commit(ctx->store, err);
+    else
+        log_rollback(ctx->store);
+    if (rc == RC_OK)
+        memcpy(ctx->entry, c->keys[c->count - 1].entry, sizeof ctx->entry);
+    for (size_t i = 0; rc == RC_OK && i < c->count; i++)
+        rc = answer(c, &c->keys[i], err);
+    return rc;
+}
+
+/* The keys named, each once: setting a field twice in one go would conflict with itself. */
+static enum rc
+find_keys(struct change *c, struct err *err)
+{
+    enum rc rc = session_keys_check(c->ctx, c->named, err);
+    c->keys = rc == RC_OK ? calloc(c->named, sizeof *c->keys) : NULL;
+    if (rc == RC_OK && c->keys == NULL)
+        return err_nomem(err);
+    for (size_t i = 0; rc == RC_OK && i < c->named; i++) {
+        size_t same = 0;
+        struct key *key = &c->keys[c->count].key;
+        rc = session_key(c->ctx, opt_arg(&c->ctx->opts, i), key, err);
+        while (rc == RC_OK && strcmp(c->keys[same].key.uuid, key->uuid) != 0)
+            same++;
+        c->count += same == c->count;
+    }
+    return rc;
+}
+
+static enum rc
+check_line(const struct change *c, struct err *err)
+{
+    const char *state = c->set[F_STATE].value;
+    if (c->named > 1 && state != NULL && strcmp(state, "destroyed") == 0)
+        return err_set(err, RC_USAGE, "state: one key at a time is marked destroyed");
+    if (c->named > 1 && c->ctx->format == OUT_JSON)
+        return err_set(err, RC_USAGE, "-o json is one document; for several keys: -o ndjson");
+    if (c->ctx->reason == NULL)
+        return state == NULL ? RC_OK : err_set(err, RC_NO_REASON, "state: --reason is missing");
+    return text_check(c->ctx->reason, "--reason", err);
 }
 
 static enum rc
 run_state(struct ctx *ctx, struct err *err)
 {
     struct change c = {.ctx = ctx};
-    const char *state = opt_arg(&ctx->opts, 1);
-    enum rc rc = state != NULL ? check_state(state, err) : RC_OK;
+    enum rc rc = read_settings(&c, err);
     if (rc == RC_OK)
-        rc = read_settings(&c, err);
+        rc = check_line(&c, err);
     if (rc == RC_OK)
-        rc = check_reason(&c, err);
+        rc = find_keys(&c, err);
+    if (rc == RC_OK && c.set[F_STATE].value != NULL &&
+        strcmp(c.set[F_STATE].value, "destroyed") == 0) {
+        rc = check_needed(ctx, &c.keys[0].key, err);
+        if (rc == RC_OK && !ctx->dry_run)
+            rc = confirm_destroyed(ctx, &c.keys[0].key, err);
+    }
     if (rc == RC_OK)
-        rc = session_key(ctx, opt_arg(&ctx->opts, 0), &c.key, err);
-    int destroyed = state != NULL && strcmp(state, "destroyed") == 0;
-    if (rc == RC_OK && destroyed)
-        rc = check_needed(ctx, &c.key, err);
-    if (rc == RC_OK && destroyed && !ctx->dry_run)
-        rc = confirm_destroyed(ctx, &c.key, err);
-    if (rc == RC_OK)
-        rc = record_change(&c, err);
-    if (rc == RC_OK)
-        rc = answer(&c, err);
+        rc = set_all(&c, err);
+    free(c.keys);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
@@ -236,9 +300,9 @@ static const struct opt_spec state_options[] = {
 };
 
 const struct cmd cmd_state_table[] = {
-    {NULL, "state", "KEY [STATE --reason TEXT] [--owner TEXT] [option]...",
+    {NULL, "state", "KEY... [STATE --reason TEXT] [--owner TEXT] [option]...",
      "Sets the state of a key, or its owner and the like; nothing of it stops a recovery.",
-     state_options, 1, 2, CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_state,
+     state_options, 1, -1, CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_state,
      "keymuster state vbr/config@1 deactivated --reason \"replaced\"\n"
      "keymuster state vbr/config --owner backup-team --needed-until 2y\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

@@ -90,7 +90,7 @@ status_debts(struct status *s, const struct key *k, struct err *err)
 {
     struct buf owe;
     struct json *doc = NULL;
-    char ago[32] = "";
+    char ago[AGO_TEXT] = "";
     int64_t since = 0;
     buf_init(&owe, LIMIT_ENTRY);
     enum rc rc = field_get(s->ctx->store, k->uuid, "owe", &owe, NULL, err);
@@ -156,6 +156,32 @@ status_key(void *arg, const struct key *k, struct err *err)
     return rc;
 }
 
+/* Times are for people; nothing is decided by them. But a clock that is wrong misleads people. */
+static enum rc
+status_clock(struct status *s, const struct log_author *a, int own, struct err *err)
+{
+    struct stmt *q = NULL;
+    int64_t at = 0;
+    int64_t now = clock_now_ms();
+    char ago[AGO_TEXT];
+    enum rc rc = db_query(s->ctx->store->db, &q,
+                          "SELECT json_extract(line, '$.at') FROM entry WHERE author = ?1"
+                          " ORDER BY seq DESC LIMIT 1",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, a->author);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q) && time_parse(&at, col_text(q, 0)) == 0 &&
+        time_is_ahead(at, now)) {
+        time_ago(ago, at, now);
+        warn(s, "clock: the newest entry of %s%.8s (%s) is %s; one of the two clocks is wrong",
+             own ? "this store's author " : "author ", a->author, a->name, ago);
+    }
+    stmt_done(q);
+    return rc;
+}
+
 static enum rc
 status_author(void *arg, const struct log_author *a, struct err *err)
 {
@@ -175,7 +201,7 @@ status_author(void *arg, const struct log_author *a, struct err *err)
     else if (!trust_accepted(&t))
         warn(s, "author %.8s (%s) is not admitted; its %lld entries are kept and ignored",
              a->author, a->name, (long long)a->entries);
-    return RC_OK;
+    return own || trust_accepted(&t) ? status_clock(s, a, own, err) : RC_OK;
 }
 
 static enum rc
@@ -201,7 +227,7 @@ status_duty(void *arg, const struct duty *d, struct err *err)
         [DUTY_DRILL] = "its successor is not drilled",
     };
     struct status *s = arg;
-    char ago[32] = "";
+    char ago[AGO_TEXT] = "";
     int64_t since = 0;
     (void)err;
     s->duties++;

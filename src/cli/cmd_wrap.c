@@ -72,7 +72,9 @@ run_wrap_list(struct ctx *ctx, struct err *err)
     struct wrap_listing wl = {.l = {.ctx = ctx}};
     struct buf doc = {0};
     struct jw w;
-    enum rc rc = RC_OK;
+    enum rc rc = session_keys_check(ctx, ctx->opts.arg_count, err);
+    if (rc != RC_OK)
+        return rc;
     if (out_is_json(ctx)) {
         session_answer(&doc, &w, "wrap.list");
         jw_arr(&w, "wraps");

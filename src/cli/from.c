@@ -159,7 +159,7 @@ static enum rc
 confirm_seen(void *arg, const struct join_seen *seen, struct err *err)
 {
     struct anchor *a = arg;
-    char ago[32] = "never";
+    char ago[AGO_TEXT] = "never";
     int64_t at;
     if (time_parse(&at, seen->report.newest_at) == 0)
         time_ago(ago, at, clock_now_ms());

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "escrow/history.h"
 #include "text/enc.h"
+#include "text/time.h"
 
 struct telling {
     struct ctx *ctx;
@@ -89,6 +91,7 @@ tell_line(void *arg, const struct entry *e, struct err *err)
     const struct telling *t = arg;
     char site[LIMIT_NAME + 1];
     struct buf text;
+    int64_t at = 0;
     const char *user = json_gets(e->by, "user");
     const char *host = json_gets(e->by, "host");
     buf_init(&text, LIMIT_ENTRY);
@@ -97,6 +100,8 @@ tell_line(void *arg, const struct entry *e, struct err *err)
              host != NULL ? host : "?");
     if (site[0] != '\0')
         buf_addf(&text, " (%s)", site);
+    if (time_parse(&at, e->at) == 0 && time_is_ahead(at, clock_now_ms()))
+        buf_adds(&text, " (ahead of this clock)");
     out_text(t->ctx, buf_str(&text));
     buf_clear(&text);
     tell(t, e, &text);

@@ -8,6 +8,7 @@
 #include "crypt/hash.h"
 #include "escrow/log.h"
 #include "recover/unwrap.h"
+#include "text/time.h"
 #include "text/uni.h"
 
 const char *const mint_purposes[] = {"config-backup",  "backup-copy", "backup-job", "capacity-tier",
@@ -69,14 +70,30 @@ mint_when(const char *text, const char *what, char out[TIME_TEXT + 1], struct er
     struct err scratch = ERR_INIT;
     if (text == NULL)
         return RC_OK;
-    if (duration_parse(&ms, text, what, &scratch) == RC_OK)
+    size_t digits = strspn(text, "0123456789");
+    if (digits > 0 && text[digits] != '\0' && text[digits + 1] == '\0') {
+        if (duration_parse(&ms, text, what, err) != RC_OK)
+            return err->code;
         ms += clock_now_ms();
-    else if (date_parse(&ms, text, what, err) != RC_OK)
-        return err->code;
-    if (ms <= clock_now_ms())
-        return err_set(err, RC_BAD_VALUE, "%s: %.40s is past", what, text);
+    } else if (date_parse(&ms, text, what, &scratch) != RC_OK) {
+        (void)err_set(err, RC_BAD_VALUE, "%s: %.40s is no date and no duration", what, text);
+        return err_hint(err, "a date: YYYY-MM-DD, or RFC 3339 such as 2026-11-25T02:12:38Z\n"
+                             "from now on: a whole number and one of s m h d w y, such as 90d");
+    }
     time_format(out, ms);
     return RC_OK;
+}
+
+/* An option that is a date, with a word when it is past: it may be mistyped. */
+static enum rc
+read_when(struct ctx *ctx, enum opt_id id, const char *what, char out[TIME_TEXT + 1],
+          struct err *err)
+{
+    int64_t ms = 0;
+    enum rc rc = mint_when(opt_get(&ctx->opts, id), what, out, err);
+    if (rc == RC_OK && out[0] != '\0' && time_parse(&ms, out) == 0 && ms <= clock_now_ms())
+        out_warn(ctx, "%s: %.40s is past", what, opt_get(&ctx->opts, id));
+    return rc;
 }
 
 static enum rc
@@ -134,10 +151,9 @@ read_details(struct ctx *ctx, struct mint *m, struct err *err)
     if (rc == RC_OK)
         rc = mint_check_texts(ctx, err);
     if (rc == RC_OK)
-        rc = mint_when(opt_get(&ctx->opts, OPT_NEEDED_UNTIL), "--needed-until", m->needed_until,
-                       err);
+        rc = read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
     if (rc == RC_OK)
-        rc = mint_when(opt_get(&ctx->opts, OPT_EXPIRES), "--expires", m->expires, err);
+        rc = read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
     return rc;
 }
 

@@ -98,9 +98,8 @@ enum rc mint_release_rule(struct ctx *ctx, const struct key *key, int *released,
 
 extern const char *const mint_purposes[]; /* ended by NULL */
 int mint_is_purpose(const char *word);
-/* DATE, or DUR from now; text NULL leaves out as it is. Past is RC_BAD_VALUE, as is what is no
- * date.
- */
+/* DATE, or DUR from now; text NULL leaves out as it is. RC_BAD_VALUE for what is neither. The past
+ * is allowed: no clock decides, and old keys are recorded, too. */
 enum rc mint_when(const char *text, const char *what, char out[TIME_TEXT + 1],
                   struct err *err) MUST_CHECK;
 

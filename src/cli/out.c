@@ -32,8 +32,12 @@ write_answer(struct ctx *ctx, const void *bytes, size_t len, struct err *err)
     if (rc == RC_OK)
         return RC_OK;
     ctx->out_failed = 1;
+    if (err->os_errno == EBADF)
+        (void)err_why(err, "standard output is closed");
     if (ctx->cmd != NULL && (ctx->cmd->flags & CMD_WRITE) && !ctx->dry_run) {
         rc = err->code = RC_OUTPUT_FAILED;
+        (void)err_wrap(err, "what was to be done is done; only its report failed");
+        (void)err_hint(err, "do not repeat it; look at what is there now");
         memcpy(err->entry, ctx->entry, sizeof err->entry);
     }
     return rc;

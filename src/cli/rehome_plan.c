@@ -225,6 +225,8 @@ rehome_plan(struct rehome *r, const char *to, struct err *err)
         rc = plan_map(r, map, target, err);
     if (rc == RC_OK && opt_has(o, OPT_ALL))
         rc = key_each(r->ctx->store, NULL, plan_any, r, err);
+    if (rc == RC_OK)
+        rc = session_keys_check(r->ctx, o->arg_count, err);
     for (size_t i = 0; rc == RC_OK && i < o->arg_count; i++)
         rc = plan_named(r, opt_arg(o, i), target, 0, err);
     return rc;

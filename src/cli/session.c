@@ -39,9 +39,21 @@ session_open(struct ctx *ctx, struct err *err)
     return rc;
 }
 
+/* Nobody took the answer, so the command ended before it published; what is stored goes out all the
+ * same. That the answer failed has been said, and is what the exit status says. */
+static void
+publish_late(struct ctx *ctx)
+{
+    struct err scratch = ERR_INIT;
+    ctx->quiet = 1;
+    if (ctx->store != NULL && ctx->out_failed && (ctx->cmd->flags & CMD_WRITE))
+        err_ignore(session_publish(ctx, &scratch));
+}
+
 void
 session_close(struct ctx *ctx)
 {
+    publish_late(ctx);
     for (size_t i = 0; ctx->pool != NULL && i < ctx->pool->count; i++)
         kms_close(ctx->pool->open[i].kms);
     free(ctx->pool);
@@ -280,4 +292,36 @@ session_key(const struct ctx *ctx, const char *ref, struct key *out, struct err 
         return err_hint(err, "leave out --at: NAME@GEN and a UUID name one generation already");
     }
     return rc == RC_OK ? key_find_at(ctx->store, ref, at, out, err) : rc;
+}
+
+enum rc
+session_keys_check(struct ctx *ctx, size_t count, struct err *err)
+{
+    size_t unknown = 0;
+    struct key key;
+    struct err one = ERR_INIT;
+    char names[sizeof err->why] = "";
+    for (size_t i = 0; i < count; i++) {
+        struct err e = ERR_INIT;
+        const char *ref = opt_arg(&ctx->opts, i);
+        if (key_find(ctx->store, ref, &key, &e) != RC_NOT_FOUND)
+            continue; /* whatever else is wrong, the command itself says better */
+        size_t len = strlen(names);
+        if (unknown++ == 0)
+            one = e;
+        if (len + strlen(ref) + 8 < sizeof names)
+            (void)snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "", ref);
+        else if (len + 5 < sizeof names && names[len - 1] != '.')
+            (void)snprintf(names + len, sizeof names - len, " ...");
+    }
+    if (unknown == 0)
+        return RC_OK;
+    *err = one;
+    if (unknown > 1) {
+        (void)err_set(err, RC_NOT_FOUND, "%zu of these %zu keys are not known here", unknown,
+                      count);
+        (void)err_why(err, "%s", names);
+        (void)err_hint(err, "nothing was done; see them all: keymuster list");
+    }
+    return err->code;
 }

@@ -35,6 +35,17 @@ db_path(const struct db *db)
     return db->path;
 }
 
+/* The usual way to a damaged database: its folder was copied without the journal. */
+static enum rc
+hint_damaged(struct err *err)
+{
+    return err_hint(err,
+                    "was the folder copied while it was in use? copy it again when nothing runs; "
+                    "a file escrow.db-journal belongs to it\n"
+                    "the copies have the log: keymuster join --from COPY --site SITE, in a new "
+                    "folder");
+}
+
 /* What SQLite said becomes our code; the texts are SQLite's own and hold no bound value. */
 static enum rc
 fail(struct db *db, int code, const char *doing, struct err *err)
@@ -77,6 +88,8 @@ fail(struct db *db, int code, const char *doing, struct err *err)
         (void)err_hint(err, "another keymuster is writing; try again in a moment");
     if (rc == RC_DISK_FULL)
         (void)err_hint(err, "free some space, then run the command again; nothing was stored");
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+        (void)hint_damaged(err);
     return rc;
 }
 
@@ -440,6 +453,7 @@ db_integrity(struct db *db, struct err *err)
     if (rc == RC_OK && strcmp(col_text(q, 0), "ok") != 0) {
         rc = err_set(err, RC_STORE_CORRUPT, "the database %s is damaged", db->path);
         (void)err_why(err, "%s", col_text(q, 0));
+        (void)hint_damaged(err);
     }
     stmt_done(q);
     return rc;

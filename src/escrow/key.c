@@ -227,7 +227,8 @@ find_by_name(const struct store *store, const char *ref, int64_t until, struct k
     (void)err_set(err, RC_AMBIGUOUS, "%s stands for %u keys", name, f.hits);
     (void)err_why(err, "two sites made generation %lld apart: %s", (long long)out->generation,
                   f.uuids);
-    return err_hint(err, "name it by its UUID; see them: keymuster list");
+    return err_hint(
+        err, "name it by its UUID; see them: keymuster list --fields name,generation,roots,uuid");
 }
 
 enum rc

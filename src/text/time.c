@@ -206,7 +206,7 @@ parse_date(int64_t *ms, const char *text, int64_t into_the_day, const char *what
     }
     if (time_parse(ms, text) == 0)
         return RC_OK;
-    err_set(err, RC_BAD_VALUE, "%s is not a date", what);
+    err_set(err, RC_BAD_VALUE, "%s: %.40s is not a date", what, text);
     return err_hint(err, "write YYYY-MM-DD, or RFC 3339 such as 2026-11-25T02:12:38Z");
 }
 
@@ -251,30 +251,37 @@ duration_parse(int64_t *ms, const char *text, const char *what, struct err *err)
     size_t digits = strspn(text, "0123456789");
     int64_t unit = digits > 0 ? unit_of(text[digits]) : 0;
     if (unit == 0 || text[digits + 1] != '\0') {
-        err_set(err, RC_BAD_VALUE, "%s is not a duration", what);
+        err_set(err, RC_BAD_VALUE, "%s: %.40s is not a duration", what, text);
         return err_hint(err, "write a whole number and one of s m h d w y, such as 90d");
     }
     int64_t n = 0;
     for (size_t i = 0; i < digits && n <= max; i++)
         n = n * 10 + (text[i] - '0');
     if (n > max / unit) {
-        err_set(err, RC_BAD_VALUE, "%s is too long", what);
+        err_set(err, RC_BAD_VALUE, "%s: %.40s is too long", what, text);
         return err_hint(err, "200y is the longest duration");
     }
     *ms = n * unit;
     return RC_OK;
 }
 
+int
+time_is_ahead(int64_t then_ms, int64_t now_ms)
+{
+    return then_ms - now_ms > 10 * MINUTE;
+}
+
 void
-time_ago(char out[32], int64_t then_ms, int64_t now_ms)
+time_ago(char out[AGO_TEXT], int64_t then_ms, int64_t now_ms)
 {
     int64_t ago = now_ms - then_ms;
     int64_t size = ago < 0 ? -ago : ago;
     if (size < MINUTE) {
-        (void)snprintf(out, 32, "just now");
+        (void)snprintf(out, AGO_TEXT, "just now");
         return;
     }
     int64_t unit = size < HOUR ? MINUTE : size < DAY ? HOUR : DAY;
     const char *name = unit == MINUTE ? "min" : unit == HOUR ? "h" : "d";
-    (void)snprintf(out, 32, ago < 0 ? "in %lld %s" : "%lld %s ago", (long long)(size / unit), name);
+    (void)snprintf(out, AGO_TEXT, ago < 0 ? "%lld %s ahead of this clock" : "%lld %s ago",
+                   (long long)(size / unit), name);
 }

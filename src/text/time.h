@@ -20,7 +20,11 @@ enum rc date_parse_end(int64_t *ms, const char *text, const char *what, struct e
 /* DUR of the command line: digits and one of s m h d w y (365 d). Milliseconds, at most 200 years.
  */
 enum rc duration_parse(int64_t *ms, const char *text, const char *what, struct err *err) MUST_CHECK;
-/* For people: "just now", "5 min ago", "3 h ago", "12 d ago", "in 5 min". out of 32 bytes. */
-void time_ago(char out[32], int64_t then_ms, int64_t now_ms);
+/* More than ten minutes ahead: no two clocks differ so much unless one is wrong. */
+int time_is_ahead(int64_t then_ms, int64_t now_ms);
+/* For people, of something that has happened: "just now", "5 min ago", "3 h ago", "12 d ago"; "5
+ * min ahead of this clock" when its clock or this one is wrong. out of AGO_TEXT bytes. */
+enum { AGO_TEXT = 40 };
+void time_ago(char out[AGO_TEXT], int64_t then_ms, int64_t now_ms);
 
 #endif

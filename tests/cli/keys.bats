@@ -93,7 +93,6 @@ load ../lib/cli.bash
     ends 13 -C "$FRA" create vbr/x --purpose other --root fra-main --protects-site nowhere
     ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --root fra-main
     ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --needed-until 2026-02-30
-    ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --expires 2001-01-01
     ends 2 -C "$FRA" create vbr/x --purpose other --root fra-main --label novalue
     printf 'wrong one\n' >"$T/wrong"
     ends 12 -C "$FRA" create vbr/x --purpose other --root fra-main --credential "kp-fra=file:$T/wrong"

@@ -167,7 +167,7 @@ dates(void **state)
         assert_rc(date_parse(&ms, bad[i], "--since", err), RC_BAD_VALUE);
     struct err err = ERR_INIT;
     assert_int_equal(date_parse(&ms, "x", "--since", &err), RC_BAD_VALUE);
-    assert_string_equal(err.msg, "--since is not a date");
+    assert_string_equal(err.msg, "--since: x is not a date");
     assert_non_null(strstr(err.hint, "YYYY-MM-DD"));
 }
 
@@ -238,11 +238,11 @@ ages(void **state)
         {86400, "1 d ago"},
         {12 * 86400 + 5, "12 d ago"},
         {400 * 86400, "400 d ago"},
-        {-300, "in 5 min"},
-        {-86400, "in 1 d"},
+        {-300, "5 min ahead of this clock"},
+        {-86400, "1 d ahead of this clock"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char out[32];
+        char out[AGO_TEXT];
         int64_t now = 1234567890000;
         time_ago(out, now - rows[i].seconds * 1000, now);
         assert_string_equal(out, rows[i].want);
