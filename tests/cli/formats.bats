@@ -29,8 +29,8 @@ setup_file() {
 setup() {
     fresh_home
     scene=$BATS_FILE_TMPDIR/scene
-    cp -r "$scene/usb" "$scene/config.keymuster-export" "$scene/password" "$T"
-    export COPY=$USB EXPORT=$T/config.keymuster-export PASSWORD=$T/password
+    cp -r "$scene/usb" "$scene/config.keymuster-export" "$scene/password" "$scene/kp-mad.kms" "$T"
+    export KMS_FILE=$T/kp-mad.kms COPY=$USB EXPORT=$T/config.keymuster-export PASSWORD=$T/password
     ESCROW=$(jq -r .escrow "$USB/escrow.json")
     KEY=$(jq -r '.keys[0].uuid' <(head -n 1 "$EXPORT"))
     export ESCROW KEY
@@ -38,20 +38,20 @@ setup() {
     other=$(cd "$USB" && grep -l author.joined log/*/*/0000000001-* | head -n 1 | cut -d / -f 2)
 }
 
-# Follows the page; $at is the last block begun.
-follow() {
+# Follows the page, from a block on that needs none before it; $at is the last block begun.
+follow() { # [BLOCK]
     # shellcheck disable=SC2016 # of the script
     {
         printf 'trap '\''echo "at $block" >&2'\'' EXIT\n'
-        cat "$scene/blocks"
+        sed -n "/^block=${1-1}\$/,\$p" "$scene/blocks"
     } >"$T/script"
     run --separate-stderr bash -eu -o pipefail "$T/script"
     at=$(sed -n 's/^at //p' <<<"$stderr")
 }
 
 # The page must stop there.
-stops_at() { # BLOCK
-    follow
+stops_at() { # BLOCK [FROM]
+    follow "${2-1}"
     if [ "$status" -eq 0 ] || [ "$at" != "$1" ]; then
         printf 'must stop at block %s, was at %s\n' "$1" "$at" >&2
         dump
@@ -86,10 +86,10 @@ edit_line() { # FILE FILTER ARG...
 @test "the page leads to the end, on a copy and an export as they are" {
     follow
     [ "$status" -eq 0 ] || { dump; return 1; }
-    [ "$at" -eq 10 ]
+    [ "$at" -eq 11 ]
     says "founder: $founder, of \"Test escrow\"" 'authors: 2' "$founder	author.admitted	$other" \
         "recovery/KEYS.txt: signed by" "the password is that of $KEY" 'signed by the founder' \
-        'the export is the one in the log'
+        'the export is the one in the log' 'the KMS file and the wraps have their form'
     # as many entries as the stores have
     local entries
     entries=$(jq -s 'map(.entries) | add' <(head -qn 1 "$(newest_head "$founder")" "$(newest_head "$other")"))
@@ -204,17 +204,24 @@ edit_line() { # FILE FILTER ARG...
 
 @test "9, 10: an export that was altered, is signed by another, is of another escrow, or is not in the log" {
     edit_line "$EXPORT" '.keys[0].wraps[0].root.id = "x"'
-    stops_at 9
+    stops_at 9 9
     sign_as fra "$EXPORT" 'keymuster head 1' # a signature made for something else
-    stops_at 9
+    stops_at 9 9
     cp "$scene/config.keymuster-export" "$EXPORT"
     edit_line "$EXPORT" '.escrow = "00000000000000000000000000000000"'
     sign_as fra "$EXPORT" 'keymuster export 1'
-    stops_at 9
+    stops_at 9 9
     cp "$scene/config.keymuster-export" "$EXPORT"
     sign_as mad "$EXPORT" 'keymuster export 1' # it names fra's key
-    stops_at 9
+    stops_at 9 9
     edit_line "$EXPORT" '.keys[0].wraps[0].ciphertext = "x"'
     sign_as fra "$EXPORT" 'keymuster export 1'
     stops_at 10
+}
+
+@test "11: a KMS file with another key derivation, and one with a part that was cut" {
+    jq -c '.kdf.alg = "scrypt"' "$scene/kp-mad.kms" >"$KMS_FILE"
+    stops_at 11 11
+    jq -c '.nonce = "AAAA"' "$scene/kp-mad.kms" >"$KMS_FILE"
+    stops_at 11 11
 }

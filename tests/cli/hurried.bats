@@ -207,6 +207,19 @@ into() { # full | closed | reader-gone
     ends 13 -C "$FRA" show vbr/umlaut
 }
 
+@test "import: two wraps of passwords that differ in a blank are two values" {
+    scene_copy
+    local text
+    for text in 'canary one' 'canary one '; do
+        printf %s "$text" >"$T/payload"
+        "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/payload" >"$T/wrap"
+        jq -nc --rawfile w "$T/wrap" '{name: "vbr/one", wrapped: ($w | rtrimstr("\n")), form: "bytes"}'
+    done >"$T/rows"
+    ends 3 -o json -C "$FRA" import "$T/rows" --root fra-main --purpose backup-job
+    says 'another value'
+    [ "$(ask '.keys | length' -C "$FRA" list)" -eq 1 ]
+}
+
 @test "rekey when the old root key is gone: under the others, the rest is owed; alone it needs another root" {
     scene_keys
     fra create vbr/alone --purpose other --root fra-main
