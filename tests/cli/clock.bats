@@ -126,7 +126,7 @@ year() { date -u -d "$1" +%Y; }
 
 @test "waiting and showing go by the clock that never goes back" {
     cd "$KM_SOURCE/src"
-    ! grep -n clock_now_ms recover/screen.c sys/term.c
+    ! grep -n clock_now_ms recover/screen.c sys/term.c || return 1
     [ "$(grep -c clock_mono_ms recover/screen.c)" -gt 1 ]
     [ "$(grep -c clock_mono_ms sys/lock.c)" -gt 1 ]
 }

@@ -37,7 +37,7 @@ load ../lib/cli.bash
     ends 0 -o json explain 15
     json '(.exits | map(.exit)) == [15] and (.codes | all(.exit == 15)) and (.codes | length) > 9'
     ends 0 explain 0
-    says done
+    says 'exit 0 '
     ends 0 explain 143
     says SIGTERM
 }

@@ -6,7 +6,7 @@ load ../lib/cli.bash
 # A copy with two authors, an export, a password; what the page says to set.
 setup_file() {
     export T=$BATS_FILE_TMPDIR/scene HOME=$BATS_FILE_TMPDIR/scene/home XDG_STATE_HOME=$BATS_FILE_TMPDIR/scene/state
-    FRA=$T/fra MAD=$T/mad USB=$T/usb
+    export FRA=$T/fra MAD=$T/mad USB=$T/usb
     umask 077
     mkdir -p "$HOME"
     scene_two
@@ -177,6 +177,7 @@ edit_line() { # FILE FILTER ARG...
     sum=$(sha256sum <"$f" | cut -c 1-64)
     bytes=$(wc -c <"$f")
     mv "$f" "$(dirname "$f")/0000000001-0000000016-$sum.ndjson"
+    # shellcheck disable=SC2016 # of jq
     edit_line "$head" '.segments[0][2] = $bytes | .segments[0][3] = $sum' --arg sum "$sum" --argjson bytes "$bytes"
     sign_as fra "$head" 'keymuster head 1'
     find "$USB/head/$founder" -type f ! -path "$head" -delete # they would tell, too
