@@ -21,21 +21,34 @@ enum {
     /* algorithm 2, kdf 2, checksum algorithm 2, salt 32, operations 8, memory 8, then: */
     FILE_KDF = 2,
     FILE_SALT = 6,
+    FILE_OPS = 38,
+    FILE_MEM = 46,
     FILE_KEY_ID = 54,
     FILE_SECRET = FILE_KEY_ID + KEY_ID,
     FILE_CHECKSUM = FILE_SECRET + SECRET_KEY,
     FILE_RAW = FILE_CHECKSUM + CHECKSUM,
+    FILE_SEALED = FILE_RAW - FILE_KEY_ID, /* what a passphrase covers: key id, key, checksum */
+
+    /* scrypt with N = 2^17, r = 8, p = 1: a second or less. minisign's own 1 GiB may not be there
+     * on the machine of a recovery; files that it sealed anew are read all the same. */
+    SEAL_OPS = 4194304,
+    SEAL_MEM = 134217728,
+    SEAL_OPS_MAX = crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE,
+    SEAL_MEM_MAX = crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE,
 
     HASHED = crypto_generichash_BYTES_MAX, /* BLAKE2b-512 */
     LINES_MAX = 4096                       /* of a whole signature text */
 };
 _Static_assert(SIGN_PUBLIC_SIZE == crypto_sign_PUBLICKEYBYTES, "SIGN_PUBLIC_SIZE");
+_Static_assert(FILE_OPS - FILE_SALT == crypto_pwhash_scryptsalsa208sha256_SALTBYTES, "FILE_SALT");
 _Static_assert((PUBLIC_RAW + 2) / 3 * 4 == SIGN_PUBLIC_TEXT, "SIGN_PUBLIC_TEXT");
 
 static const char ALG[2] NONSTRING = {'E', 'd'};           /* of keys */
 static const char ALG_PREHASHED[2] NONSTRING = {'E', 'D'}; /* of signatures */
 static const char ALG_CHECKSUM[2] NONSTRING = {'B', '2'};
+static const char ALG_SCRYPT[2] NONSTRING = {'S', 'c'};
 static const char FILE_COMMENT[] = "untrusted comment: keymuster author key\n";
+static const char SPARE_COMMENT[] = "untrusted comment: keymuster spare author key, sealed\n";
 static const char SIG_COMMENT[] = "untrusted comment: keymuster\n";
 static const char TRUSTED_COMMENT[] = "trusted comment: ";
 
@@ -117,15 +130,12 @@ file_checksum(unsigned char out[CHECKSUM], const unsigned char raw[FILE_RAW])
     sodium_memzero(&state, sizeof state);
 }
 
-enum rc
-sign_key_write(struct secret *file, const struct secret *key, struct err *err)
+/* The decoded file without passphrase: salt, operations and memory stay zero, minisign's "no kdf".
+ */
+static void
+file_fill(struct secret *raw, const struct secret *key)
 {
     assert(key->len == SECRET_KEY);
-    struct secret *raw = NULL;
-    enum rc rc = secret_new(&raw, err);
-    if (rc != RC_OK)
-        return rc;
-    /* Salt, operations and memory stay zero: minisign's "no kdf". */
     memset(raw->bytes, 0, FILE_RAW);
     memcpy(raw->bytes, ALG, 2);
     memcpy(raw->bytes + 4, ALG_CHECKSUM, 2);
@@ -133,9 +143,26 @@ sign_key_write(struct secret *file, const struct secret *key, struct err *err)
     memcpy(raw->bytes + FILE_SECRET, key->bytes, SECRET_KEY);
     file_checksum(raw->bytes + FILE_CHECKSUM, raw->bytes);
     raw->len = FILE_RAW;
-    if ((rc = secret_add(file, FILE_COMMENT, sizeof FILE_COMMENT - 1, err)) == RC_OK &&
-        (rc = base64_encode_secret(file, raw, err)) == RC_OK)
-        rc = secret_add(file, "\n", 1, err);
+}
+
+static enum rc
+file_encode(struct secret *file, const char *comment, const struct secret *raw, struct err *err)
+{
+    enum rc rc = secret_add(file, comment, strlen(comment), err);
+    if (rc == RC_OK)
+        rc = base64_encode_secret(file, raw, err);
+    return rc == RC_OK ? secret_add(file, "\n", 1, err) : rc;
+}
+
+enum rc
+sign_key_write(struct secret *file, const struct secret *key, struct err *err)
+{
+    struct secret *raw = NULL;
+    enum rc rc = secret_new(&raw, err);
+    if (rc != RC_OK)
+        return rc;
+    file_fill(raw, key);
+    rc = file_encode(file, FILE_COMMENT, raw, err);
     secret_free(raw);
     return rc;
 }
@@ -220,6 +247,150 @@ out:
     secret_free(raw);
     return rc;
 }
+
+/* ---- sealed by a passphrase ---- */
+
+static void
+put_le64(unsigned char *to, uint64_t n)
+{
+    for (int i = 0; i < 8; i++)
+        to[i] = (unsigned char)(n >> (8 * i));
+}
+
+static uint64_t
+get_le64(const unsigned char *from)
+{
+    uint64_t n = 0;
+    for (int i = 7; i >= 0; i--)
+        n = n << 8 | from[i];
+    return n;
+}
+
+/* Seals and opens: the sealed part XOR what scrypt makes of passphrase, salt and limits. */
+static enum rc
+file_xor(struct secret *raw, const struct secret *passphrase, struct err *err)
+{
+    struct secret *stream = NULL;
+    unsigned char *b = raw->bytes;
+    enum rc rc = secret_new(&stream, err);
+    if (rc != RC_OK)
+        return rc;
+    stream->len = FILE_SEALED;
+    if (crypto_pwhash_scryptsalsa208sha256(
+            stream->bytes, FILE_SEALED, (const char *)passphrase->bytes, passphrase->len,
+            b + FILE_SALT, get_le64(b + FILE_OPS), get_le64(b + FILE_MEM)) != 0)
+        rc = err_nomem(err);
+    for (size_t i = 0; rc == RC_OK && i < FILE_SEALED; i++)
+        b[FILE_KEY_ID + i] ^= stream->bytes[i];
+    secret_free(stream);
+    return rc;
+}
+
+enum rc
+sign_key_seal(struct secret *file, const struct secret *key, const struct secret *passphrase,
+              struct err *err)
+{
+    struct secret *raw = NULL;
+    enum rc rc = secret_new(&raw, err);
+    if (rc != RC_OK)
+        return rc;
+    file_fill(raw, key);
+    memcpy(raw->bytes + FILE_KDF, ALG_SCRYPT, 2);
+    randombytes_buf(raw->bytes + FILE_SALT, FILE_OPS - FILE_SALT);
+    put_le64(raw->bytes + FILE_OPS, SEAL_OPS);
+    put_le64(raw->bytes + FILE_MEM, SEAL_MEM);
+    rc = file_xor(raw, passphrase, err);
+    if (rc == RC_OK)
+        rc = file_encode(file, SPARE_COMMENT, raw, err);
+    secret_free(raw);
+    return rc;
+}
+
+/* NULL, or why a decoded file cannot be asked for a passphrase. */
+static const char *
+sealed_fault(const unsigned char *b)
+{
+    if (memcmp(b, ALG, 2) != 0)
+        return "its algorithm is not Ed25519";
+    if (memcmp(b + FILE_KDF, ALG_SCRYPT, 2) != 0)
+        return "it is not sealed by a passphrase";
+    if (memcmp(b + 4, ALG_CHECKSUM, 2) != 0)
+        return "its checksum algorithm is not BLAKE2b";
+    if (get_le64(b + FILE_OPS) > SEAL_OPS_MAX || get_le64(b + FILE_MEM) > SEAL_MEM_MAX)
+        return "it wants more work or memory than minisign ever asks for";
+    return NULL;
+}
+
+/* Key id, both halves of the key: under a wrong passphrase no two of them fit, in a damaged file
+ * some still do. */
+static int
+parts_fit(const struct secret *raw, struct secret *scratch)
+{
+    const unsigned char *b = raw->bytes;
+    const unsigned char *half = b + FILE_SECRET + SECRET_KEY - SIGN_PUBLIC_SIZE;
+    unsigned char key[SIGN_PUBLIC_SIZE], of_half[KEY_ID], of_seed[KEY_ID];
+    (void)crypto_sign_seed_keypair(key, scratch->bytes, b + FILE_SECRET);
+    key_id(of_half, half);
+    key_id(of_seed, key);
+    return memcmp(of_half, b + FILE_KEY_ID, KEY_ID) == 0 ||
+           memcmp(of_seed, b + FILE_KEY_ID, KEY_ID) == 0 ||
+           sodium_memcmp(key, half, SIGN_PUBLIC_SIZE) == 0;
+}
+
+static enum rc
+unseal_fault(const struct secret *raw, struct secret *scratch, const char *fault, const char *what,
+             struct err *err)
+{
+    if (!parts_fit(raw, scratch)) {
+        (void)err_set(err, RC_KMS_PASSPHRASE, "this passphrase does not open %s", what);
+        return err_hint(err, "if the passphrase is certainly right, the file was altered: use "
+                             "another copy of it");
+    }
+    (void)err_set(err, RC_MALFORMED, "%s is not usable", what);
+    (void)err_why(err, "the passphrase opens it, but %s", fault);
+    return err_hint(err, "use another copy of it");
+}
+
+enum rc
+sign_key_unseal(struct secret **out, struct sign_public *pub, const struct secret *file,
+                const struct secret *passphrase, const char *what, struct err *err)
+{
+    struct secret *raw = NULL, *key = NULL;
+    const char *fault = NULL;
+    *out = NULL;
+    enum rc rc = secret_new(&raw, err);
+    if (rc != RC_OK || (rc = secret_new(&key, err)) != RC_OK)
+        goto out;
+    rc = file_decode(raw, file, err);
+    if (rc == RC_STORE_CORRUPT)
+        fault = "it is not a minisign secret key";
+    else if (rc == RC_OK)
+        fault = sealed_fault(raw->bytes);
+    if (fault != NULL) {
+        (void)err_set(err, RC_BAD_VALUE, "%s is no sealed author key", what);
+        (void)err_why(err, "%s", fault);
+        rc = err_hint(err, "such a file is made by: keymuster author spare --file FILE");
+        goto out;
+    }
+    if (rc == RC_OK)
+        rc = file_xor(raw, passphrase, err);
+    if (rc != RC_OK)
+        goto out;
+    memset(raw->bytes + FILE_KDF, 0, 2);
+    fault = file_fault(raw, key, pub);
+    if (fault != NULL) {
+        rc = unseal_fault(raw, key, fault, what, err);
+        goto out;
+    }
+    *out = key;
+    key = NULL; /* transferred */
+out:
+    secret_free(key);
+    secret_free(raw);
+    return rc;
+}
+
+/* ---- signatures ---- */
 
 /* The four lines, from their parts. */
 static void

@@ -36,6 +36,18 @@ enum rc sign_key_write(struct secret *file, const struct secret *key, struct err
 enum rc sign_key_read(struct secret **out, struct sign_public *pub, const struct secret *file,
                       struct err *err) MUST_CHECK;
 
+/* The same sealed by a passphrase, as stock minisign reads it (scrypt, 128 MiB). */
+enum rc sign_key_seal(struct secret *file, const struct secret *key,
+                      const struct secret *passphrase, struct err *err) MUST_CHECK;
+/*
+ * Opens a sealed key file; what names it in messages. RC_BAD_VALUE: it is no such file;
+ * RC_KMS_PASSPHRASE: wrong passphrase; RC_MALFORMED: the passphrase is right and the file is
+ * damaged. *out to secret_free.
+ */
+enum rc sign_key_unseal(struct secret **out, struct sign_public *pub, const struct secret *file,
+                        const struct secret *passphrase, const char *what,
+                        struct err *err) MUST_CHECK;
+
 /*
  * Appends the four lines of a .minisig (each with LF) over bytes: "untrusted comment: keymuster",
  * signature (ED, prehashed), "trusted comment: <trusted>", global signature.

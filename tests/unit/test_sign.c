@@ -244,6 +244,109 @@ test_damaged_key_file_is_refused(void **state)
     fixture_release(&f);
 }
 
+/* ---- sealed by a passphrase ---- */
+
+static struct secret *
+secret_of(const char *text)
+{
+    struct secret *s = NULL;
+    assert_ok(secret_new(&s, err));
+    assert_ok(secret_add(s, text, strlen(text), err));
+    return s;
+}
+
+static void
+test_sealed_key_file_round_trip(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct secret *back = NULL;
+    struct secret *file = secret_of("");
+    struct secret *right = secret_of("canary-right");
+    struct secret *wrong = secret_of("canary-right ");
+    struct sign_public pub;
+    struct err e = ERR_INIT;
+    fixture_make(&f);
+    assert_ok(sign_key_seal(file, f.key, right, err));
+    /* "EdScB2", salt, 4194304 operations, 134217728 bytes: minisign's "Secret key format". */
+    struct buf raw;
+    buf_init(&raw, 200);
+    const char *line = strchr((const char *)file->bytes, '\n') + 1;
+    assert_int_equal(
+        base64_decode(&raw, line, file->len - (size_t)(line - (char *)file->bytes) - 1), 0);
+    assert_int_equal(raw.len, 158);
+    assert_memory_equal(raw.data, "EdScB2", 6);
+    assert_memory_equal(raw.data + 38, "\0\0\x40\0\0\0\0\0\0\0\0\x08\0\0\0\0", 16);
+    buf_release(&raw);
+    assert_ok(sign_key_unseal(&back, &pub, file, right, "spare", err));
+    assert_true(secret_equal(back, f.key));
+    assert_memory_equal(&pub, &f.pub, sizeof pub);
+    secret_free(back);
+    assert_int_equal(sign_key_unseal(&back, &pub, file, wrong, "spare", &e), RC_KMS_PASSPHRASE);
+    assert_non_null(strstr(e.msg, "spare"));
+    assert_null(back);
+    assert_rc(sign_key_read(&back, &pub, file, err), RC_STORE_CORRUPT); /* not as author.key */
+    secret_cut(file, 0);
+    assert_ok(sign_key_write(file, f.key, err));
+    assert_int_equal(sign_key_unseal(&back, &pub, file, right, "spare", &e), RC_BAD_VALUE);
+    assert_non_null(strstr(e.why, "not sealed"));
+    secret_cut(file, 30);
+    assert_rc(sign_key_unseal(&back, &pub, file, right, "spare", err), RC_BAD_VALUE);
+    secret_free(wrong);
+    secret_free(right);
+    secret_free(file);
+    fixture_release(&f);
+}
+
+/* The right passphrase and one flipped bit: damage is told from a wrong passphrase, wherever it is
+ * in the sealed part. */
+static void
+test_damaged_sealed_key_file_is_refused(void **state)
+{
+    static const struct {
+        size_t at; /* in the decoded file */
+        enum rc want;
+    } flips[] = {
+        {0, RC_BAD_VALUE},      {2, RC_BAD_VALUE},
+        {4, RC_BAD_VALUE},      {45, RC_BAD_VALUE}, /* operations without end */
+        {53, RC_BAD_VALUE},                         /* memory without end */
+        {6, RC_KMS_PASSPHRASE},                     /* the salt: nothing tells */
+        {54, RC_MALFORMED},     {62, RC_MALFORMED},
+        {95, RC_MALFORMED},     {157, RC_MALFORMED},
+    };
+    (void)state;
+    struct fixture f;
+    struct secret *back = NULL;
+    struct secret *file = secret_of("");
+    struct secret *pass = secret_of("canary-right");
+    struct sign_public pub;
+    fixture_make(&f);
+    assert_ok(sign_key_seal(file, f.key, pass, err));
+    for (size_t i = 0; i < sizeof flips / sizeof flips[0]; i++) {
+        struct secret *bent = secret_of("a comment\n");
+        struct buf raw, text;
+        buf_init(&raw, 200);
+        buf_init(&text, 400);
+        const char *line = strchr((const char *)file->bytes, '\n') + 1;
+        assert_int_equal(
+            base64_decode(&raw, line, file->len - (size_t)(line - (char *)file->bytes) - 1), 0);
+        raw.data[flips[i].at] = (char)(raw.data[flips[i].at] ^ 1);
+        base64_encode(&text, raw.data, raw.len);
+        assert_ok(secret_add(bent, buf_str(&text), text.len, err));
+        enum rc got = sign_key_unseal(&back, &pub, bent, pass, "spare", &(struct err)ERR_INIT);
+        if (got != flips[i].want)
+            print_error("byte %zu\n", flips[i].at);
+        assert_int_equal(got, flips[i].want);
+        assert_null(back);
+        buf_release(&raw);
+        buf_release(&text);
+        secret_free(bent);
+    }
+    secret_free(pass);
+    secret_free(file);
+    fixture_release(&f);
+}
+
 /* ---- with stock minisign ---- */
 
 extern char **environ;
@@ -402,6 +505,8 @@ main(void)
         cmocka_unit_test(test_ids_come_from_the_key),
         cmocka_unit_test(test_key_file_round_trip),
         cmocka_unit_test(test_damaged_key_file_is_refused),
+        cmocka_unit_test(test_sealed_key_file_round_trip),
+        cmocka_unit_test(test_damaged_sealed_key_file_is_refused),
         cmocka_unit_test_setup_teardown(test_minisign_accepts_ours, minisign_begin, minisign_end),
         cmocka_unit_test_setup_teardown(test_we_accept_minisign_with_our_key, minisign_begin,
                                         minisign_end),
