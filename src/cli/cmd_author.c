@@ -1,4 +1,5 @@
-/* author list|admit|trust|block: whose entries count. */
+/* author list|admit|trust|block: whose entries count. spare, renew: cmd_author_key.c; retire,
+ * adopt: cmd_author_retire.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,8 +7,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "copy/pull.h"
-#include "escrow/log.h"
-#include "escrow/trust.h"
+#include "escrow/author.h"
 #include "text/enc.h"
 
 static enum rc
@@ -16,9 +16,16 @@ list_author(void *arg, const struct log_author *a, struct err *err)
     struct listing *l = arg;
     struct trust t;
     char site[LIMIT_NAME + 1];
+    char shown[32];
     char entries[24];
+    char quarantined[24] = "";
+    int64_t held_back = 0;
     int own = strcmp(a->author, l->ctx->store->self.author) == 0;
     enum rc rc = trust_of(l->ctx->store, a->author, &t, err);
+    if (rc == RC_OK && own)
+        rc = trust_self_upto(l->ctx->store, &t.upto, err);
+    if (rc == RC_OK)
+        rc = author_quarantined(l->ctx->store, a->author, &held_back, err);
     if (rc == RC_OK)
         rc = object_name(l->ctx->store, a->site, site, err);
     if (rc != RC_OK)
@@ -26,6 +33,7 @@ list_author(void *arg, const struct log_author *a, struct err *err)
     const char *standing = strcmp(t.standing, "own") == 0 || strcmp(t.standing, "unknown") == 0
                                ? "not admitted"
                                : t.standing;
+    int retired = trust_accepted(&t) && t.upto < LIMIT_NUMBER;
     if (l->w != NULL) {
         jw_obj(l->w, NULL);
         jw_str(l->w, "author", a->author);
@@ -36,20 +44,28 @@ list_author(void *arg, const struct log_author *a, struct err *err)
         jw_bool(l->w, "here", own);
         jw_int(l->w, "entries", a->entries);
         jw_int(l->w, "applied", t.applied);
+        jw_int(l->w, "quarantined", held_back);
+        jw_bool(l->w, "retired", retired);
+        if (retired)
+            jw_int(l->w, "last", t.upto);
         jw_str(l->w, "public_key", a->public_key);
         jw_end_obj(l->w);
         return RC_OK;
     }
     (void)snprintf(entries, sizeof entries, "%lld", (long long)a->entries);
-    const char *cells[] = {a->author, a->name, site, standing, own ? "here" : "", entries};
-    return cmd_table_row(l->table, cells, 6, err);
+    (void)snprintf(shown, sizeof shown, "%s%s", standing, retired ? ", retired" : "");
+    if (held_back > 0)
+        (void)snprintf(quarantined, sizeof quarantined, "%lld", (long long)held_back);
+    const char *cells[] = {a->author,         a->name, site,       shown,
+                           own ? "here" : "", entries, quarantined};
+    return cmd_table_row(l->table, cells, 7, err);
 }
 
 static enum rc
 run_list(struct ctx *ctx, struct err *err)
 {
-    static const char *const titles[] = {"AUTHOR", "NAME",    "SITE", "STANDING",
-                                         "HERE",   "ENTRIES", NULL};
+    static const char *const titles[] = {"AUTHOR", "NAME",    "SITE",        "STANDING",
+                                         "HERE",   "ENTRIES", "QUARANTINED", NULL};
     struct buf doc = {0};
     struct jw w;
     struct listing l = {.ctx = ctx};
@@ -62,7 +78,7 @@ run_list(struct ctx *ctx, struct err *err)
         rc = cmd_table_new(&l.table, ctx, titles, err);
     }
     if (rc == RC_OK)
-        rc = log_authors(ctx->store, list_author, &l, err);
+        rc = author_each(ctx->store, list_author, &l, err);
     if (rc == RC_OK && l.w != NULL) {
         jw_end_arr(&w);
         jw_end_obj(&w);
@@ -85,6 +101,8 @@ pull_copy(struct ctx *ctx, const char *name, unsigned *reached, struct err *err)
         rc = pull_from(ctx->store, &copy, PULL_STORE, &report, err);
         copy_close(&copy);
     }
+    if (rc == RC_OK && report.note[0] != '\0')
+        out_warn(ctx, "%s: %s", name, report.note);
     if (rc == RC_OK)
         ++*reached;
     if (rc == RC_COPY_UNREACHABLE) {
@@ -125,8 +143,8 @@ author_argument(struct ctx *ctx, const char **id, struct err *err)
                     "see them: keymuster author list; a new one is printed by `keymuster join`");
 }
 
-static enum rc
-append_admitted(struct ctx *ctx, const struct log_author *a, struct err *err)
+enum rc
+cmd_author_admit(struct ctx *ctx, const struct log_author *a, int spare, struct err *err)
 {
     struct buf body;
     struct jw w;
@@ -137,10 +155,35 @@ append_admitted(struct ctx *ctx, const struct log_author *a, struct err *err)
     jw_str(&w, "public_key", a->public_key);
     jw_opt(&w, "name", a->name);
     jw_opt(&w, "site", a->site);
+    if (spare)
+        jw_bool(&w, "spare", 1);
     jw_end_obj(&w);
     enum rc rc = session_record(ctx, "author.admitted", &body, NULL, err);
     buf_release(&body);
     return rc;
+}
+
+enum rc
+cmd_author_counts(struct ctx *ctx, struct err *err)
+{
+    const struct store *store = ctx->store;
+    struct trust t;
+    int64_t upto = 0;
+    enum rc rc = trust_of(store, store->self.author, &t, err);
+    if (rc == RC_OK)
+        rc = trust_self_upto(store, &upto, err);
+    if (rc != RC_OK || (trust_accepted(&t) && upto == LIMIT_NUMBER))
+        return rc;
+    if (trust_accepted(&t)) {
+        (void)err_set(err, RC_POLICY, "this store's author was retired after its entry %lld",
+                      (long long)upto);
+        (void)err_why(err, "the others ignore what it records about authors now");
+        return err_hint(err, "make a store with a new author: keymuster join --from URL -C DIR");
+    }
+    (void)err_set(err, RC_POLICY, "this store is not admitted itself");
+    (void)err_why(err, "so nobody would accept what it says about authors");
+    return err_hint(err, "admit it at a trusted site: keymuster author admit %s",
+                    store->self.author);
 }
 
 static enum rc
@@ -151,13 +194,7 @@ run_admit(struct ctx *ctx, struct err *err)
     struct trust t;
     enum rc rc = author_argument(ctx, &id, err);
     if (rc == RC_OK)
-        rc = trust_of(ctx->store, ctx->store->self.author, &t, err);
-    if (rc == RC_OK && !trust_accepted(&t)) {
-        rc = err_set(err, RC_POLICY,
-                     "this store is not admitted itself, so nobody would accept whom it admits");
-        (void)err_hint(err, "admit it at a trusted site: keymuster author admit %s",
-                       ctx->store->self.author);
-    }
+        rc = cmd_author_counts(ctx, err);
     if (rc == RC_OK)
         rc = learn_author(ctx, id, &a, err);
     if (rc == RC_OK)
@@ -167,7 +204,7 @@ run_admit(struct ctx *ctx, struct err *err)
     if (trust_accepted(&t) && strcmp(t.standing, "trusted") != 0)
         return cmd_answer_object(ctx, "author.admit", "author", id, id, "already admitted:", err);
     /* No question: the id, typed whole, says who is meant. */
-    rc = append_admitted(ctx, &a, err);
+    rc = cmd_author_admit(ctx, &a, 0, err);
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "author.admit", "author", id, id, "admitted", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;

@@ -11,6 +11,7 @@
 #include "escrow/apply.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
+#include "sys/file.h"
 #include "text/uni.h"
 
 /* What the answer tells, in both formats. */
@@ -21,6 +22,8 @@ struct joined {
     char site[LIMIT_NAME + 1];
     char digest[DIGEST_TEXT];
     char next[128];
+    struct secret *spare; /* key, or NULL */
+    struct sign_public spare_public;
 };
 
 static enum rc
@@ -34,7 +37,8 @@ gather(const struct ctx *ctx, struct joined *j, struct err *err)
         rc = trust_of(store, store->self.author, &j->trust, err);
     if (rc == RC_OK)
         rc = object_name(store, store->site, j->site, err);
-    (void)snprintf(j->next, sizeof j->next, "keymuster author admit %s", store->self.author);
+    if (!trust_accepted(&j->trust))
+        (void)snprintf(j->next, sizeof j->next, "keymuster author admit %s", store->self.author);
     return rc;
 }
 
@@ -56,7 +60,7 @@ answer_json(struct ctx *ctx, const struct joined *j, struct err *err)
     jw_int(&w, "entries", j->seen.report.new_entries);
     jw_opt(&w, "newest", j->seen.report.newest_at);
     jw_bool(&w, "admitted", trust_accepted(&j->trust));
-    jw_str(&w, "next", j->next);
+    jw_opt(&w, "next", j->next);
     jw_end_obj(&w);
     enum rc rc = out_json(ctx, &doc, err);
     buf_release(&doc);
@@ -78,6 +82,13 @@ answer(struct ctx *ctx, struct joined *j, struct err *err)
     out_field(ctx, "site", j->site);
     out_field(ctx, "digest", j->digest);
     out_field(ctx, "entries", entries);
+    if (j->next[0] == '\0') {
+        out_printf(ctx, "\nthis store is admitted, as the spare author; its file is used up: one "
+                        "key, one store\n"
+                        "next:  keymuster author spare --file NEW-FILE\n"
+                        "       if a store was stolen: keymuster author retire ID --reason TEXT\n");
+        return RC_OK;
+    }
     out_printf(ctx,
                "\nnext:  at a site that is trusted already: %s\n"
                "       until then the others keep what this store records, and ignore it\n",
@@ -85,18 +96,31 @@ answer(struct ctx *ctx, struct joined *j, struct err *err)
     return RC_OK;
 }
 
+/* One of --credential: that of the copy, or with NAME= of that name. */
+static const char *
+credential_of(const struct ctx *ctx, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < opt_count(&ctx->opts, OPT_CREDENTIAL); i++) {
+        const char *text = opt_at(&ctx->opts, OPT_CREDENTIAL, i);
+        if (strncmp(text, name, len) == 0 && text[len] == '=')
+            return text + len + 1;
+        if (strcmp(name, "copy") == 0 && ref_is(text))
+            return text;
+    }
+    return NULL;
+}
+
 /* Keeps where the copy's credential is, under the name that the copy was bound by. */
 static enum rc
 keep_credential(struct ctx *ctx, struct err *err)
 {
-    const char *ref = opt_get(&ctx->opts, OPT_CREDENTIAL);
+    const char *ref = credential_of(ctx, "copy");
     const char *name = ini_name_at(ctx->store->conf, "copy", 0);
     if (ref == NULL || name == NULL)
         return RC_OK;
     char bound[LIMIT_NAME + 1]; /* name is borrowed from what store_conf_set replaces */
     (void)snprintf(bound, sizeof bound, "%s", name);
-    if (strncmp(ref, "copy=", 5) == 0)
-        ref += 5;
     if (!ref_is_lasting(ref) && strcmp(ref, "prompt") != 0)
         return RC_OK;
     struct buf absolute;
@@ -107,6 +131,36 @@ keep_credential(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = store_conf_set(ctx->store, "copy", bound, "credential", buf_str(&absolute), err);
     buf_release(&absolute);
+    return rc;
+}
+
+/* Who may read the sealed file is not asked: on a USB disk everybody may. */
+static enum rc
+open_spare(struct ctx *ctx, struct joined *j, struct err *err)
+{
+    const char *path = opt_get(&ctx->opts, OPT_SPARE);
+    const char *ref = credential_of(ctx, "spare");
+    struct secret *file = NULL;
+    struct secret *passphrase = NULL;
+    if (path == NULL && ref != NULL)
+        return err_set(err, RC_USAGE, "join: --credential spare=REF goes with --spare FILE");
+    if (path == NULL)
+        return RC_OK;
+    struct buf text;
+    buf_init(&text, SECRET_SLOT);
+    enum rc rc = file_read(&text, path, err);
+    if (rc == RC_OK)
+        rc = secret_new(&file, err);
+    if (rc == RC_OK)
+        rc = secret_add(file, buf_str(&text), text.len, err);
+    if (rc == RC_OK)
+        rc =
+            ref_read(&passphrase, ref != NULL ? ref : "prompt", "passphrase of the spare key", err);
+    if (rc == RC_OK)
+        rc = sign_key_unseal(&j->spare, &j->spare_public, file, passphrase, path, err);
+    secret_free(passphrase);
+    secret_free(file);
+    buf_release(&text);
     return rc;
 }
 
@@ -138,19 +192,38 @@ check_usage(const struct ctx *ctx, struct err *err)
         (void)err_set(err, RC_USAGE, "join: --site is missing");
         return err_hint(err, "say at which of the escrow's sites this machine stands: --site NAME");
     }
+    if (ctx->accept_risk != NULL && text_check(ctx->accept_risk, "--accept-risk", err) != RC_OK)
+        return err->code;
     return name != NULL ? name_check(name, "author", err) : RC_OK;
+}
+
+/* NULL in ctx->store without a failure: it was a dry run. */
+static enum rc
+make_store(struct ctx *ctx, struct join *how, struct joined *j, struct err *err)
+{
+    struct anchor anchor;
+    enum rc rc = anchor_set(&anchor, ctx, how, err);
+    if (rc != RC_OK)
+        return rc;
+    anchor.dry = ctx->dry_run;
+    rc = join_copy(&ctx->store, how, &j->seen, err);
+    if (rc == RC_OK || !anchor.dry_reached)
+        return rc;
+    out_note(ctx, "would join escrow %s (%s), %lld entries, into %s", j->seen.identity.escrow,
+             j->seen.identity.name, (long long)j->seen.report.new_entries, how->dir);
+    return RC_OK;
 }
 
 static enum rc
 run_join(struct ctx *ctx, struct err *err)
 {
     char dir[PATH_SIZE];
-    struct anchor anchor;
     struct joined j;
     struct join how = {.url = opt_get(&ctx->opts, OPT_FROM),
                        .dir = ctx->store_dir,
                        .site = opt_get(&ctx->opts, OPT_SITE),
-                       .author_name = opt_get(&ctx->opts, OPT_NAME)};
+                       .author_name = opt_get(&ctx->opts, OPT_NAME),
+                       .accept_risk = ctx->accept_risk};
     memset(&j, 0, sizeof j);
     enum rc rc = check_usage(ctx, err);
     if (rc == RC_OK && how.dir == NULL) {
@@ -158,17 +231,13 @@ run_join(struct ctx *ctx, struct err *err)
         how.dir = dir;
     }
     if (rc == RC_OK)
-        rc = anchor_set(&anchor, ctx, &how, err);
-    if (rc != RC_OK)
-        return rc;
-    anchor.dry = ctx->dry_run;
-    rc = join_copy(&ctx->store, &how, &j.seen, err);
-    if (rc != RC_OK && anchor.dry_reached) {
-        out_note(ctx, "would join escrow %s (%s), %lld entries, into %s", j.seen.identity.escrow,
-                 j.seen.identity.name, (long long)j.seen.report.new_entries, how.dir);
-        return RC_OK;
-    }
-    if (rc != RC_OK)
+        rc = open_spare(ctx, &j, err);
+    how.spare = j.spare;
+    how.spare_public = &j.spare_public;
+    if (rc == RC_OK)
+        rc = make_store(ctx, &how, &j, err);
+    secret_free(j.spare);
+    if (rc != RC_OK || ctx->store == NULL)
         return rc;
     if (j.seen.report.note[0] != '\0')
         out_warn(ctx, "%s", j.seen.report.note);
@@ -185,15 +254,16 @@ static const struct opt_spec join_options[] = {
     {OPT_NAME, "name", 0, "NAME", 0, "name of this installation; else the host's"},
     {OPT_CARD, "card", 0, "FILE", 0, "recovery card that the copy must agree with"},
     {OPT_EXPECT, "expect", 0, "ID", 0, "id of the escrow that the copy must be of"},
-    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF | OPT_NAMED_REF,
-     "credential of the copy, where it needs one"},
+    {OPT_SPARE, "spare", 0, "FILE", 0, "key of a spare author, made by author spare"},
+    {OPT_CREDENTIAL, "credential", 0, "[copy=|spare=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
+     "credential of the copy; passphrase of --spare"},
     OPT_END,
 };
 /* clang-format on */
 
 const struct cmd cmd_join_table[] = {
     {.verb = "join",
-     .synopsis = "--from COPY --site SITE [-C DIR] [--card FILE|--expect ID]",
+     .synopsis = "--from COPY --site SITE [-C DIR] [--spare FILE] [--card FILE|--expect ID]",
      .summary = "Makes a store at another site from a copy of the escrow.",
      .options = join_options,
      .flags = CMD_NO_STORE | CMD_WRITE,

@@ -10,6 +10,7 @@
 #include "cli/session.h"
 #include "copy/head.h"
 #include "escrow/apply.h"
+#include "escrow/author.h"
 #include "escrow/duty.h"
 #include "escrow/export.h"
 #include "escrow/log.h"
@@ -190,9 +191,18 @@ status_author(void *arg, const struct log_author *a, struct err *err)
     enum rc rc = trust_of(s->ctx->store, a->author, &t, err);
     if (rc != RC_OK)
         return rc;
+    int own = strcmp(a->author, s->ctx->store->self.author) == 0;
+    if (own)
+        rc = trust_self_upto(s->ctx->store, &t.upto, err);
+    if (rc != RC_OK)
+        return rc;
     s->authors++;
     s->living += trust_accepted(&t) && t.upto == LIMIT_NUMBER;
-    int own = strcmp(a->author, s->ctx->store->self.author) == 0;
+    if (trust_accepted(&t) && own && t.upto < LIMIT_NUMBER)
+        warn(s,
+             "this store's author was retired after its entry %lld: other sites ignore what it "
+             "records since. Make a store with another one: keymuster join --from URL -C DIR",
+             (long long)t.upto);
     if (!trust_accepted(&t) && own)
         warn(s,
              "this store is not admitted: other sites ignore what it records. There: keymuster "
@@ -306,7 +316,7 @@ gather(struct status *s, struct err *err)
     if (rc == RC_OK)
         rc = key_each(store, NULL, status_key, s, err);
     if (rc == RC_OK)
-        rc = log_authors(store, status_author, s, err);
+        rc = author_each(store, status_author, s, err);
     if (rc == RC_OK)
         rc = entries_unpublished(store, &s->unpublished, err);
     if (rc == RC_OK)
@@ -326,7 +336,8 @@ gather(struct status *s, struct err *err)
     if (s->living < 2)
         warn(s, "only one trusted author lives: if this machine is lost, nobody can be admitted "
                 "any more. At the other"
-                " site: keymuster join; here: keymuster author admit");
+                " site: keymuster join; here: keymuster author admit; or at once: keymuster author "
+                "spare --file F");
     if (ini_name_at(store->conf, "copy", 0) == NULL)
         warn(s, "no copy is bound here: this store is the only one. keymuster copy add NAME URL "
                 "--site SITE");
@@ -525,28 +536,39 @@ run_verify(struct ctx *ctx, struct err *err)
 
 struct dump {
     struct ctx *ctx;
+    char author[AUTHOR_TEXT + 1];
     int found;
 };
 
+/* What does not count is marked, and named so that it can be adopted; the line stays as it is. */
 static enum rc
 dump_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
 {
     struct dump *d = arg;
-    (void)seq;
+    char hash[HASH_TEXT + 1];
+    int quarantined = 0;
     d->found = 1;
+    sha256_hex(hash, line, len);
+    enum rc rc = entry_quarantined(d->ctx->store, d->author, seq, &quarantined, err);
+    if (rc != RC_OK)
+        return rc;
     if (out_is_json(d->ctx)) {
         struct buf doc;
         struct jw w;
         session_answer(&doc, &w, "entry");
+        jw_str(&w, "hash", hash);
+        jw_bool(&w, "quarantined", quarantined);
         jw_raw(&w, "entry", line, len);
         jw_end_obj(&w);
-        enum rc rc = out_json(d->ctx, &doc, err);
+        rc = out_json(d->ctx, &doc, err);
         buf_release(&doc);
         return rc;
     }
     struct buf copy;
     buf_init(&copy, LIMIT_ENTRY);
     buf_add(&copy, line, len);
+    if (quarantined)
+        out_printf(d->ctx, "# quarantined %s\n", hash);
     out_text(d->ctx, buf_str(&copy));
     out_printf(d->ctx, "\n");
     buf_release(&copy);
@@ -557,6 +579,7 @@ static enum rc
 dump_author(void *arg, const struct log_author *a, struct err *err)
 {
     struct dump *d = arg;
+    memcpy(d->author, a->author, sizeof d->author);
     return log_each(d->ctx->store, a->author, 1, a->entries, dump_line, d, err);
 }
 
@@ -574,7 +597,8 @@ run_audit_log(struct ctx *ctx, struct err *err)
     if (hex_decode(raw, HASH_SIZE, hash) != 0)
         return err_set(err, RC_BAD_VALUE, "--entry: an entry's hash is %d lower-case hex digits",
                        HASH_TEXT);
-    enum rc rc = db_query(ctx->store->db, &q, "SELECT seq, line FROM entry WHERE hash = ?1", err);
+    enum rc rc =
+        db_query(ctx->store->db, &q, "SELECT seq, line, author FROM entry WHERE hash = ?1", err);
     if (rc != RC_OK)
         return rc;
     stmt_blob(q, 1, raw, HASH_SIZE);
@@ -582,6 +606,7 @@ run_audit_log(struct ctx *ctx, struct err *err)
     if (rc == RC_OK && stmt_more(q)) {
         size_t len = 0;
         const char *line = col_blob(q, 1, &len);
+        (void)snprintf(d.author, sizeof d.author, "%s", col_text(q, 2));
         rc = dump_line(&d, col_int(q, 0), line, len, err);
     }
     stmt_done(q);

@@ -3,6 +3,7 @@
 #define CLI_CMD_TABLES_H
 
 #include "cli/cmd.h"
+#include "escrow/author.h"
 #include "escrow/view.h"
 #include "text/json.h"
 #include "text/table.h"
@@ -20,6 +21,8 @@ extern const struct cmd cmd_state_table[];
 extern const struct cmd cmd_list_table[];
 extern const struct cmd cmd_status_table[];
 extern const struct cmd cmd_author_table[];
+extern const struct cmd cmd_author_key_table[];
+extern const struct cmd cmd_author_retire_table[];
 extern const struct cmd cmd_copy_table[];
 extern const struct cmd cmd_sync_table[];
 extern const struct cmd cmd_reveal_table[];
@@ -33,6 +36,12 @@ enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name,
 /* "added site mad", or its JSON. done: "added", "changed". */
 enum rc cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name,
                           const char *uuid, const char *done, struct err *err) MUST_CHECK;
+
+/* Records that an author is admitted. */
+enum rc cmd_author_admit(struct ctx *ctx, const struct log_author *a, int spare,
+                         struct err *err) MUST_CHECK;
+/* RC_POLICY when others ignore what this store says about authors: not admitted, or retired. */
+enum rc cmd_author_counts(struct ctx *ctx, struct err *err) MUST_CHECK;
 
 /* A wrap's members, in an object that is begun. root: the name of its root key. */
 void cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap);

@@ -86,6 +86,7 @@ enum opt_id {
     OPT_KNOWN_HOSTS,
     OPT_KNOWN_TO,
     OPT_LABEL,
+    OPT_LAST,
     OPT_LOG,
     OPT_LOSE,
     OPT_LOST,

@@ -19,6 +19,8 @@ const struct cmd *const cmd_tables[] = {
     cmd_root_table,
     cmd_copy_table,
     cmd_author_table,
+    cmd_author_key_table,
+    cmd_author_retire_table,
     cmd_reveal_table,
     cmd_join_table,
     cmd_explain_table,

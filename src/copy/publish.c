@@ -90,9 +90,10 @@ head_make(struct store *store, const struct log_end *end, const struct mark *new
     return rc;
 }
 
-static enum rc
-prepare(struct store *store, int *made, struct err *err)
+enum rc
+publish_head(struct store *store, int *made, struct err *err)
 {
+    *made = 0;
     struct log_end end;
     struct mark newest;
     struct buf object;
@@ -118,7 +119,7 @@ publish_prepare(struct store *store, int *made, struct err *err)
         rc = log_begin(store, err);
     if (rc != RC_OK)
         return rc;
-    rc = prepare(store, made, err);
+    rc = publish_head(store, made, err);
     if (rc != RC_OK || !*made) {
         log_rollback(store);
         return rc;

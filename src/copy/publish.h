@@ -12,6 +12,9 @@
  * transaction. */
 enum rc publish_prepare(struct store *store, int *made, struct err *err) MUST_CHECK;
 
+/* The same inside a transaction that runs. */
+enum rc publish_head(struct store *store, int *made, struct err *err) MUST_CHECK;
+
 struct publish_report {
     int64_t segments, heads; /* objects created */
     int64_t own_entries;     /* own entries that the copy holds now */

@@ -53,6 +53,7 @@ read_members(struct entry *out, struct err *err)
     out->body = json_get(out->doc, "body");
     if (out->body == NULL || json_type(out->body) != JSON_OBJECT)
         return bad(err, "body");
+    out->restates = json_get(out->doc, "restates");
     return RC_OK;
 }
 
@@ -127,9 +128,12 @@ entry_release(struct entry *e)
 
 enum rc
 entry_build(struct buf *out, const char *author, int64_t seq, const unsigned char prev[HASH_SIZE],
-            int64_t at_ms, const char *kind, const struct buf *body, struct err *err)
+            int64_t at_ms, const char *kind, const struct buf *body, const struct buf *restates,
+            struct err *err)
 {
     enum rc rc = buf_check(body, "the entry", err);
+    if (rc == RC_OK && restates != NULL)
+        rc = buf_check(restates, "the entry", err);
     if (rc != RC_OK)
         return rc;
     char prev_hex[HASH_TEXT + 1];
@@ -152,6 +156,8 @@ entry_build(struct buf *out, const char *author, int64_t seq, const unsigned cha
     jw_opt(&w, "from", who->from);
     jw_end_obj(&w);
     jw_str(&w, "kind", kind);
+    if (restates != NULL)
+        jw_raw(&w, "restates", buf_str(restates), restates->len);
     jw_raw(&w, "body", buf_str(body), body->len);
     jw_end_obj(&w);
     return buf_check(out, "the entry", err);

@@ -22,7 +22,8 @@ struct entry {
     const char *kind;
     const struct json *by;
     const struct json *body;
-    struct json *doc; /* owned */
+    const struct json *restates; /* what it says again (escrow/restate.h), or NULL */
+    struct json *doc;            /* owned */
 };
 
 /* RC_MALFORMED, naming the member that is wrong. The line must stay until entry_release. */
@@ -34,10 +35,10 @@ void entry_release(struct entry *e); /* takes a zeroed struct, too */
  * lines that were parsed once, when they came in. */
 int entry_skim(struct entry *out, const char *line, size_t len);
 
-/* Appends the line (no line feed) of a new entry. body is a JSON object. RC_BAD_VALUE past
- * LIMIT_ENTRY. */
+/* Appends the line (no line feed) of a new entry. body and restates (or NULL) are JSON objects.
+ * RC_BAD_VALUE past LIMIT_ENTRY. */
 enum rc entry_build(struct buf *out, const char *author, int64_t seq,
                     const unsigned char prev[HASH_SIZE], int64_t at_ms, const char *kind,
-                    const struct buf *body, struct err *err) MUST_CHECK;
+                    const struct buf *body, const struct buf *restates, struct err *err) MUST_CHECK;
 
 #endif

@@ -11,6 +11,22 @@
 
 enum { WAIT_MS = 10000 }; /* how long to wait for another writer */
 
+/* Another process may have given this store another author since it was opened (`author renew`). */
+static enum rc
+check_self(struct store *store, struct err *err)
+{
+    struct buf self;
+    buf_init(&self, LIMIT_TEXT);
+    enum rc rc = store_meta(store, "self", &self, err);
+    if (rc == RC_OK && strcmp(buf_str(&self), store->self.text) != 0) {
+        (void)err_set(err, RC_STORE_BUSY, "the store %s has got another author meanwhile",
+                      store->dir);
+        rc = err_hint(err, "run the command again; nothing was stored");
+    }
+    buf_release(&self);
+    return rc;
+}
+
 enum rc
 log_begin(struct store *store, struct err *err)
 {
@@ -24,7 +40,10 @@ log_begin(struct store *store, struct err *err)
     store->appended[0] = '\0';
     store->own.known = 0;
     rc = db_begin(store->db, err);
+    if (rc == RC_OK)
+        rc = check_self(store, err);
     if (rc != RC_OK) {
+        db_rollback(store->db);
         lock_release(store->lock_fd);
         store->lock_fd = -1;
     }
@@ -274,6 +293,13 @@ enum rc
 log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out,
            struct err *err)
 {
+    return log_append_again(store, kind, body, NULL, hash_out, err);
+}
+
+enum rc
+log_append_again(struct store *store, const char *kind, const struct buf *body,
+                 const struct buf *restates, char *hash_out, struct err *err)
+{
     struct entry e = {0};
     struct buf line;
     buf_init(&line, LIMIT_ENTRY);
@@ -281,7 +307,7 @@ log_append(struct store *store, const char *kind, const struct buf *body, char *
     enum rc rc = know_own(store, &end, err);
     if (rc == RC_OK)
         rc = entry_build(&line, store->self.author, end.seq + 1, end.hash, clock_now_ms(), kind,
-                         body, err);
+                         body, restates, err);
     if (rc == RC_OK)
         rc = entry_parse(&e, buf_str(&line), line.len, err);
     if (rc == RC_OK)

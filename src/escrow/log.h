@@ -28,6 +28,9 @@ enum rc log_commit(struct store *store, struct err *err) MUST_CHECK;
 /* Appends an own entry; body is a JSON object. hash_out (HASH_TEXT + 1) may be NULL. */
 enum rc log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out,
                    struct err *err) MUST_CHECK;
+/* The same for an entry that says another one again (escrow/restate.h). */
+enum rc log_append_again(struct store *store, const char *kind, const struct buf *body,
+                         const struct buf *restates, char *hash_out, struct err *err) MUST_CHECK;
 /* begin, one append, commit. */
 enum rc log_append_one(struct store *store, const char *kind, const struct buf *body,
                        char *hash_out, struct err *err) MUST_CHECK;

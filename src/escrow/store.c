@@ -1,7 +1,6 @@
 #include "escrow/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "crypt/hash.h"
 #include "escrow/apply.h"
 #include "escrow/log.h"
+#include "escrow/store_key.h"
 #include "sys/env.h"
 #include "text/enc.h"
 
@@ -256,6 +256,8 @@ open_in(struct store **out, const char *dir, enum db_flags flags, struct err *er
         rc = conf_load(store, err);
     if (rc == RC_OK)
         rc = rebuild_if_older(store, current, err);
+    if (rc == RC_OK && flags == DB_WRITE)
+        rc = store_settle_key(store, err);
     if (rc != RC_OK) {
         store_close(store);
         return rc;
@@ -294,18 +296,12 @@ static enum rc
 write_key(const char *dir, struct sign_public *pub, struct err *err)
 {
     struct secret *key = NULL;
-    struct secret *file = NULL;
     char path[PATH_SIZE];
     enum rc rc = sign_generate(&key, pub, err);
     if (rc == RC_OK)
-        rc = secret_new(&file, err);
-    if (rc == RC_OK)
-        rc = sign_key_write(file, key, err);
-    if (rc == RC_OK)
         rc = path_join(path, dir, "author.key", err);
     if (rc == RC_OK)
-        rc = file_create_once(path, file->bytes, file->len, 0600, err);
-    secret_free(file);
+        rc = key_file_write(path, key, err);
     secret_free(key);
     return rc;
 }
@@ -462,35 +458,4 @@ store_discard(struct store *store)
     (void)snprintf(dir, sizeof dir, "%s", store->dir);
     store_close(store);
     remove_dir(dir);
-}
-
-enum rc
-store_sign_key(const struct store *store, struct secret **out, struct err *err)
-{
-    *out = NULL;
-    char path[PATH_SIZE];
-    struct sign_public pub;
-    struct secret *file = NULL;
-    enum rc rc = path_join(path, store->dir, "author.key", err);
-    if (rc != RC_OK)
-        return rc;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return err_errno(err, RC_STORE_CORRUPT, "opening %s", path);
-    rc = file_check_private(fd, path, err);
-    if (rc == RC_OK)
-        rc = secret_new(&file, err);
-    if (rc == RC_OK)
-        rc = file_read_secret(file, fd, path, err);
-    if (rc == RC_OK)
-        rc = sign_key_read(out, &pub, file, err);
-    if (rc == RC_OK && strcmp(pub.author, store->self.author) != 0) {
-        secret_free(*out);
-        *out = NULL;
-        rc = err_set(err, RC_STORE_CORRUPT, "%s is the key of author %s; this store is author %s",
-                     path, pub.author, store->self.author);
-    }
-    secret_free(file);
-    (void)close(fd);
-    return rc;
 }

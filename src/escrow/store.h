@@ -71,6 +71,20 @@ enum rc store_place(struct store **store, const char *dir, struct err *err) MUST
 /* Closes and removes a temporary store that will not be placed. */
 void store_discard(struct store *store);
 
+/* Makes this key the author's, in a store that has no entry of its own yet. */
+enum rc store_take_key(struct store *store, const struct secret *key, const struct sign_public *pub,
+                       struct err *err) MUST_CHECK;
+/*
+ * Another key for a store in use. Inside a transaction, which decides: store_stage_key lays the new
+ * key beside the old one, store_become makes its author this store's. After the transaction,
+ * however it ended, store_settle_key leaves the one key that counts and wipes the other; opening
+ * for writing does the same for a killed run.
+ */
+enum rc store_stage_key(struct store *store, const struct secret *key, struct err *err) MUST_CHECK;
+enum rc store_become(struct store *store, const struct sign_public *pub,
+                     struct err *err) MUST_CHECK;
+enum rc store_settle_key(struct store *store, struct err *err) MUST_CHECK;
+
 /* The author's signing key, read from author.key and checked against self. Caller: secret_free. */
 enum rc store_sign_key(const struct store *store, struct secret **out, struct err *err) MUST_CHECK;
 

@@ -43,6 +43,7 @@ struct eval {
     struct fact *facts;
     size_t fact_count;
     int next_rank;
+    int64_t self_upto; /* for the others */
 };
 
 /* ---- taking notes ---- */
@@ -240,6 +241,7 @@ evaluate(const struct store *store, struct eval *ev)
         self->standing = "own";
         self->done = 1;
     }
+    ev->self_upto = self->limit;
     self->limit = NO_LIMIT; /* a store always applies its own log */
 }
 
@@ -297,28 +299,54 @@ drop_others(struct store *store, struct eval *ev, int *changed, struct err *err)
     return rc;
 }
 
+static enum rc
+eval_all(const struct store *store, struct eval *ev, struct err *err)
+{
+    /* Each fact can name two authors; overrides, accepted rows, founder and self come on top. */
+    size_t room = 3 * (size_t)FACTS_MAX + 1000;
+    memset(ev, 0, sizeof *ev);
+    ev->nodes = calloc(room, sizeof *ev->nodes);
+    ev->facts = calloc(FACTS_MAX, sizeof *ev->facts);
+    enum rc rc = ev->nodes == NULL || ev->facts == NULL ? err_nomem(err) : RC_OK;
+    if (rc == RC_OK)
+        rc = load_facts(store, ev, err);
+    if (rc == RC_OK)
+        rc = load_overrides(store, ev, err);
+    if (rc == RC_OK)
+        evaluate(store, ev);
+    return rc;
+}
+
+static void
+eval_release(struct eval *ev)
+{
+    free(ev->nodes);
+    free(ev->facts);
+}
+
 enum rc
 trust_refresh(struct store *store, int *changed, struct err *err)
 {
     *changed = 0;
-    /* Each fact can name two authors; overrides, accepted rows, founder and self come on top. */
-    size_t room = 3 * (size_t)FACTS_MAX + 1000;
-    struct eval ev = {calloc(room, sizeof *ev.nodes), 0, calloc(FACTS_MAX, sizeof *ev.facts), 0, 0};
-    enum rc rc = ev.nodes == NULL || ev.facts == NULL ? err_nomem(err) : RC_OK;
-    if (rc == RC_OK)
-        rc = load_facts(store, &ev, err);
-    if (rc == RC_OK)
-        rc = load_overrides(store, &ev, err);
-    if (rc == RC_OK)
-        evaluate(store, &ev);
+    struct eval ev;
+    enum rc rc = eval_all(store, &ev, err);
     for (size_t i = 0; rc == RC_OK && i < ev.node_count; i++) {
         if (ev.nodes[i].done)
             rc = store_node(store, &ev.nodes[i], changed, err);
     }
     if (rc == RC_OK)
         rc = drop_others(store, &ev, changed, err);
-    free(ev.nodes);
-    free(ev.facts);
+    eval_release(&ev);
+    return rc;
+}
+
+enum rc
+trust_self_upto(const struct store *store, int64_t *upto, struct err *err)
+{
+    struct eval ev;
+    enum rc rc = eval_all(store, &ev, err);
+    *upto = rc == RC_OK ? ev.self_upto : 0;
+    eval_release(&ev);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 
 #include "copy/memory.h"
 #include "escrow/log.h"
+#include "escrow/trust.h"
 #include "escrow/view.h"
 #include "sys/env.h"
 #include "text/enc.h"
@@ -59,8 +60,9 @@ host_as_name(char out[LIMIT_NAME + 1])
         (void)snprintf(out, LIMIT_NAME + 1, "unnamed");
 }
 
-static enum rc
-append_joined(struct store *store, const char *name, const char *site, struct err *err)
+enum rc
+join_append_first(struct store *store, const char *name, const char *site, const char *former,
+                  struct err *err)
 {
     struct buf body;
     struct jw w;
@@ -71,6 +73,7 @@ append_joined(struct store *store, const char *name, const char *site, struct er
     jw_str(&w, "author_name", name);
     jw_str(&w, "public_key", store->self.text);
     jw_opt(&w, "site", site);
+    jw_opt(&w, "former", former);
     jw_end_obj(&w);
     enum rc rc = log_append(store, "author.joined", &body, NULL, err);
     buf_release(&body);
@@ -97,6 +100,73 @@ find_site(const struct store *store, const struct join *how, char uuid[UUID_TEXT
     return rc;
 }
 
+/* The log of a spare that was used before goes on; its risk is on record. */
+static enum rc
+append_taken_over(struct store *store, const char *accepted, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "text", "this store took the spare author's log over from another one");
+    jw_str(&w, "accepted_risk", accepted);
+    jw_end_obj(&w);
+    enum rc rc = log_append(store, "note", &body, NULL, err);
+    buf_release(&body);
+    return rc;
+}
+
+/* The spare counts only because a log that counts admitted it, and only in one place. */
+static enum rc
+check_spare(const struct store *store, const struct join *how, struct err *err)
+{
+    struct trust trust;
+    struct log_end end;
+    int64_t upto = 0;
+    const char *id = store->self.author;
+    enum rc rc = trust_of(store, id, &trust, err);
+    if (rc == RC_OK)
+        rc = trust_self_upto(store, &upto, err);
+    if (rc == RC_OK)
+        rc = log_end(store, id, &end, err);
+    if (rc != RC_OK)
+        return rc;
+    if (!trust_accepted(&trust)) {
+        (void)err_set(err, RC_POLICY, "author %s, the spare, is not admitted", id);
+        (void)err_why(err, "nothing in this copy admits it, so other sites would ignore what this "
+                           "store records");
+        return err_hint(err, "look for a newer copy\nor join without --spare, and be admitted");
+    }
+    if (upto < LIMIT_NUMBER) {
+        (void)err_set(err, RC_POLICY, "author %s, the spare, was retired", id);
+        return err_hint(err, "join without --spare, and be admitted");
+    }
+    if (end.seq == 0 || how->accept_risk != NULL)
+        return RC_OK;
+    (void)err_set(err, RC_POLICY, "author %s, the spare, was used before", id);
+    (void)err_why(
+        err,
+        "the copy has %lld entries of it: a store with this key is or was in use, and two "
+        "with one key would tell two stories",
+        (long long)end.seq);
+    return err_hint(err, "join without --spare, then at the store that uses it: keymuster author "
+                         "admit ID\n"
+                         "or, if that store is certainly gone, go on in its place: --accept-risk "
+                         "\"why\"");
+}
+
+static enum rc
+begin_log(struct store *store, const struct join *how, const char *name, const char *site,
+          struct err *err)
+{
+    struct log_end end;
+    enum rc rc = log_end(store, store->self.author, &end, err);
+    if (rc == RC_OK && end.seq > 0)
+        return append_taken_over(store, how->accept_risk, err);
+    return rc == RC_OK ? join_append_first(store, name, site, NULL, err) : rc;
+}
+
 static enum rc
 write_first(struct store *store, const struct join *how, struct err *err)
 {
@@ -112,7 +182,7 @@ write_first(struct store *store, const struct join *how, struct err *err)
     rc = log_begin(store, err);
     if (rc != RC_OK)
         return rc;
-    rc = append_joined(store, name, site, err);
+    rc = begin_log(store, how, name, site, err);
     if (rc == RC_OK)
         rc = store_meta_set(store, "site", site, err);
     if (rc == RC_OK)
@@ -195,14 +265,20 @@ join_identified(struct store **out, const struct join *how, struct join_seen *se
     enum rc rc = store_create(&store, how->dir, &seen->identity.founder, seen->identity.name, err);
     if (rc != RC_OK)
         return rc;
-    rc = pull(store, how, 0, &copy, seen, err);
+    if (how->spare != NULL)
+        rc = store_take_key(store, how->spare, how->spare_public, err);
+    if (rc == RC_OK)
+        rc = pull(store, how, 0, &copy, seen, err);
+    if (rc == RC_OK && how->spare != NULL)
+        rc = check_spare(store, how, err);
     if (rc == RC_OK)
         rc = write_first(store, how, err);
     if (rc == RC_OK)
         rc = bind(store, how, &copy, err);
     copy_close(&copy);
     if (rc != RC_OK) {
-        memory_forget(store);
+        if (how->spare == NULL) /* the memory of a spare may be another store's on this machine */
+            memory_forget(store);
         store_discard(store);
         return rc;
     }

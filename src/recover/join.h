@@ -17,8 +17,13 @@ struct join {
     const char *site;        /* name or UUID, or NULL (an evidence store without --site) */
     const char *author_name; /* [a-z0-9._-]{1,64}; NULL: the host's name made to fit */
     const char *expect;      /* escrow id, or NULL */
-    const char *bind_name;   /* name to bind the copy under in keymuster.conf; NULL: its name in the
-                                log, else "from" */
+    /* join_copy only: a spare author's key that the store takes, or NULL for a key of its own. It
+     * must be admitted by the log, and not have been used before unless accept_risk says why. */
+    const struct secret *spare;
+    const struct sign_public *spare_public;
+    const char *accept_risk;
+    const char *bind_name; /* name to bind the copy under in keymuster.conf; NULL: its name in the
+                              log, else "from" */
     /* Asked before anything is kept when expect is NULL; anything but RC_OK ends it. May be NULL.
      */
     enum rc (*confirm)(void *arg, const struct join_seen *seen, struct err *err);
@@ -30,10 +35,16 @@ struct join {
 /*
  * Identifies the copy, pulls and verifies it into a temporary store, checks the site (RC_NOT_FOUND
  * when the pull did not bring it), appends author.joined, binds the copy, puts the store in place
- * (all or nothing). RC_NOT_ANCHORED when expect differs. *out is open for writing.
+ * (all or nothing). RC_NOT_ANCHORED when expect differs; RC_POLICY for a spare that was not
+ * admitted, was retired, or is in use elsewhere. *out is open for writing.
  */
 enum rc join_copy(struct store **out, const struct join *how, struct join_seen *seen,
                   struct err *err) MUST_CHECK;
+
+/* The first entry of a log. former: the author that this one continues, or NULL. Inside a
+ * transaction. */
+enum rc join_append_first(struct store *store, const char *name, const char *site,
+                          const char *former, struct err *err) MUST_CHECK;
 
 /*
  * --from: a store under $XDG_STATE_HOME/keymuster/recover/<escrow id> (else ~/.local/state/...), or

@@ -79,7 +79,7 @@ test_built_entries_parse(void **state)
     buf_init(&body, LIMIT_BODY);
     buf_init(&line, LIMIT_ENTRY);
     buf_adds(&body, "{\"a\":[1,2]}");
-    assert_ok(entry_build(&line, AUTHOR, 17, prev, 1764036758123, "key.changed", &body, err));
+    assert_ok(entry_build(&line, AUTHOR, 17, prev, 1764036758123, "key.changed", &body, NULL, err));
     assert_null(strchr(buf_str(&line), '\n'));
     assert_ok(entry_parse(&e, buf_str(&line), line.len, err));
     assert_int_equal(e.seq, 17);
@@ -132,7 +132,7 @@ test_size_is_bounded(void **state)
     for (int i = 0; i < LIMIT_ENTRY; i++)
         buf_addc(&body, 'x');
     buf_adds(&body, "\"}");
-    assert_rc(entry_build(&line, AUTHOR, 1, prev, 0, "note", &body, err), RC_BAD_VALUE);
+    assert_rc(entry_build(&line, AUTHOR, 1, prev, 0, "note", &body, NULL, err), RC_BAD_VALUE);
     struct entry e;
     assert_rc(entry_parse(&e, buf_str(&body), body.len, err), RC_MALFORMED);
     buf_release(&body);

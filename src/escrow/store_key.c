@@ -1,0 +1,176 @@
+/* author.key, and author.key.new while the store gets another one. */
+#include "escrow/store_key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "escrow/log.h"
+#include "escrow/store.h"
+
+#define KEY_NAME "author.key"
+#define KEY_NEW "author.key.new"
+
+enum rc
+key_file_write(const char *path, const struct secret *key, struct err *err)
+{
+    struct secret *file = NULL;
+    enum rc rc = secret_new(&file, err);
+    if (rc == RC_OK)
+        rc = sign_key_write(file, key, err);
+    if (rc == RC_OK)
+        rc = file_replace(path, file->bytes, file->len, 0600, err);
+    secret_free(file);
+    return rc;
+}
+
+static enum rc
+key_file_read(const char *path, struct secret **out, struct sign_public *pub, struct err *err)
+{
+    struct secret *file = NULL;
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return err_errno(err, RC_STORE_CORRUPT, "opening %s", path);
+    enum rc rc = file_check_private(fd, path, err);
+    if (rc == RC_OK)
+        rc = secret_new(&file, err);
+    if (rc == RC_OK)
+        rc = file_read_secret(file, fd, path, err);
+    if (rc == RC_OK)
+        rc = sign_key_read(out, pub, file, err);
+    secret_free(file);
+    (void)close(fd);
+    return rc;
+}
+
+enum rc
+store_sign_key(const struct store *store, struct secret **out, struct err *err)
+{
+    char path[PATH_SIZE];
+    struct sign_public pub;
+    *out = NULL;
+    enum rc rc = path_join(path, store->dir, KEY_NAME, err);
+    if (rc == RC_OK)
+        rc = key_file_read(path, out, &pub, err);
+    if (rc == RC_OK && strcmp(pub.author, store->self.author) != 0) {
+        secret_free(*out);
+        *out = NULL;
+        rc = err_set(err, RC_STORE_CORRUPT, "%s is the key of author %s; this store is author %s",
+                     path, pub.author, store->self.author);
+    }
+    return rc;
+}
+
+/* ---- another key ---- */
+
+enum rc
+store_become(struct store *store, const struct sign_public *pub, struct err *err)
+{
+    enum rc rc = store_meta_set(store, "self", pub->text, err);
+    if (rc == RC_OK)
+        store->self = *pub;
+    store->trust_dirty = 1;
+    return rc;
+}
+
+enum rc
+store_take_key(struct store *store, const struct secret *key, const struct sign_public *pub,
+               struct err *err)
+{
+    char path[PATH_SIZE];
+    enum rc rc = path_join(path, store->dir, KEY_NAME, err);
+    if (rc == RC_OK)
+        rc = key_file_write(path, key, err);
+    if (rc == RC_OK)
+        rc = log_begin(store, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = store_become(store, pub, err);
+    if (rc == RC_OK)
+        return log_commit(store, err);
+    log_rollback(store);
+    return rc;
+}
+
+enum rc
+store_stage_key(struct store *store, const struct secret *key, struct err *err)
+{
+    char path[PATH_SIZE];
+    enum rc rc = path_join(path, store->dir, KEY_NEW, err);
+    return rc == RC_OK ? key_file_write(path, key, err) : rc;
+}
+
+/* Zeros over the bytes of a key that nobody needs any more. A file system that copies on writing,
+ * or a disk that moves blocks about, may keep the old ones all the same. */
+static enum rc
+wipe(const char *path, struct err *err)
+{
+    static const char zeros[SECRET_SLOT];
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT)
+        return RC_OK;
+    if (fd < 0)
+        return err_errno(err, RC_IO, "opening %s", path);
+    off_t size = lseek(fd, 0, SEEK_END);
+    enum rc rc = RC_OK;
+    if (size < 0 || size > SECRET_SLOT || lseek(fd, 0, SEEK_SET) != 0)
+        rc = err_set(err, RC_IO, "%s is no key file", path);
+    if (rc == RC_OK)
+        rc = file_write_fd(fd, zeros, (size_t)size, path, err);
+    if (rc == RC_OK && fsync(fd) != 0)
+        rc = err_errno(err, RC_IO, "syncing %s", path);
+    (void)close(fd); /* was synced, or failed before */
+    return rc;
+}
+
+/* Which of the two is this author's key. Neither may go unless the other was read and is it. */
+static enum rc
+decide(const struct store *store, const char *fresh, int *decided, struct err *err)
+{
+    struct sign_public pub;
+    struct secret *key = NULL;
+    struct err scratch = ERR_INIT;
+    *decided = key_file_read(fresh, &key, &pub, &scratch) == RC_OK &&
+               strcmp(pub.author, store->self.author) == 0;
+    secret_free(key);
+    key = NULL;
+    enum rc rc = *decided ? RC_OK : store_sign_key(store, &key, err);
+    secret_free(key);
+    return rc;
+}
+
+/* The writer's lock is held, so nobody is between staging a key and deciding. */
+static enum rc
+settle(struct store *store, const char *path, const char *fresh, struct err *err)
+{
+    int decided = 0;
+    if (file_exists(fresh) != 1)
+        return RC_OK;
+    enum rc rc = decide(store, fresh, &decided, err);
+    if (rc == RC_OK)
+        rc = wipe(decided ? path : fresh, err);
+    if (rc == RC_OK && (decided ? rename(fresh, path) : unlink(fresh)) != 0)
+        rc = err_errno(err, RC_IO, "putting %s in its place", fresh);
+    return rc == RC_OK ? dir_sync(store->dir, err) : rc;
+}
+
+enum rc
+store_settle_key(struct store *store, struct err *err)
+{
+    char path[PATH_SIZE];
+    char fresh[PATH_SIZE];
+    enum rc rc = path_join(path, store->dir, KEY_NAME, err);
+    if (rc == RC_OK)
+        rc = path_join(fresh, store->dir, KEY_NEW, err);
+    if (rc != RC_OK || file_exists(fresh) != 1)
+        return rc;
+    rc = log_begin(store, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = settle(store, path, fresh, err);
+    log_rollback(store);
+    return rc;
+}
