@@ -10,6 +10,7 @@
 #include "copy/publish.h"
 #include "copy/pull.h"
 #include "escrow/log.h"
+#include "text/uni.h"
 
 enum { COPIES_MAX = 64 };
 
@@ -59,7 +60,30 @@ exchange_with(struct syncing *s, struct copy *copy, struct result *r, int publis
         return publish_to(s->ctx->store, copy, &r->sent, err);
     return s->ctx->dry_run
                ? pull_preview(s->ctx->store, copy, &r->pulled, preview_look, &s->preview, err)
-               : pull_from(s->ctx->store, copy, PULL_STORE, &r->pulled, err);
+               : pull_from(s->ctx->store, copy, s->ctx->accept_risk != NULL ? PULL_IMAGE : PULL_STORE,
+                           &r->pulled, err);
+}
+
+/* Who said that this store is an old image of itself, and why. */
+static enum rc
+record_risk(struct syncing *s, struct err *err)
+{
+    int64_t again = 0;
+    struct buf body;
+    struct jw w;
+    for (size_t i = 0; i < s->count; i++)
+        again += s->r[i].pulled.again;
+    if (s->ctx->accept_risk == NULL || again == 0)
+        return RC_OK;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "text", "this store was restored from an old image; what only it had follows");
+    jw_str(&w, "accepted_risk", s->ctx->accept_risk);
+    jw_end_obj(&w);
+    enum rc rc = session_record(s->ctx, "note", &body, NULL, err);
+    buf_release(&body);
+    return rc;
 }
 
 /* An unreachable copy is no failure while there are others; a hostile one is. */
@@ -75,6 +99,8 @@ each(struct syncing *s, struct result *r, int publish, struct err *err)
         rc = exchange_with(s, &copy, r, publish, err);
         copy_close(&copy);
     }
+    if (rc == RC_OK && !publish && r->pulled.note[0] != '\0')
+        out_warn(s->ctx, "%s: %s", r->name, r->pulled.note);
     if (rc == RC_COPY_UNREACHABLE && s->ctx->opts.arg_count == 0) {
         r->reached = 0;
         s->away += !is_removable(s->ctx, r->name);
@@ -94,6 +120,8 @@ exchange(struct syncing *s, struct err *err)
     /* Each copy gets its turn, whatever came of the one before; the worst failure is the answer. */
     for (int publish = 0; publish <= !s->ctx->dry_run; publish++) {
         if (publish && worst == RC_OK)
+            rc = record_risk(s, err);
+        if (publish && worst == RC_OK && rc == RC_OK)
             rc = publish_prepare(s->ctx->store, &made, err);
         if (rc != RC_OK)
             return rc;
@@ -136,8 +164,6 @@ answer(struct syncing *s, struct err *err)
     }
     for (size_t i = 0; i < s->count; i++) {
         const struct result *r = &s->r[i];
-        if (r->pulled.skipped > 0)
-            out_warn(ctx, "%s: %s", r->name, r->pulled.note);
         if (r->sent.note[0] != '\0')
             out_note(ctx, "%s: recovery/ there is not up to date: %s", r->name, r->sent.note);
         if (json) {
@@ -145,6 +171,7 @@ answer(struct syncing *s, struct err *err)
             jw_str(&w, "name", r->name);
             jw_bool(&w, "reached", r->reached);
             jw_int(&w, "pulled", r->pulled.new_entries);
+            jw_int(&w, "again", r->pulled.again);
             jw_int(&w, "lagging", r->pulled.lagging);
             jw_int(&w, "skipped", r->pulled.skipped);
             jw_int(&w, "sent_segments", r->sent.segments);
@@ -193,6 +220,8 @@ sync_all(struct syncing *s, struct err *err)
     struct ctx *ctx = s->ctx;
     size_t reached = 0;
     enum rc rc = choose(s, err);
+    if (rc == RC_OK && ctx->accept_risk != NULL)
+        rc = text_check(ctx->accept_risk, "--accept-risk", err);
     if (rc == RC_OK && ctx->dry_run)
         rc = preview_begin(&s->preview, ctx, err);
     if (rc == RC_OK)

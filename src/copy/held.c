@@ -197,11 +197,31 @@ seen_reached(struct store *store, const struct copy *copy, struct err *err)
     return stmt_run(q, err);
 }
 
+enum rc
+held_cut(struct store *store, int64_t after, struct err *err)
+{
+    struct buf guard;
+    struct stmt *q = NULL;
+    buf_init(&guard, LIMIT_TEXT);
+    enum rc rc = db_trigger_drop(store->db, "head_stay", &guard, err);
+    if (rc == RC_OK)
+        rc = db_query(store->db, &q, "DELETE FROM head WHERE author = ?1 AND number > ?2", err);
+    if (rc == RC_OK) {
+        stmt_text(q, 1, store->self.author);
+        stmt_int(q, 2, after);
+        rc = stmt_run(q, err);
+    }
+    if (rc == RC_OK)
+        rc = db_exec(store->db, buf_str(&guard), err);
+    buf_release(&guard);
+    return rc;
+}
+
 /* ---- evidence ---- */
 
-static enum rc
-evidence_insert(struct store *store, const struct copy *copy, const char *author, const char *what,
-                const struct buf *object, struct err *err)
+enum rc
+evidence_add(struct store *store, const struct copy *copy, const char *author, const char *what,
+             const struct buf *object, struct err *err)
 {
     struct stmt *q = NULL;
     char now[TIME_TEXT + 1];
@@ -228,7 +248,7 @@ evidence_keep(struct store *store, const struct copy *copy, const char *author, 
     struct err scratch = ERR_INIT;
     if (object->len == 0 || log_begin(store, &scratch) != RC_OK)
         return;
-    if (evidence_insert(store, copy, author, what, object, &scratch) == RC_OK)
+    if (evidence_add(store, copy, author, what, object, &scratch) == RC_OK)
         err_ignore(log_commit(store, &scratch)); /* the caller's error is the one to report */
     else
         log_rollback(store);

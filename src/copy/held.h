@@ -32,6 +32,10 @@ enum rc held_add(struct store *store, const struct head *h, const struct buf *ob
 enum rc held_next(const struct store *store, const char *author, int64_t after, struct mark *out,
                   struct buf *object, struct err *err) MUST_CHECK;
 
+/* Forgets the own heads above a number, which no copy ever showed; the caller keeps them. Inside a
+ * transaction. */
+enum rc held_cut(struct store *store, int64_t after, struct err *err) MUST_CHECK;
+
 /* Hash of a held line; *found 0 when it is not held. */
 enum rc held_line(const struct store *store, const char *author, int64_t seq,
                   unsigned char hash[HASH_SIZE], int *found, struct err *err) MUST_CHECK;
@@ -45,7 +49,10 @@ enum rc seen_raise(struct store *store, const char *copy, const char *author, co
 /* Notes when and where a copy was reached. Inside a transaction. */
 enum rc seen_reached(struct store *store, const struct copy *copy, struct err *err) MUST_CHECK;
 
-/* Keeps the bytes of an object that contradicts what is held; its own transaction. Best effort:
+/* Keeps bytes that contradict what is held. Inside a transaction. */
+enum rc evidence_add(struct store *store, const struct copy *copy, const char *author,
+                     const char *what, const struct buf *object, struct err *err) MUST_CHECK;
+/* The same in its own transaction. Best effort:
  * the error that it is evidence for counts more than a failure to keep it. */
 void evidence_keep(struct store *store, const struct copy *copy, const char *author,
                    const char *what, const struct buf *object);

@@ -151,6 +151,21 @@ memory_check(const struct store *store, struct err *err)
     return rc;
 }
 
+enum rc
+memory_fits(const struct store *store, int *yes, struct err *err)
+{
+    struct memory m;
+    enum verdict verdict = MEMORY_FITS;
+    enum rc rc = memory_load(store, &m, err);
+    *yes = 0;
+    if (rc != RC_OK || m.doc == NULL)
+        return rc;
+    rc = memory_judge(store, &m, &verdict, err);
+    *yes = rc == RC_OK && verdict == MEMORY_FITS;
+    json_free(m.doc);
+    return rc;
+}
+
 /* One row of "copies"; a malformed one is passed over. */
 static enum rc
 merge_row(struct store *store, const struct json *row, struct err *err)

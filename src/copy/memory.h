@@ -21,4 +21,8 @@ enum rc memory_merge(struct store *store, struct err *err) MUST_CHECK;
 /* Removes it: for a store that is discarded before it was ever used. */
 void memory_forget(const struct store *store);
 
+/* Whether this machine remembers this store, and the store holds all of it: then it is no old image
+ * of itself. */
+enum rc memory_fits(const struct store *store, int *yes, struct err *err) MUST_CHECK;
+
 #endif

@@ -32,8 +32,10 @@ forked(struct sending *s, int64_t number, struct err *err)
                       "somebody else published head %lld as this author: is there a clone of "
                       "this store, or was it restored from a backup?",
                       (long long)number);
-        (void)err_hint(err, "both heads are kept as evidence; end the clone, then go on under a "
-                            "new author id: keymuster join --from URL -C DIR");
+        (void)err_hint(err,
+                       "restored from a backup: keymuster sync takes in what was published and "
+                       "records again what only this store has\n"
+                       "a clone: end one of the two first; both heads are kept as evidence");
     } else {
         (void)err_why(err, "author %s has two heads with number %lld", s->author,
                       (long long)number);

@@ -154,6 +154,24 @@ pull_known(struct roster *r, const struct head *h, struct err *err)
     return rc;
 }
 
+/* Always said: somebody put an old image in the place of this store, or runs a clone of it. */
+static void
+note_again(struct roster *r, const struct pulled *got)
+{
+    char *note = r->report->note;
+    size_t len = strlen(note);
+    r->report->again += got->again;
+    if (got->again + got->known == 0)
+        return;
+    (void)snprintf(note + len, sizeof r->report->note - len,
+                   "%sthis store is an old image of one that went on, or a clone of it: %lld "
+                   "entr%s that only it had %s recorded again after what was published, %lld %s "
+                   "there already",
+                   len > 0 ? "; " : "", (long long)got->again, got->again == 1 ? "y" : "ies",
+                   got->again == 1 ? "was" : "were", (long long)got->known,
+                   got->known == 1 ? "was" : "were");
+}
+
 static enum rc
 pull_one(struct roster *r, const char *author, struct err *err)
 {
@@ -171,6 +189,7 @@ pull_one(struct roster *r, const char *author, struct err *err)
     if (rc == RC_OK)
         rc = add_named(r, err);
     if (rc == RC_OK) {
+        note_again(r, &got);
         report->new_entries += got.new_entries;
         report->lagging +=
             accepted && got.lagging && strcmp(author, r->pull.store->self.author) != 0;

@@ -10,9 +10,10 @@
 
 enum pull_flags {
     PULL_STORE = 0,
-    PULL_DRY = 1,  /* verify and count only (sync -n, copy check) */
-    PULL_DEEP = 2, /* fetch and verify every segment of every newest head, not only what is new
-                      (copy check --deep) */
+    PULL_DRY = 1,   /* verify and count only (sync -n, copy check) */
+    PULL_DEEP = 2,  /* fetch and verify every segment of every newest head, not only what is new
+                       (copy check --deep) */
+    PULL_IMAGE = 4, /* a person says that this store is an old image of itself (copy/pull_own.h) */
 };
 
 struct pull_report {
@@ -21,12 +22,14 @@ struct pull_report {
     int64_t lagging; /* accepted authors of whom the copy shows less than is held here: normal */
     int64_t skipped; /* logs of authors not admitted that do not verify: reported, not fatal */
     char newest_at[TIME_TEXT + 1]; /* newest head's time, of any author; "" when empty */
-    char note[512];                /* what was skipped and why */
+    int64_t again;                 /* own entries that only this store had, recorded again */
+    char note[512];                /* what was skipped and why, and what was recorded again */
 };
 /*
  * RC_COPY_ROLLED_BACK, RC_COPY_FORKED, RC_COPY_GAP, RC_COPY_TAMPERED, RC_COPY_SIGNATURE,
  * RC_SIGNED_AS_ME, RC_SPLIT_VIEW; each names author and object. Nothing is stored then. Own author:
- * a log that extends mine is taken in (this store was restored from an old image); one that differs
+ * a log that extends mine is taken in (this store was restored from an old image), and what only
+ * this store had follows it (copy/pull_own.h); one that differs from what this store has published
  * is RC_COPY_FORKED.
  */
 enum rc pull_from(struct store *store, struct copy *copy, enum pull_flags flags,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "copy/newest.h"
+#include "copy/pull_own.h"
 #include "copy/segment.h"
 #include "escrow/log.h"
 
@@ -31,9 +32,11 @@ forked(struct taking *t, const char *why, struct err *err)
                   t->author);
     (void)err_why(err, "%s", why);
     if (strcmp(t->author, p->store->self.author) == 0)
-        (void)err_hint(err, "this is this store's own author: is there a clone of the store, or "
-                            "was it restored from a backup and used since? end the other one, then "
-                            "go on under a new author id: keymuster join --from URL -C DIR");
+        (void)err_hint(err, "this is this store's own author: is there a clone of the store? end "
+                            "one of the two, then go on under a new author id: keymuster join "
+                            "--from URL -C DIR\n"
+                            "if the whole machine was restored from a backup: keymuster sync "
+                            "--accept-risk \"why\" records again what only this store has");
     else
         (void)err_hint(err, "nothing was taken in; both histories are kept as evidence: ask who "
                             "runs that store and that copy");
@@ -147,36 +150,41 @@ check_head(struct taking *t, struct err *err)
 
 /* ---- lines ---- */
 
-/* Fetches a segment and checks it against what the head says of it. */
-static enum rc
-get_segment(struct taking *t, const struct head_segment *s, struct err *err)
+enum rc
+pull_segment(struct copy *copy, const char *author, int64_t number, const struct head_segment *s,
+             struct buf *out, struct err *err)
 {
     char name[OBJECT_NAME];
     char sha[HASH_TEXT + 1];
-    const char *copy = t->p->copy->name;
     enum rc rc = newest_go_on(err);
     if (rc != RC_OK)
         return rc;
-    segment_name(name, t->author, s);
-    buf_release(&t->segment);
-    buf_init(&t->segment, (size_t)s->bytes);
-    rc = remote_get(t->p->copy->remote, name, &t->segment, err);
+    segment_name(name, author, s);
+    buf_release(out);
+    buf_init(out, (size_t)s->bytes);
+    rc = remote_get(copy->remote, name, out, err);
     if (rc == RC_NOT_FOUND) {
-        (void)err_set(err, RC_COPY_GAP, "copy %s lacks %s", copy, name);
-        (void)err_why(err, "head %lld of its author lists it", (long long)t->out->head.number);
+        (void)err_set(err, RC_COPY_GAP, "copy %s lacks %s", copy->name, name);
+        (void)err_why(err, "head %lld of its author lists it", (long long)number);
         (void)err_hint(err, "a store that holds the entries can make a whole copy elsewhere: "
                             "keymuster copy add NAME URL");
         return RC_COPY_GAP;
     }
     if (rc != RC_OK)
         return rc;
-    sha256_hex(sha, buf_str(&t->segment), t->segment.len);
-    if (t->segment.len == (size_t)s->bytes && strcmp(sha, s->sha256) == 0)
+    sha256_hex(sha, buf_str(out), out->len);
+    if (out->len == (size_t)s->bytes && strcmp(sha, s->sha256) == 0)
         return RC_OK;
-    (void)err_set(err, RC_COPY_TAMPERED, "%s at copy %s was altered", name, copy);
-    (void)err_why(err, "it has %zu bytes with another hash than its name says", t->segment.len);
+    (void)err_set(err, RC_COPY_TAMPERED, "%s at copy %s was altered", name, copy->name);
+    (void)err_why(err, "it has %zu bytes with another hash than its name says", out->len);
     return err_hint(err, "treat the copy as hostile; other copies and stores still hold the "
                          "entries");
+}
+
+static enum rc
+get_segment(struct taking *t, const struct head_segment *s, struct err *err)
+{
+    return pull_segment(t->p->copy, t->author, t->out->head.number, s, &t->segment, err);
 }
 
 /* A line whose bytes the author signed but that breaks the rules of a log. */
@@ -370,7 +378,9 @@ take(struct taking *t, struct err *err)
 {
     int64_t number = 0;
     struct mark mark;
+    struct own_fork fork = {0};
     struct head *h = &t->out->head;
+    int own = strcmp(t->author, t->p->store->self.author) == 0;
     enum rc rc = load_known(t, err);
     if (rc == RC_OK)
         rc = newest_find(t->p->copy->remote, t->author, t->seen.number, t->held.number, &number,
@@ -382,6 +392,10 @@ take(struct taking *t, struct err *err)
         return rc;
     }
     rc = open_head(t, number, err);
+    if (rc == RC_OK && own)
+        rc = own_fork_cut(&fork, t->p, h, err);
+    if (rc == RC_OK && own)
+        rc = load_known(t, err);
     if (rc == RC_OK)
         rc = check_head(t, err);
     if (rc == RC_OK)
@@ -392,6 +406,11 @@ take(struct taking *t, struct err *err)
     if (rc == RC_OK)
         rc = seen_raise(t->p->store, t->p->copy->id, t->author, &mark, err);
     t->out->lagging = h->entries < t->had.seq;
+    if (rc == RC_OK && own)
+        rc = own_fork_append(&fork, t->p, h->entries, err);
+    t->out->again = fork.again;
+    t->out->known = fork.known;
+    own_fork_release(&fork);
     return rc;
 }
 

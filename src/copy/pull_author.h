@@ -21,8 +21,14 @@ struct pulled {
     struct head
         head; /* the newest there; head.number 0: the copy shows none. Caller: head_release */
     int64_t new_entries;
-    int lagging; /* less is shown than is held here */
+    int64_t again, known; /* own entries recorded again, or that were there already */
+    int lagging;          /* less is shown than is held here */
 };
+
+/* Fetches a segment that head `number` lists, and checks it against what the head says of it. out
+ * is emptied first. */
+enum rc pull_segment(struct copy *copy, const char *author, int64_t number,
+                     const struct head_segment *s, struct buf *out, struct err *err) MUST_CHECK;
 
 /*
  * Verifies what the copy shows of an author and takes in what is new: lines, head, copy_seen. On a

@@ -248,6 +248,28 @@ db_exec(struct db *db, const char *sql, struct err *err)
 }
 
 enum rc
+db_trigger_drop(struct db *db, const char *name, struct buf *sql, struct err *err)
+{
+    char drop[128];
+    struct stmt *q = NULL;
+    enum rc rc =
+        db_query(db, &q, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, name);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q))
+        buf_adds(sql, col_text(q, 0));
+    else if (rc == RC_OK)
+        rc = err_set(err, RC_STORE_CORRUPT, "%s lacks the trigger %s", db->path, name);
+    stmt_done(q);
+    if (rc == RC_OK)
+        rc = buf_check(sql, "a trigger", err);
+    (void)snprintf(drop, sizeof drop, "DROP TRIGGER %s", name);
+    return rc == RC_OK ? db_exec(db, drop, err) : rc;
+}
+
+enum rc
 db_begin(struct db *db, struct err *err)
 {
     int code = sqlite3_exec(db->raw, "BEGIN IMMEDIATE", NULL, NULL, NULL);

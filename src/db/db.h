@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 struct db;
@@ -40,6 +41,11 @@ void db_rollback(struct db *db);
 
 /* Runs constant SQL without results (schema work). */
 enum rc db_exec(struct db *db, const char *sql, struct err *err) MUST_CHECK;
+
+/* Drops a trigger that guards a table, inside a transaction; sql gets the text that makes it again,
+ * for db_exec. */
+enum rc db_trigger_drop(struct db *db, const char *name, struct buf *sql,
+                        struct err *err) MUST_CHECK;
 
 /*
  * A statement. Typical use:

@@ -18,7 +18,7 @@ check_self(struct store *store, struct err *err)
     struct buf self;
     buf_init(&self, LIMIT_TEXT);
     enum rc rc = store_meta(store, "self", &self, err);
-    if (rc == RC_OK && strcmp(buf_str(&self), store->self.text) != 0) {
+    if (rc == RC_OK && self.len > 0 && strcmp(buf_str(&self), store->self.text) != 0) {
         (void)err_set(err, RC_STORE_BUSY, "the store %s has got another author meanwhile",
                       store->dir);
         rc = err_hint(err, "run the command again; nothing was stored");
@@ -340,6 +340,34 @@ log_append_one(struct store *store, const char *kind, const struct buf *body, ch
         return rc;
     }
     return log_commit(store, err);
+}
+
+enum rc
+log_cut(struct store *store, int64_t after, struct err *err)
+{
+    struct buf guard;
+    struct stmt *q = NULL;
+    buf_init(&guard, LIMIT_TEXT);
+    enum rc rc = db_trigger_drop(store->db, "entry_stay", &guard, err);
+    if (rc == RC_OK)
+        rc = db_query(store->db, &q, "DELETE FROM entry WHERE author = ?1 AND seq > ?2", err);
+    if (rc == RC_OK) {
+        stmt_text(q, 1, store->self.author);
+        stmt_int(q, 2, after);
+        rc = stmt_run(q, err);
+    }
+    if (rc == RC_OK)
+        rc = db_exec(store->db, buf_str(&guard), err);
+    if (rc == RC_OK)
+        rc = db_query(store->db, &q, "DELETE FROM trust_fact WHERE author = ?1 AND seq > ?2", err);
+    if (rc == RC_OK) {
+        stmt_text(q, 1, store->self.author);
+        stmt_int(q, 2, after);
+        rc = stmt_run(q, err);
+    }
+    store->trust_dirty = 1;
+    buf_release(&guard);
+    return rc == RC_OK ? apply_rebuild(store, err) : rc;
 }
 
 enum rc

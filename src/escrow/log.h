@@ -51,6 +51,13 @@ enum rc log_end(const struct store *store, const char *author, struct log_end *o
 enum rc log_receive(struct store *store, const struct entry *e, struct log_end *end,
                     struct err *err) MUST_CHECK;
 
+/*
+ * Takes the own log back to entry `after`: only for lines that no copy ever showed, when the
+ * published log went on without them (copy/pull_own.h). The caller keeps them. Inside a
+ * transaction.
+ */
+enum rc log_cut(struct store *store, int64_t after, struct err *err) MUST_CHECK;
+
 /* Walks lines from..to of an author in order. */
 typedef enum rc (*log_fn)(void *arg, int64_t seq, const char *line, size_t len, struct err *err);
 enum rc log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn,

@@ -621,10 +621,11 @@ test_forked(void **state)
     assert_int_equal(publish(clone, "fork", NULL, &got_err), RC_COPY_FORKED);
     assert_non_null(strstr(got_err.msg, p.a->self.author));
     assert_true(rows(clone, "SELECT count(*) FROM evidence") > 0);
-    assert_int_equal(pull(clone, "fork", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
-    assert_int_equal(entries(clone, clone->self.author), 23);
     /* A reader who knows one history meets the other one. */
     assert_ok(publish(clone, "fork-usb", NULL, err));
+    assert_int_equal(pull(clone, "fork", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
+    assert_int_equal(pull(clone, "fork", PULL_IMAGE, NULL, &got_err), RC_COPY_FORKED);
+    assert_int_equal(entries(clone, clone->self.author), 23);
     assert_ok(pull(p.b, "fork", PULL_STORE, NULL, err));
     assert_int_equal(pull(p.b, "fork-usb", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
     assert_int_equal(rows(p.b, "SELECT count(*) FROM evidence"), 1);
@@ -899,13 +900,156 @@ test_old_image(void **state)
     assert_int_equal(publish(p.a, "image", NULL, &got_err), RC_STORE_OLD);
     assert_ok(pull(p.a, "image", PULL_STORE, NULL, err));
     assert_int_equal(entries(p.a, p.a->self.author), 44);
-    /* Used since: two histories. */
+    pair_close(&p);
+}
+
+/* Text of all own notes after an entry, in order. */
+static void
+notes_after(const struct store *s, int64_t seq, char out[256])
+{
+    struct stmt *q = NULL;
+    out[0] = '\0';
+    assert_ok(db_query(s->db, &q,
+                       "SELECT json_extract(line, '$.body.text'), json_extract(line,"
+                       " '$.restates.entry') IS NOT NULL FROM entry WHERE author = ?1 AND seq > ?2"
+                       " ORDER BY seq",
+                       err));
+    stmt_text(q, 1, s->self.author);
+    stmt_int(q, 2, seq);
+    struct err e = ERR_INIT;
+    while (stmt_row(q, &e) == RC_OK && stmt_more(q)) {
+        size_t used = strlen(out);
+        (void)snprintf(out + used, 256 - used, "%s%s;", col_text(q, 0), col_int(q, 1) ? "*" : "");
+    }
+    stmt_done(q);
+}
+
+/* Used since, in a place that remembers nothing: what only the image had follows what was
+ * published, and nothing is there twice. */
+static void
+test_old_image_used(void **state)
+{
+    struct pair p;
+    struct pull_report pulled;
+    struct publish_report sent;
+    char text[256];
+    (void)state;
+    pair_make(&p, "used");
+    take_image(&p);
+    stores_note(p.a, "both");
+    stores_note(p.a, "published");
+    assert_ok(publish(p.a, "used", NULL, err));
+    int64_t before = entries(p.a, p.a->self.author) - 2;
+    for (int headed = 0; headed < 2; headed++) {
+        restore(&p);
+        forget(&p);
+        stores_note(p.a, "only here");
+        stores_note(p.a, "both");
+        int made = 0;
+        on(p.a);
+        if (headed)
+            assert_ok(publish_prepare(p.a, &made, err)); /* a head that went nowhere */
+        /* Looking changes nothing. */
+        assert_ok(pull(p.a, "used", PULL_DRY, &pulled, err));
+        assert_int_equal(pulled.again, 1);
+        assert_int_equal(entries(p.a, p.a->self.author), before + 2);
+        assert_ok(pull(p.a, "used", PULL_STORE, &pulled, err));
+        assert_int_equal(pulled.again, 1);
+        assert_int_equal(pulled.new_entries, 2);
+        assert_non_null(strstr(pulled.note, "old image"));
+        notes_after(p.a, before, text);
+        assert_string_equal(text, "both;published;only here*;");
+        assert_int_equal(rows(p.a, "SELECT count(*) FROM evidence WHERE object LIKE '%only here%'"),
+                         1);
+        assert_int_equal(rows(p.a, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'"),
+                         rows(p.b, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'"));
+        int64_t count = 0;
+        assert_ok(log_verify(p.a, &count, err));
+        char a[DIGEST_TEXT], b[DIGEST_TEXT];
+        assert_ok(apply_digest(p.a->db, a, err));
+        assert_ok(apply_digest_rebuilt(p.a, b, err));
+        assert_string_equal(a, b);
+    }
+    /* Again the old image with the same entry: it is on the copy by now. */
+    assert_ok(publish(p.a, "used", &sent, err));
+    assert_int_equal(sent.heads, 1);
+    assert_ok(pull(p.b, "used", PULL_STORE, NULL, err));
+    assert_same_digest(p.a, p.b);
     restore(&p);
     forget(&p);
-    stores_note(p.a, "another one");
-    assert_int_equal(pull(p.a, "image", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
-    notes(p.a, 30); /* more than the copy has */
-    assert_int_equal(pull(p.a, "image", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
+    stores_note(p.a, "only here");
+    assert_ok(pull(p.a, "used", PULL_STORE, &pulled, err));
+    assert_int_equal(pulled.again, 0);
+    assert_non_null(strstr(pulled.note, "1 was there already"));
+    notes_after(p.a, before, text);
+    assert_string_equal(text, "both;published;only here*;");
+    assert_same_digest(p.a, p.b);
+    pair_close(&p);
+}
+
+/* The names of entries in what is said again are those of what is said again. */
+static void
+test_old_image_names(void **state)
+{
+    struct pair p;
+    struct pull_report pulled;
+    char body[512];
+    char value[64];
+    (void)state;
+    pair_make(&p, "said");
+    take_image(&p);
+    stores_note(p.a, "published");
+    assert_ok(publish(p.a, "said", NULL, err));
+    restore(&p);
+    forget(&p);
+    stores_append(p.a, "site.added",
+                  "{\"uuid\":\"" STORES_SITE "\",\"name\":\"madrid\",\"vendor\":\"old\"}");
+    (void)snprintf(body, sizeof body,
+                   "{\"uuid\":\"" STORES_SITE "\",\"set\":{\"vendor\":{\"value\":\"new\","
+                   "\"supersedes\":[\"%s\"]}}}",
+                   p.a->appended);
+    stores_append(p.a, "site.changed", body);
+    assert_ok(pull(p.a, "said", PULL_STORE, &pulled, err));
+    assert_int_equal(pulled.again, 2);
+    struct buf out;
+    int conflict = 1;
+    buf_init(&out, sizeof value);
+    assert_ok(field_get(p.a, STORES_SITE, "vendor", &out, &conflict, err));
+    assert_string_equal(buf_str(&out), "new");
+    assert_int_equal(conflict, 0);
+    buf_release(&out);
+    pair_close(&p);
+}
+
+/* This machine remembers that this is the store: then the other history is somebody else's, until a
+ * person says that the machine itself was put back. */
+static void
+test_old_image_or_clone(void **state)
+{
+    struct pair p;
+    struct pull_report pulled;
+    struct err got_err = ERR_INIT;
+    char text[256];
+    (void)state;
+    pair_make(&p, "either");
+    store_close(p.a);
+    stores_clone(stores_path("either-a"), stores_path("either-a2"));
+    p.a = stores_open("either-a");
+    struct store *clone = stores_open("either-a2");
+    bind_copy(clone, "either");
+    stores_note(clone, "theirs");
+    assert_ok(publish(clone, "either", NULL, err));
+    int64_t before = entries(p.a, p.a->self.author);
+    stores_note(p.a, "mine");
+    assert_int_equal(pull(p.a, "either", PULL_STORE, NULL, &got_err), RC_COPY_FORKED);
+    assert_non_null(strstr(got_err.hint, "--accept-risk"));
+    notes_after(p.a, before, text);
+    assert_string_equal(text, "mine;");
+    assert_ok(pull(p.a, "either", PULL_IMAGE, &pulled, err));
+    assert_int_equal(pulled.again, 1);
+    notes_after(p.a, before, text);
+    assert_string_equal(text, "theirs;mine*;");
+    store_close(clone);
     pair_close(&p);
 }
 
@@ -1144,6 +1288,9 @@ main(void)
         cmocka_unit_test(test_seen),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_old_image),
+        cmocka_unit_test(test_old_image_used),
+        cmocka_unit_test(test_old_image_names),
+        cmocka_unit_test(test_old_image_or_clone),
         cmocka_unit_test(test_memory_merge),
         cmocka_unit_test(test_signed_as_me),
         cmocka_unit_test(test_split_view),
