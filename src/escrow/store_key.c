@@ -46,13 +46,14 @@ key_file_read(const char *path, struct secret **out, struct sign_public *pub, st
     return rc;
 }
 
-enum rc
-store_sign_key(const struct store *store, struct secret **out, struct err *err)
+/* The key in one of the two files, if it is this author's. */
+static enum rc
+own_key(const struct store *store, const char *name, struct secret **out, struct err *err)
 {
     char path[PATH_SIZE];
     struct sign_public pub;
     *out = NULL;
-    enum rc rc = path_join(path, store->dir, KEY_NAME, err);
+    enum rc rc = path_join(path, store->dir, name, err);
     if (rc == RC_OK)
         rc = key_file_read(path, out, &pub, err);
     if (rc == RC_OK && strcmp(pub.author, store->self.author) != 0) {
@@ -61,6 +62,17 @@ store_sign_key(const struct store *store, struct secret **out, struct err *err)
         rc = err_set(err, RC_STORE_CORRUPT, "%s is the key of author %s; this store is author %s",
                      path, pub.author, store->self.author);
     }
+    return rc;
+}
+
+/* A reader may come between the two steps of another key for the store. */
+enum rc
+store_sign_key(const struct store *store, struct secret **out, struct err *err)
+{
+    struct err scratch = ERR_INIT;
+    enum rc rc = own_key(store, KEY_NAME, out, err);
+    if (rc == RC_STORE_CORRUPT && own_key(store, KEY_NEW, out, &scratch) == RC_OK)
+        rc = RC_OK;
     return rc;
 }
 
@@ -128,16 +140,14 @@ wipe(const char *path, struct err *err)
 
 /* Which of the two is this author's key. Neither may go unless the other was read and is it. */
 static enum rc
-decide(const struct store *store, const char *fresh, int *decided, struct err *err)
+decide(const struct store *store, int *decided, struct err *err)
 {
-    struct sign_public pub;
     struct secret *key = NULL;
     struct err scratch = ERR_INIT;
-    *decided = key_file_read(fresh, &key, &pub, &scratch) == RC_OK &&
-               strcmp(pub.author, store->self.author) == 0;
+    *decided = own_key(store, KEY_NEW, &key, &scratch) == RC_OK;
     secret_free(key);
     key = NULL;
-    enum rc rc = *decided ? RC_OK : store_sign_key(store, &key, err);
+    enum rc rc = *decided ? RC_OK : own_key(store, KEY_NAME, &key, err);
     secret_free(key);
     return rc;
 }
@@ -149,7 +159,7 @@ settle(struct store *store, const char *path, const char *fresh, struct err *err
     int decided = 0;
     if (file_exists(fresh) != 1)
         return RC_OK;
-    enum rc rc = decide(store, fresh, &decided, err);
+    enum rc rc = decide(store, &decided, err);
     if (rc == RC_OK)
         rc = wipe(decided ? path : fresh, err);
     if (rc == RC_OK && (decided ? rename(fresh, path) : unlink(fresh)) != 0)

@@ -13,7 +13,9 @@ scene_secrets() {
     printf 'moniker | %s\n' "$(cat "$T/other.wrap")" >"$T/description"
     jq -nc --rawfile w "$T/other.wrap" '{name: "vbr/imported", wrapped: ($w | rtrimstr("\n")), form: "bytes", aad: ["other"]}' >"$T/rows"
     printf 'canary-adopted-%s' "$(head -c 12 /dev/urandom | base64)" >"$T/adopted"
-    secrets=("$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass")
+    printf 'canary-spare-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/spare.pass"
+    fra author spare --file "$T/spare.key" --credential "file:$T/spare.pass"
+    secrets=("$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass")
     printf 'canary-new-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/kp-new.pass"
 }
 
@@ -96,6 +98,11 @@ commands() {
 0 author admit $id --yes
 0 author trust $id
 0 author block $id
+6 author spare --file $T/spare.key --credential file:$T/spare.pass
+0 author spare --file $T/second.key --credential file:$T/spare.pass
+0 author adopt ENTRY --yes
+0 author retire $id --reason R --confirm $id
+0 author renew --yes
 2 init
 6 init --site fra
 0 root destroy fra-main --confirm fra-main
@@ -110,11 +117,14 @@ END
     mkdir "$T/third"
     scan_all 'the scene'
     commands >"$T/commands"
+    local first
+    first=$("$KEYMUSTER" -C "$FRA" -o ndjson audit log | head -n 1 | jq -r .hash)
     local status words
     while read -r status words; do
         if [[ $words == *WRAP* ]]; then
             words=${words/WRAP/$(ask 'first(.wraps[] | select(.root == "mad-main")).id' -C "$FRA" show vbr/canary)}
         fi
+        words=${words/ENTRY/$first}
         # shellcheck disable=SC2086
         traced "$status" -C "$FRA" -o json -vv $words
         scan_all "$words"
@@ -124,6 +134,12 @@ END
     done <"$T/commands"
     traced 0 -C "$T/reader" -o json -vv join --from "file://$USB" --site mad --yes
     scan_all join
+    traced 0 -C "$T/spare" -o json -vv join --from "file://$USB" --site mad --yes --spare "$T/spare.key" \
+        --credential "spare=file:$T/spare.pass"
+    scan_all 'join --spare'
+    traced 12 -C "$T/wrong" -vv join --from "file://$USB" --site mad --yes --spare "$T/spare.key" \
+        --credential "spare=file:$T/kp-new.pass"
+    scan_all 'join --spare with a wrong passphrase'
     # The list above has to name every command that there is.
     "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p' | sort -u >"$T/there"
     [ "$(wc -l <"$T/there")" -gt 40 ]

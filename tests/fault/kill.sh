@@ -97,6 +97,25 @@ acknowledged_join() { grep -q '"escrow":.*}$' out; }
 there_join() { well -C other verify; }
 again_join() { [ -e other/escrow.db ] || well -C other join --from ./usb --site mad --yes; well -C other verify; }
 
+begin_renew() { run -o json -C store author renew --yes; }
+acknowledged_renew() { grep -q '"former":.*}$' out; }
+there_renew() { well -C store author list && grep -q 'founder, retired' well.out; }
+# Whatever is left, the next writer has one key, and the logs of every author it ever was go on to the copy.
+again_renew() {
+    well -C store site add after && [ ! -e store/author.key.new ] && well -C store sync && rm -rf reader &&
+        well -C reader join --from ./usb --site after --yes --offline &&
+        [ "$(lines_of reader)" = "$(lines_of store)" ] && well -C store author renew --yes && [ ! -e store/author.key.new ]
+}
+
+begin_spare() { run -o json -C store author spare --file spare.key --credential file:fra.pass; }
+acknowledged_spare() { grep -q '"standing":"spare".*}$' out; }
+there_spare() { well -C store sync && well -C reader join --from ./usb --site mad --yes --spare spare.key --credential spare=file:fra.pass; }
+again_spare() {
+    rm -rf reader
+    if [ -e spare.key ]; then mv spare.key used.key; fi
+    well -C store author spare --file spare.key --credential file:fra.pass
+}
+
 begin_reveal() { run -o json -C store reveal vbr/first --reason test --to file:secret; }
 acknowledged_reveal() { [ -s secret ]; }
 there_reveal() { well -C store -o ndjson audit log && grep -q '"kind":"reveal.shown"' well.out; }
@@ -113,6 +132,9 @@ well() {
         return 1
     fi
 }
+
+# All lines that a store holds, but for the first ones of those that joined.
+lines_of() { "$KEYMUSTER" -C "$1" audit log | grep -v '"author.joined"' | sort | sha256sum; }
 
 # Nothing differs from the state before, which verifies and from which the command works (the run that counts proves it).
 unchanged() { diff -rq -x keymuster.conf -x out -x err -x calls "$base" "$work" >/dev/null; }
