@@ -20,10 +20,13 @@ list_author(void *arg, const struct log_author *a, struct err *err)
     char entries[24];
     char quarantined[24] = "";
     int64_t held_back = 0;
+    int64_t applied = 0;
     int own = strcmp(a->author, l->ctx->store->self.author) == 0;
     enum rc rc = trust_of(l->ctx->store, a->author, &t, err);
+    if (rc == RC_OK)
+        applied = t.applied;
     if (rc == RC_OK && own)
-        rc = trust_self_upto(l->ctx->store, &t.upto, err);
+        rc = trust_elsewhere(l->ctx->store, a->author, &t, err);
     if (rc == RC_OK)
         rc = author_quarantined(l->ctx->store, a->author, &held_back, err);
     if (rc == RC_OK)
@@ -43,7 +46,7 @@ list_author(void *arg, const struct log_author *a, struct err *err)
         jw_bool(l->w, "accepted", trust_accepted(&t));
         jw_bool(l->w, "here", own);
         jw_int(l->w, "entries", a->entries);
-        jw_int(l->w, "applied", t.applied);
+        jw_int(l->w, "applied", applied);
         jw_int(l->w, "quarantined", held_back);
         jw_bool(l->w, "retired", retired);
         if (retired)
@@ -168,15 +171,12 @@ cmd_author_counts(struct ctx *ctx, struct err *err)
 {
     const struct store *store = ctx->store;
     struct trust t;
-    int64_t upto = 0;
-    enum rc rc = trust_of(store, store->self.author, &t, err);
-    if (rc == RC_OK)
-        rc = trust_self_upto(store, &upto, err);
-    if (rc != RC_OK || (trust_accepted(&t) && upto == LIMIT_NUMBER))
+    enum rc rc = trust_elsewhere(store, store->self.author, &t, err);
+    if (rc != RC_OK || (trust_accepted(&t) && t.upto == LIMIT_NUMBER))
         return rc;
     if (trust_accepted(&t)) {
         (void)err_set(err, RC_POLICY, "this store's author was retired after its entry %lld",
-                      (long long)upto);
+                      (long long)t.upto);
         (void)err_why(err, "the others ignore what it records about authors now");
         return err_hint(err, "make a store with a new author: keymuster join --from URL -C DIR");
     }

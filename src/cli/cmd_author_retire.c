@@ -15,7 +15,7 @@
 struct retiring {
     struct ctx *ctx;
     struct log_author a;
-    struct trust mine, theirs;
+    struct trust mine, theirs; /* elsewhere: what this machine overrides is nobody else's */
     int64_t last;
     char hash[HASH_TEXT + 1]; /* of the entry `last` */
     int64_t quarantined;
@@ -28,7 +28,7 @@ add_higher(void *arg, const struct log_author *a, struct err *err)
 {
     struct retiring *r = arg;
     struct trust t;
-    enum rc rc = trust_of(r->ctx->store, a->author, &t, err);
+    enum rc rc = trust_elsewhere(r->ctx->store, a->author, &t, err);
     size_t used = strlen(r->who);
     if (rc == RC_OK && trust_accepted(&t) && t.upto == LIMIT_NUMBER && t.rank < r->theirs.rank)
         (void)snprintf(r->who + used, sizeof r->who - used, "%s%s (%s)", used > 0 ? ", " : "",
@@ -40,10 +40,6 @@ add_higher(void *arg, const struct log_author *a, struct err *err)
 static enum rc
 check_rank(struct retiring *r, struct err *err)
 {
-    if (strcmp(r->theirs.standing, "trusted") == 0) {
-        (void)err_set(err, RC_POLICY, "author %s counts on this machine only", r->a.author);
-        return err_hint(err, "end that: keymuster author block %s", r->a.author);
-    }
     if (!trust_accepted(&r->theirs)) {
         r->already = 1;
         return RC_OK;
@@ -195,14 +191,27 @@ check_retire(struct retiring *r, struct err *err)
     if (rc == RC_OK)
         rc = cmd_author_counts(ctx, err);
     if (rc == RC_OK)
-        rc = trust_of(store, store->self.author, &r->mine, err);
+        rc = trust_elsewhere(store, store->self.author, &r->mine, err);
     if (rc == RC_OK)
-        rc = trust_of(store, r->a.author, &r->theirs, err);
+        rc = trust_elsewhere(store, r->a.author, &r->theirs, err);
     if (rc == RC_OK)
         rc = author_quarantined(store, r->a.author, &r->quarantined, err);
     if (rc == RC_OK)
         rc = check_rank(r, err);
     return rc == RC_OK ? find_last(r, err) : rc;
+}
+
+static enum rc
+warn_trusted(struct retiring *r, struct err *err)
+{
+    struct trust here;
+    enum rc rc = trust_of(r->ctx->store, r->a.author, &here, err);
+    if (rc == RC_OK && trust_accepted(&here) && here.upto == LIMIT_NUMBER && !r->ctx->dry_run)
+        out_warn(r->ctx,
+                 "this machine trusts it by hand, so all of it goes on counting here: keymuster "
+                 "author block %s",
+                 r->a.author);
+    return rc;
 }
 
 static enum rc
@@ -214,6 +223,8 @@ run_retire(struct ctx *ctx, struct err *err)
         rc = confirm_retire(&r, err);
     if (rc == RC_OK && !r.already)
         rc = record_retired(&r, err);
+    if (rc == RC_OK)
+        rc = warn_trusted(&r, err);
     if (rc == RC_OK)
         rc = answer_retired(&r, err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;

@@ -193,7 +193,7 @@ status_author(void *arg, const struct log_author *a, struct err *err)
         return rc;
     int own = strcmp(a->author, s->ctx->store->self.author) == 0;
     if (own)
-        rc = trust_self_upto(s->ctx->store, &t.upto, err);
+        rc = trust_elsewhere(s->ctx->store, a->author, &t, err);
     if (rc != RC_OK)
         return rc;
     s->authors++;

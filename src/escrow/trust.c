@@ -43,7 +43,6 @@ struct eval {
     struct fact *facts;
     size_t fact_count;
     int next_rank;
-    int64_t self_upto; /* for the others */
 };
 
 /* ---- taking notes ---- */
@@ -241,8 +240,6 @@ evaluate(const struct store *store, struct eval *ev)
         self->standing = "own";
         self->done = 1;
     }
-    ev->self_upto = self->limit;
-    self->limit = NO_LIMIT; /* a store always applies its own log */
 }
 
 /* ---- storing the outcome ---- */
@@ -300,7 +297,7 @@ drop_others(struct store *store, struct eval *ev, int *changed, struct err *err)
 }
 
 static enum rc
-eval_all(const struct store *store, struct eval *ev, struct err *err)
+eval_all(const struct store *store, struct eval *ev, int overrides, struct err *err)
 {
     /* Each fact can name two authors; overrides, accepted rows, founder and self come on top. */
     size_t room = 3 * (size_t)FACTS_MAX + 1000;
@@ -310,7 +307,7 @@ eval_all(const struct store *store, struct eval *ev, struct err *err)
     enum rc rc = ev->nodes == NULL || ev->facts == NULL ? err_nomem(err) : RC_OK;
     if (rc == RC_OK)
         rc = load_facts(store, ev, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK && overrides)
         rc = load_overrides(store, ev, err);
     if (rc == RC_OK)
         evaluate(store, ev);
@@ -329,7 +326,9 @@ trust_refresh(struct store *store, int *changed, struct err *err)
 {
     *changed = 0;
     struct eval ev;
-    enum rc rc = eval_all(store, &ev, err);
+    enum rc rc = eval_all(store, &ev, 1, err);
+    if (rc == RC_OK) /* a store always applies its own log */
+        node_of(&ev, store->self.author)->limit = NO_LIMIT;
     for (size_t i = 0; rc == RC_OK && i < ev.node_count; i++) {
         if (ev.nodes[i].done)
             rc = store_node(store, &ev.nodes[i], changed, err);
@@ -341,11 +340,18 @@ trust_refresh(struct store *store, int *changed, struct err *err)
 }
 
 enum rc
-trust_self_upto(const struct store *store, int64_t *upto, struct err *err)
+trust_elsewhere(const struct store *store, const char *author, struct trust *out, struct err *err)
 {
     struct eval ev;
-    enum rc rc = eval_all(store, &ev, err);
-    *upto = rc == RC_OK ? ev.self_upto : 0;
+    memset(out, 0, sizeof *out);
+    (void)snprintf(out->standing, sizeof out->standing, "unknown");
+    enum rc rc = eval_all(store, &ev, 0, err);
+    const struct node *n = rc == RC_OK ? node_of(&ev, author) : NULL;
+    if (n != NULL && n->done) {
+        (void)snprintf(out->standing, sizeof out->standing, "%s", n->standing);
+        out->rank = n->rank;
+        out->upto = n->limit;
+    }
     eval_release(&ev);
     return rc;
 }

@@ -31,9 +31,11 @@ enum rc trust_of(const struct store *store, const char *author, struct trust *ou
 /* Accepted by the log, by the founder's chain, or by `author trust`; not merely one's own. */
 int trust_accepted(const struct trust *t);
 
-/* Where the own log stops counting for everybody else; LIMIT_NUMBER: it goes on. trust_of always
- * says the latter of oneself, as a store applies its own log. */
-enum rc trust_self_upto(const struct store *store, int64_t *upto, struct err *err) MUST_CHECK;
+/* The same as the log alone says it, and so every other site: without this machine's overrides, and
+ * with the end of the own log (LIMIT_NUMBER: it goes on), all of which a store applies itself.
+ * applied stays 0. */
+enum rc trust_elsewhere(const struct store *store, const char *author, struct trust *out,
+                        struct err *err) MUST_CHECK;
 
 /* A retirement names the last entry that counts by its hash: RC_CHAIN when another one is held at
  * that number. */

@@ -123,11 +123,8 @@ check_spare(const struct store *store, const struct join *how, struct err *err)
 {
     struct trust trust;
     struct log_end end;
-    int64_t upto = 0;
     const char *id = store->self.author;
-    enum rc rc = trust_of(store, id, &trust, err);
-    if (rc == RC_OK)
-        rc = trust_self_upto(store, &upto, err);
+    enum rc rc = trust_elsewhere(store, id, &trust, err);
     if (rc == RC_OK)
         rc = log_end(store, id, &end, err);
     if (rc != RC_OK)
@@ -138,7 +135,7 @@ check_spare(const struct store *store, const struct join *how, struct err *err)
                            "store records");
         return err_hint(err, "look for a newer copy\nor join without --spare, and be admitted");
     }
-    if (upto < LIMIT_NUMBER) {
+    if (trust.upto < LIMIT_NUMBER) {
         (void)err_set(err, RC_POLICY, "author %s, the spare, was retired", id);
         return err_hint(err, "join without --spare, and be admitted");
     }

@@ -231,6 +231,23 @@ entry_of() { # STORE KIND
     json '.retired and .last == 0'
 }
 
+@test "author retire: blocked or trusted by hand on this machine, an author is retired for the others all the same" {
+    scene_pair
+    local mad_id
+    mad_id=$(id_of "$MAD")
+    "$KEYMUSTER" -C "$T/third" join --from "file://$USB" --site mad --yes >/dev/null 2>&1
+    fra author admit "$(id_of "$T/third")"
+    "$KEYMUSTER" -C "$T/third" sync >/dev/null
+    fra author block "$mad_id"
+    ends 0 -o json -C "$FRA" author retire "$mad_id" --reason stolen --confirm "$mad_id"
+    json .retired
+    "$KEYMUSTER" -C "$T/third" sync >/dev/null
+    [ "$(listed "$T/third" "$mad_id" .retired)" = true ]
+    fra author trust "$(id_of "$T/third")"
+    ends 0 -C "$FRA" author retire "$(id_of "$T/third")" --reason R --confirm "$(id_of "$T/third")"
+    says 'trusts it by hand' 'author block'
+}
+
 # ---- renew ----
 
 @test "author renew: a new key, both logs published, the old key gone from the store" {
