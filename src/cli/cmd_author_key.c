@@ -177,6 +177,31 @@ answer_renewed(struct ctx *ctx, const char *former, struct err *err)
 }
 
 static enum rc
+look_spare(void *arg, const struct log_author *a, struct err *err)
+{
+    struct sparing *s = arg;
+    struct trust t;
+    enum rc rc = trust_of(s->ctx->store, a->author, &t, err);
+    if (rc == RC_OK && strcmp(t.standing, "spare") == 0)
+        s->trust = t;
+    return rc;
+}
+
+/* Only the founder's own log can name a spare that ranks above all, and it ends here. */
+static enum rc
+warn_founder(struct ctx *ctx, struct err *err)
+{
+    struct sparing s = {.ctx = ctx};
+    if (strcmp(ctx->store->self.author, ctx->store->founder.author) != 0)
+        return RC_OK;
+    enum rc rc = author_each(ctx->store, look_spare, &s, err);
+    if (rc == RC_OK && s.trust.standing[0] == '\0')
+        out_warn(ctx, "this is the founder, and it has no spare: one that is made later ranks like "
+                      "any author; better first: keymuster author spare --file FILE");
+    return rc;
+}
+
+static enum rc
 run_renew(struct ctx *ctx, struct err *err)
 {
     char former[AUTHOR_TEXT + 1];
@@ -184,6 +209,8 @@ run_renew(struct ctx *ctx, struct err *err)
     enum rc rc = ctx->reason != NULL ? text_check(ctx->reason, "--reason", err) : RC_OK;
     if (rc == RC_OK)
         rc = cmd_author_counts(ctx, err);
+    if (rc == RC_OK)
+        rc = warn_founder(ctx, err);
     if (rc == RC_OK && !ctx->dry_run)
         rc = confirm_yes(ctx, "Give this store a new author's key and wipe the old one?", err);
     if (rc == RC_OK) /* a copy that shows another end of the old log has to be settled before */

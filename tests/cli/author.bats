@@ -258,6 +258,10 @@ entry_of() { # STORE KIND
     ends 2 -C "$FRA" --no-input author renew
     [ "$(id_of "$FRA")" = "$old" ]
     ends 0 -C "$FRA" author renew -n
+    says 'no spare'
+    make_spare
+    ends 0 -C "$FRA" author renew -n
+    silent_on 'no spare'
     [ "$(id_of "$FRA")" = "$old" ]
     ends 0 -o json -C "$FRA" author renew --yes
     json '.former == $old and .author != $old' --arg old "$old"
