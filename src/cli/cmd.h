@@ -48,8 +48,11 @@ struct ctx {
     int findings;              /* finished, but partly or with findings: exit 3 */
     int exit_status;           /* -1; exec: the child's status, which then is ours */
 
-    struct store *store; /* opened by cmd_open_store according to the flags, else NULL */
-    struct pool *pool;   /* see cli/session.h */
+    struct store *store;   /* opened by cmd_open_store according to the flags, else NULL */
+    struct store *records; /* where own entries go, when store is only a view (--from EXPORT) */
+    char export[HASH_TEXT + 1];   /* its SHA-256; "" without one */
+    char signer[AUTHOR_TEXT + 1]; /* who signed it */
+    struct pool *pool;            /* see cli/session.h */
 };
 
 enum cmd_flags {

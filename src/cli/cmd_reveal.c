@@ -150,7 +150,8 @@ tell_revealed(struct ctx *ctx, const struct showing *s, const struct deliver *d)
     if (s->record.person != NULL && s->record.person[0] != '\0')
         who = s->record.person;
     time_format(at, clock_now_ms());
-    err_ignore(count_shown(ctx->store, &s->key, &times, &ignored)); /* only for this text */
+    err_ignore(
+        count_shown(session_records(ctx), &s->key, &times, &ignored)); /* only for this text */
     out_note(ctx, "revealed %s to %s (%s) at %s, time %lld; record %.12s", s->label, who,
              d->kind == DELIVER_FILE ? d->path : s->record.to, at, (long long)times,
              s->record.intended);
@@ -545,7 +546,7 @@ static const struct opt_spec check_options[] = {
 
 const struct cmd cmd_reveal_table[] = {
     {.verb = "reveal",
-     .synopsis = "KEY... --reason TEXT [--to DEST] [--from COPY] [option]...",
+     .synopsis = "KEY... --reason TEXT [--to DEST] [--from COPY|EXPORT] [option]...",
      .summary = "Gets a key's password back, and records that it was shown.",
      .options = reveal_options,
      .args_max = -1,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/from_export.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "copy/memory.h"
@@ -177,7 +178,7 @@ check_pulled(void *arg, const struct store *pulled, const struct join_seen *seen
 {
     (void)seen;
     struct anchor *a = arg;
-    enum rc rc = a->have_card ? card_check(&a->card, pulled, err) : RC_OK;
+    enum rc rc = a->expected.have_card ? card_check(&a->expected.card, pulled, err) : RC_OK;
     if (rc != RC_OK || !a->dry)
         return rc;
     a->dry_reached = 1;
@@ -185,31 +186,40 @@ check_pulled(void *arg, const struct store *pulled, const struct join_seen *seen
 }
 
 enum rc
-anchor_set(struct anchor *a, struct ctx *ctx, struct join *how, struct err *err)
+expected_read(struct expected *out, const struct ctx *ctx, struct err *err)
 {
     const char *card = opt_get(&ctx->opts, OPT_CARD);
     const char *expect = opt_get(&ctx->opts, OPT_EXPECT);
-    memset(a, 0, sizeof *a);
-    a->ctx = ctx;
-    how->confirm = confirm_seen;
-    how->check = check_pulled;
-    how->arg = a;
+    memset(out, 0, sizeof *out);
     if (expect != NULL && !hex_is(expect, AUTHOR_TEXT)) {
         (void)err_set(err, RC_USAGE, "--expect wants the id of an escrow: %d hex digits",
                       AUTHOR_TEXT);
         return err_hint(err, "it stands on the card and in `keymuster status`");
     }
-    how->expect = expect;
+    out->escrow = expect;
     if (card == NULL)
         return RC_OK;
-    enum rc rc = card_read(&a->card, card, err);
+    enum rc rc = card_read(&out->card, card, err);
     if (rc != RC_OK)
         return rc;
-    a->have_card = 1;
-    if (expect != NULL && strcmp(expect, a->card.escrow) != 0)
+    out->have_card = 1;
+    if (expect != NULL && strcmp(expect, out->card.escrow) != 0)
         return err_set(err, RC_USAGE, "--expect and --card name different escrows");
-    how->expect = a->card.escrow;
+    out->escrow = out->card.escrow;
     return RC_OK;
+}
+
+enum rc
+anchor_set(struct anchor *a, struct ctx *ctx, struct join *how, struct err *err)
+{
+    memset(a, 0, sizeof *a);
+    a->ctx = ctx;
+    how->confirm = confirm_seen;
+    how->check = check_pulled;
+    how->arg = a;
+    enum rc rc = expected_read(&a->expected, ctx, err);
+    how->expect = a->expected.escrow;
+    return rc;
 }
 
 /* ---- --from ---- */
@@ -227,14 +237,13 @@ check_usage(const struct ctx *ctx, struct err *err)
                 {OPT_EXPECT, "--expect"}};
     for (size_t i = 0; i < sizeof only / sizeof only[0]; i++) {
         if (opt_has(&ctx->opts, only[i].id))
-            return err_set(err, RC_USAGE, "%s goes with --from COPY only", only[i].name);
+            return err_set(err, RC_USAGE, "%s goes with --from only", only[i].name);
     }
     return RC_OK;
 }
 
-/* Without a place to write, nothing may be shown; so this is "no record", whatever the cause. */
-static enum rc
-no_place(enum rc rc, const char *hint, struct err *err)
+enum rc
+from_no_place(enum rc rc, const char *hint, struct err *err)
 {
     if (rc != RC_IO && rc != RC_READ_ONLY && rc != RC_DISK_FULL && rc != RC_STORE_NETFS)
         return rc;
@@ -243,6 +252,27 @@ no_place(enum rc rc, const char *hint, struct err *err)
     (void)err_why(err, "%s%s%s", cause.msg, cause.why[0] != '\0' ? ": " : "", cause.why);
     err->os_errno = cause.os_errno;
     return err_hint(err, "%s", hint);
+}
+
+static enum rc
+from_copy(struct ctx *ctx, const char *from, struct err *err)
+{
+    struct anchor anchor;
+    struct join_seen seen;
+    struct join how = {.url = from, .site = opt_get(&ctx->opts, OPT_SITE)};
+    enum rc rc = anchor_set(&anchor, ctx, &how, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = join_from(&ctx->store, &how, opt_get(&ctx->opts, OPT_EVIDENCE), &seen, err);
+    if (rc == RC_OK)
+        rc = memory_check(ctx->store, err);
+    if (rc != RC_OK)
+        return from_no_place(rc, FROM_ELSEWHERE, err);
+    if (seen.report.note[0] != '\0')
+        out_warn(ctx, "%s", seen.report.note);
+    if (ctx->verbose)
+        out_note(ctx, "records are kept in %s", ctx->store->dir);
+    return RC_OK;
 }
 
 enum rc
@@ -255,25 +285,10 @@ from_open(struct ctx *ctx, struct err *err)
             rc = session_open(ctx, err);
         if (rc == RC_NO_STORE)
             (void)err_hint(err, "or work from a copy: --from COPY");
-        return no_place(
+        return from_no_place(
             rc, "work from a copy, with records elsewhere: --from COPY [--evidence DIR]", err);
     }
-    struct anchor anchor;
-    struct join_seen seen;
-    struct join how = {.url = from, .site = opt_get(&ctx->opts, OPT_SITE)};
-    enum rc rc = anchor_set(&anchor, ctx, &how, err);
-    if (rc != RC_OK)
-        return rc;
-    rc = join_from(&ctx->store, &how, opt_get(&ctx->opts, OPT_EVIDENCE), &seen, err);
-    if (rc == RC_OK)
-        rc = memory_check(ctx->store, err);
-    if (rc != RC_OK)
-        return no_place(rc, "name a folder on a local disk or in memory: --evidence DIR", err);
-    if (seen.report.note[0] != '\0')
-        out_warn(ctx, "%s", seen.report.note);
-    if (ctx->verbose)
-        out_note(ctx, "records are kept in %s", ctx->store->dir);
-    return RC_OK;
+    return from_is_export(from) ? from_export(ctx, from, err) : from_copy(ctx, from, err);
 }
 
 /* The copy of --from alone: the others bound to that store are of former commands. */
@@ -299,7 +314,7 @@ from_publish_early(struct ctx *ctx, struct err *err)
     int quiet = ctx->quiet;
     if (ctx->dry_run || ctx->offline)
         return RC_OK;
-    if (from != NULL)
+    if (from != NULL && ctx->records == NULL)
         return publish_back(ctx, from, err);
     ctx->quiet = 1; /* what is away is said once, at the end */
     enum rc rc = session_publish(ctx, err);
@@ -312,6 +327,13 @@ from_publish(struct ctx *ctx, struct err *err)
 {
     if (!opt_has(&ctx->opts, OPT_FROM))
         return session_publish(ctx, err);
+    if (ctx->records != NULL && ini_name_at(ctx->records->conf, "copy", 0) == NULL) {
+        out_warn(ctx,
+                 "an export cannot take the record; it is kept in %s, and goes to the next copy "
+                 "that you work from: --from COPY",
+                 ctx->records->dir);
+        return RC_OK;
+    }
     struct err failed = ERR_INIT;
     enum rc rc = from_publish_early(ctx, &failed);
     if (rc == RC_OK)
@@ -322,6 +344,6 @@ from_publish(struct ctx *ctx, struct err *err)
         return rc;
     }
     out_warn(ctx, "the records could not be published to the copy: %s%s%s; they are kept in %s",
-             failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why, ctx->store->dir);
+             failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why, session_records(ctx)->dir);
     return RC_OK;
 }

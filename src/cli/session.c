@@ -50,6 +50,12 @@ publish_late(struct ctx *ctx)
         err_ignore(session_publish(ctx, &scratch));
 }
 
+struct store *
+session_records(const struct ctx *ctx)
+{
+    return ctx->records != NULL ? ctx->records : ctx->store;
+}
+
 void
 session_close(struct ctx *ctx)
 {
@@ -60,6 +66,8 @@ session_close(struct ctx *ctx)
     ctx->pool = NULL;
     store_close(ctx->store);
     ctx->store = NULL;
+    store_close(ctx->records);
+    ctx->records = NULL;
 }
 
 /* ---- KMSs ---- */
@@ -156,6 +164,9 @@ open_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err
     if (rc == RC_OK)
         rc = field_get(ctx->store, kms->uuid, "instance", &instance, NULL, err);
     const char *path = named_value(ctx, OPT_KMS_FILE, kms->name, 1);
+    /* No credential is read for what cannot be asked: an export names any provider it likes. */
+    if (rc == RC_OK)
+        rc = kms_known(buf_str(&provider), kms->name, err);
     if (rc == RC_OK)
         rc = read_credential(ctx, kms, &credential, err);
     if (rc == RC_OK) {
@@ -210,7 +221,7 @@ session_record(struct ctx *ctx, const char *kind, const struct buf *body, char *
 {
     if (ctx->dry_run)
         return buf_check(body, kind, err);
-    return log_append_one(ctx->store, kind, body, hash != NULL ? hash : ctx->entry, err);
+    return log_append_one(session_records(ctx), kind, body, hash != NULL ? hash : ctx->entry, err);
 }
 
 enum rc
@@ -220,7 +231,7 @@ session_publish(struct ctx *ctx, struct err *err)
         return RC_OK;
     int reached = 0;
     int bound = 0;
-    enum rc rc = publish_all(ctx->store, &reached, &bound, err);
+    enum rc rc = publish_all(session_records(ctx), &reached, &bound, err);
     if (rc == RC_OK && reached < bound && !ctx->quiet)
         out_note(ctx,
                  "%d of %d copies not reached; what is missing there goes with the next command or "

@@ -12,7 +12,10 @@
 /* Opens ctx->store as the command's flags say; a writer's memory is checked first (RC_STORE_OLD).
  */
 enum rc session_open(struct ctx *ctx, struct err *err);
-/* Closes the KMSs and the store. */
+/* Where this command's own entries go: ctx->store, but with --from EXPORT the evidence beside it.
+ */
+struct store *session_records(const struct ctx *ctx);
+/* Closes the KMSs and the stores. */
 void session_close(struct ctx *ctx);
 
 /*

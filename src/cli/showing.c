@@ -91,6 +91,8 @@ static enum rc
 check_released(struct ctx *ctx, struct showing *s, struct err *err)
 {
     struct err ignored = ERR_INIT;
+    if (ctx->records != NULL)
+        return RC_OK; /* an export does not say what copies have */
     enum rc rc = reveal_released(ctx->store, &s->key, err);
     if (rc == RC_NOT_RELEASED && from_publish_early(ctx, &ignored) == RC_OK)
         rc = reveal_released(ctx->store, &s->key, err);
@@ -128,8 +130,10 @@ unwrap(struct ctx *ctx, struct showing *s, const char *root, struct err *err)
     enum rc rc = unwrap_key(ctx->store, &s->key, root, open_kms, ctx, &s->unwrap, err);
     if (rc == RC_OK && signals_pending())
         rc = err_set(err, RC_INTERRUPTED, "interrupted; nothing was handed out");
+    if (ctx->records != NULL)
+        buf_clear(&s->unwrap.fresh); /* the escrow itself renews its wraps */
     if (rc == RC_OK)
-        return reveal_shown(ctx->store, &s->record, &s->unwrap, err);
+        return reveal_shown(session_records(ctx), &s->record, &s->unwrap, err);
     (void)snprintf(how, sizeof how, "failed: %s", err->msg);
     showing_close(ctx, s, how);
     return rc;
@@ -147,13 +151,15 @@ showing_open(struct ctx *ctx, struct showing *s, const struct asker *asker, cons
                                 .to = to,
                                 .person = asker->person,
                                 .unlocked = secret_unlocked(),
-                                .accept_risk = ctx->accept_risk};
+                                .accept_risk = ctx->accept_risk,
+                                .export = ctx->export,
+                                .signer = ctx->signer};
     showing_label(s->label, &s->key);
     enum rc rc = wanted != NULL ? root_find(ctx->store, wanted, &root, err) : RC_OK;
     if (rc == RC_OK)
         rc = check_released(ctx, s, err);
     if (rc == RC_OK)
-        rc = reveal_intended(ctx->store, &s->record, err);
+        rc = reveal_intended(session_records(ctx), &s->record, err);
     if (rc != RC_OK)
         return rc;
     memcpy(ctx->entry, s->record.intended, sizeof ctx->entry);
@@ -176,7 +182,7 @@ void
 showing_close(struct ctx *ctx, struct showing *s, const char *how)
 {
     struct err failed = ERR_INIT;
-    if (reveal_closed(ctx->store, &s->record, how, &failed) != RC_OK)
+    if (reveal_closed(session_records(ctx), &s->record, how, &failed) != RC_OK)
         out_warn(ctx, "how it ended could not be recorded: %s", failed.msg);
 }
 

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "text/time.h"
 
-enum { EXPORT_MAX = 64 * 1024 * 1024 };
-
 /* Said again in every export, for a person who has the file and nothing else. */
 static const char *const how[] = {
     "Nothing here is secret: a wrap opens only in the KMS named with it, under that root key, with "
@@ -19,9 +17,9 @@ static const char *const how[] = {
     "Key Protect and HPCS: POST {\"ciphertext\":...,\"aad\":[...]} to "
     "ENDPOINT/api/v2/keys/ROOT-ID/actions/unwrap with the instance in the header "
     "Bluemix-Instance; the answer's \"plaintext\" is base64.",
-    "With keymuster: write the ciphertext to a file W, then keymuster reveal --wrapped file:W "
-    "--root ROOT-ID --kms-file KMS-FILE --credential prompt --form FORM --reason TEXT, with --aad "
-    "for each string.",
+    "With keymuster: keymuster reveal NAME --from FILE --card CARD --credential prompt --reason "
+    "TEXT, "
+    "with --kms-file KMS-FILE where the KMS file lies elsewhere now.",
     "A wrap marked retired is tried last. check proves the password that you got: see \"Check "
     "value\" in keymuster's docs/reference/formats.md.",
     "Is it genuine? head -n 1 FILE >m; tail -n +2 FILE >s; minisign -V -P PUBLIC-KEY -m m -x s; "
@@ -61,6 +59,18 @@ put_fields(struct making *m, const char *object, const char *const *fields, stru
     return rc;
 }
 
+/* Where the KMS is: a recovery tries the wraps of its own site first. */
+static void
+put_site(struct making *m, const char *uuid)
+{
+    struct object site;
+    struct err unknown = ERR_INIT;
+    if (uuid[0] == '\0' || object_find(m->store, "site", uuid, &site, &unknown) != RC_OK)
+        return;
+    jw_str(&m->w, "site", site.uuid);
+    jw_str(&m->w, "site_name", site.name);
+}
+
 /* Root key and KMS of a wrap; a root that is not known here yet is its UUID alone. */
 static enum rc
 put_root(struct making *m, const char *uuid, struct err *err)
@@ -90,6 +100,7 @@ put_root(struct making *m, const char *uuid, struct err *err)
     jw_str(&m->w, "uuid", root.kms.uuid);
     jw_str(&m->w, "name", root.kms.name);
     rc = put_fields(m, root.kms.uuid, kms_fields, err);
+    put_site(m, root.site);
     jw_end_obj(&m->w);
     return rc;
 }
@@ -228,6 +239,19 @@ make_line(struct making *m, const char *const *names, size_t count, struct err *
     return rc == RC_OK ? buf_check(&m->out->file, "an export", err) : rc;
 }
 
+/* Bytes that nobody can read back would be found out on the worst day. */
+static enum rc
+check_readable(const struct export_file *x, struct err *err)
+{
+    struct store *view = NULL;
+    struct export_seal seal;
+    enum rc rc = export_read(&view, &seal, buf_str(&x->file), x->file.len, "the new export", err);
+    store_close(view);
+    if (rc == RC_MALFORMED)
+        (void)err_hint(err, "fewer keys in one export may help: --to DIR makes one for each name");
+    return rc;
+}
+
 enum rc
 export_make(const struct store *store, const char *const *names, size_t count,
             struct export_file *out, struct err *err)
@@ -242,14 +266,15 @@ export_make(const struct store *store, const char *const *names, size_t count,
     if (rc == RC_OK)
         rc = store_sign_key(store, &key, err);
     if (rc == RC_OK)
-        rc =
-            sign_detached(&sig, key, "keymuster export 1", buf_str(&out->file), out->file.len, err);
+        rc = sign_detached(&sig, key, EXPORT_TRUSTED, buf_str(&out->file), out->file.len, err);
     secret_free(key);
     if (rc == RC_OK) {
         buf_add(&out->file, buf_str(&sig), sig.len);
         rc = buf_check(&out->file, "an export", err);
     }
     buf_release(&sig);
+    if (rc == RC_OK)
+        rc = check_readable(out, err);
     if (rc == RC_OK)
         sha256_hex(out->sha256, buf_str(&out->file), out->file.len);
     else

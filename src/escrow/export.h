@@ -7,6 +7,9 @@
 
 #include "escrow/view.h"
 
+#define EXPORT_TRUSTED "keymuster export 1"
+enum { EXPORT_MAX = 64 * 1024 * 1024 };
+
 /* One generation in it. */
 struct exported {
     char key[UUID_TEXT + 1];
@@ -19,8 +22,8 @@ struct export_file {
     size_t key_count;
 };
 
-/* Makes one of all generations with these names (key names, not references). On failure out needs
- * no release. */
+/* Makes one of all generations with these names (key names, not references), and reads it back as
+ * export_read does. On failure out needs no release. */
 enum rc export_make(const struct store *store, const char *const *names, size_t count,
                     struct export_file *out, struct err *err) MUST_CHECK;
 void export_release(struct export_file *x); /* takes a zeroed struct */
@@ -32,6 +35,27 @@ enum rc export_entry(struct buf *out, const struct export_file *x, const char *f
 /* A generation belongs into an export: it is not destroyed, or two sites differ on that. */
 enum rc export_wants(const struct store *store, const struct key *key, int *wants,
                      struct err *err) MUST_CHECK;
+
+/* ---- reading one ---- */
+
+/* What a verified export says of itself. Who may sign for that escrow it cannot say: the caller
+ * anchors signer and escrow. */
+struct export_seal {
+    struct sign_public signer, founder;
+    char escrow[AUTHOR_TEXT + 1]; /* the founder's */
+    char name[LIMIT_TEXT + 1];
+    char at[TIME_TEXT + 1];
+    char sha256[HASH_TEXT + 1]; /* of all five lines */
+};
+/* The bytes look like an export, sound or not. */
+int export_is(const char *bytes, size_t len);
+/*
+ * Verifies the five lines (signature, canonical re-encoding, ids that fit their keys) and lays the
+ * keys out as a store in memory that answers queries and can do nothing else; caller: store_close.
+ * RC_COPY_SIGNATURE, RC_MALFORMED. what names the file.
+ */
+enum rc export_read(struct store **view, struct export_seal *seal, const char *bytes, size_t len,
+                    const char *what, struct err *err) MUST_CHECK;
 
 /* An export that lacks what its escrow has now, of one name. Of each name only the newest export
  * counts, by the time that its entry states. */

@@ -116,19 +116,28 @@ provider_of(const char *name)
 }
 
 enum rc
+kms_known(const char *provider, const char *name, struct err *err)
+{
+    if (provider_of(provider) != NULL)
+        return RC_OK;
+    return err_set(err, RC_CONFIG, "KMS %s: this keymuster has no provider \"%.64s\"", name,
+                   provider);
+}
+
+enum rc
 kms_open(struct kms **out, const struct kms_config *config, struct err *err)
 {
     *out = NULL;
+    enum rc rc = kms_known(config->provider, config->name, err);
+    if (rc != RC_OK)
+        return rc;
     const struct kms_provider *provider = provider_of(config->provider);
-    if (provider == NULL)
-        return err_set(err, RC_CONFIG, "KMS %s: this keymuster has no provider \"%s\"",
-                       config->name, config->provider);
     struct kms *kms = calloc(1, sizeof *kms);
     if (kms == NULL)
         return err_nomem(err);
     kms->provider = provider;
     strncpy(kms->name, config->name, sizeof kms->name - 1);
-    enum rc rc = provider->open(&kms->self, config, err);
+    rc = provider->open(&kms->self, config, err);
     if (rc != RC_OK) {
         free(kms);
         return err_wrap(err, "KMS %s", config->name);

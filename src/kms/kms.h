@@ -83,6 +83,8 @@ struct kms_config {
     const struct secret *credential;
 };
 
+/* RC_CONFIG when no such provider is built in. name is for the message. */
+enum rc kms_known(const char *provider, const char *name, struct err *err) MUST_CHECK;
 /* Does not yet talk to anything remote; a local file is opened and its passphrase checked. */
 enum rc kms_open(struct kms **out, const struct kms_config *config, struct err *err) MUST_CHECK;
 void kms_close(struct kms *kms); /* takes NULL; wipes */

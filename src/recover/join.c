@@ -154,32 +154,30 @@ check_spare(const struct store *store, const struct join *how, struct err *err)
 }
 
 static enum rc
-begin_log(struct store *store, const struct join *how, const char *name, const char *site,
+begin_log(struct store *store, const char *accepted, const char *name, const char *site,
           struct err *err)
 {
     struct log_end end;
     enum rc rc = log_end(store, store->self.author, &end, err);
     if (rc == RC_OK && end.seq > 0)
-        return append_taken_over(store, how->accept_risk, err);
+        return append_taken_over(store, accepted, err);
     return rc == RC_OK ? join_append_first(store, name, site, NULL, err) : rc;
 }
 
+/* accepted: the risk taken with a spare used before, or NULL. author_name NULL: the host's. site: UUID or "". */
 static enum rc
-write_first(struct store *store, const struct join *how, struct err *err)
+write_first(struct store *store, const char *accepted, const char *author_name, const char *site,
+            struct err *err)
 {
-    char site[UUID_TEXT + 1];
     char name[LIMIT_NAME + 1];
-    enum rc rc = find_site(store, how, site, err);
-    if (rc != RC_OK)
-        return rc;
-    if (how->author_name != NULL)
-        (void)snprintf(name, sizeof name, "%s", how->author_name);
+    if (author_name != NULL)
+        (void)snprintf(name, sizeof name, "%s", author_name);
     else
         host_as_name(name);
-    rc = log_begin(store, err);
+    enum rc rc = log_begin(store, err);
     if (rc != RC_OK)
         return rc;
-    rc = begin_log(store, how, name, site, err);
+    rc = begin_log(store, accepted, name, site, err);
     if (rc == RC_OK)
         rc = store_meta_set(store, "site", site, err);
     if (rc == RC_OK)
@@ -259,6 +257,7 @@ join_identified(struct store **out, const struct join *how, struct join_seen *se
 {
     struct store *store = NULL;
     struct copy copy = {.remote = NULL};
+    char site[UUID_TEXT + 1];
     enum rc rc = store_create(&store, how->dir, &seen->identity.founder, seen->identity.name, err);
     if (rc != RC_OK)
         return rc;
@@ -269,7 +268,9 @@ join_identified(struct store **out, const struct join *how, struct join_seen *se
     if (rc == RC_OK && how->spare != NULL)
         rc = check_spare(store, how, err);
     if (rc == RC_OK)
-        rc = write_first(store, how, err);
+        rc = find_site(store, how, site, err);
+    if (rc == RC_OK)
+        rc = write_first(store, how->accept_risk, how->author_name, site, err);
     if (rc == RC_OK)
         rc = bind(store, how, &copy, err);
     copy_close(&copy);
@@ -297,10 +298,12 @@ join_copy(struct store **out, const struct join *how, struct join_seen *seen, st
 
 /* ---- --from ---- */
 
-static enum rc
-recover_dir(char out[PATH_SIZE], const char *escrow, struct err *err)
+enum rc
+join_evidence_dir(char out[PATH_SIZE], const char *escrow, const char *evidence, struct err *err)
 {
     char base[PATH_SIZE];
+    if (evidence != NULL)
+        return path_absolute(out, evidence, err);
     const char *state = env_get("XDG_STATE_HOME");
     const char *home = env_get("HOME");
     enum rc rc = RC_OK;
@@ -338,27 +341,58 @@ settle_site(struct store *store, const struct join *how, struct err *err)
     return rc;
 }
 
+/* *store NULL on failure. */
+static enum rc
+open_evidence(struct store **store, const char *dir, const char *escrow, struct err *err)
+{
+    enum rc rc = store_open(store, dir, DB_WRITE, err);
+    if (rc != RC_OK || strcmp((*store)->escrow, escrow) == 0)
+        return rc;
+    rc = err_set(err, RC_COPY_FOREIGN, "%s holds the records of another escrow", dir);
+    (void)err_why(err, "it is of escrow %s; what you work from is of %s", (*store)->escrow, escrow);
+    (void)err_hint(err, "name another folder: --evidence DIR");
+    store_close(*store);
+    *store = NULL;
+    return rc;
+}
+
+/* Until the founder's log is here, the name is what an export said; a copy's own is checked. */
+static enum rc
+settle_name(struct store *store, const char *name, struct err *err)
+{
+    struct log_end founder;
+    enum rc rc = log_end(store, store->founder.author, &founder, err);
+    if (rc != RC_OK || founder.seq > 0 || strcmp(name, store->name) == 0)
+        return rc;
+    rc = log_begin(store, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = store_meta_set(store, "name", name, err);
+    if (rc != RC_OK) {
+        log_rollback(store);
+        return rc;
+    }
+    rc = log_commit(store, err);
+    if (rc == RC_OK)
+        (void)snprintf(store->name, sizeof store->name, "%s", name);
+    return rc;
+}
+
 static enum rc
 open_again(struct store **out, const struct join *how, struct join_seen *seen, struct err *err)
 {
     struct store *store = NULL;
     struct copy copy = {.remote = NULL};
-    enum rc rc = store_open(&store, how->dir, DB_WRITE, err);
+    enum rc rc = open_evidence(&store, how->dir, seen->identity.escrow, err);
     if (rc != RC_OK)
         return rc;
-    if (strcmp(store->escrow, seen->identity.escrow) != 0) {
-        rc = err_set(err, RC_COPY_FOREIGN, "%s holds the records of another escrow", how->dir);
-        (void)err_why(err, "it is of escrow %s; the copy is of %s", store->escrow,
-                      seen->identity.escrow);
-        (void)err_hint(err, "name another folder: --evidence DIR");
-        goto out;
-    }
-    rc = pull(store, how, 1, &copy, seen, err);
+    rc = settle_name(store, seen->identity.name, err);
+    if (rc == RC_OK)
+        rc = pull(store, how, 1, &copy, seen, err);
     if (rc == RC_OK)
         rc = settle_site(store, how, err);
     if (rc == RC_OK)
         rc = bind(store, how, &copy, err);
-out:
     copy_close(&copy);
     if (rc != RC_OK) {
         store_close(store);
@@ -380,8 +414,7 @@ join_from(struct store **out, const struct join *how, const char *evidence, stru
     enum rc rc = identify(how, &seen->identity, err);
     if (rc != RC_OK)
         return rc;
-    rc = evidence != NULL ? path_absolute(dir, evidence, err)
-                          : recover_dir(dir, seen->identity.escrow, err);
+    rc = join_evidence_dir(dir, seen->identity.escrow, evidence, err);
     if (rc == RC_OK)
         rc = path_join(db, dir, "escrow.db", err);
     if (rc != RC_OK)
@@ -390,4 +423,34 @@ join_from(struct store **out, const struct join *how, const char *evidence, stru
     if (file_exists(db) == 1)
         return open_again(out, &here, seen, err);
     return join_identified(out, &here, seen, err);
+}
+
+enum rc
+join_alone(struct store **out, const struct sign_public *founder, const char *name,
+           const char *site, const char *evidence, struct err *err)
+{
+    struct store *store = NULL;
+    char escrow[AUTHOR_TEXT + 1];
+    char dir[PATH_SIZE];
+    char db[PATH_SIZE];
+    *out = NULL;
+    escrow_id(escrow, founder);
+    enum rc rc = join_evidence_dir(dir, escrow, evidence, err);
+    if (rc == RC_OK)
+        rc = path_join(db, dir, "escrow.db", err);
+    if (rc != RC_OK)
+        return rc;
+    if (file_exists(db) == 1)
+        return open_evidence(out, dir, escrow, err);
+    rc = store_create(&store, dir, founder, name, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = write_first(store, NULL, NULL, site, err);
+    if (rc != RC_OK) {
+        store_discard(store);
+        return rc;
+    }
+    rc = store_place(&store, dir, err);
+    *out = store; /* transferred */
+    return rc;
 }

@@ -54,4 +54,15 @@ enum rc join_append_first(struct store *store, const char *name, const char *sit
 enum rc join_from(struct store **out, const struct join *how, const char *evidence,
                   struct join_seen *seen, struct err *err) MUST_CHECK;
 
+/*
+ * The same store for the records alone, where there is no copy to pull from (--from EXPORT): opened
+ * if it is there (RC_COPY_FOREIGN when it is another escrow's), else made with nothing in its log
+ * but author.joined. site: UUID or "". A copy pulled into it later completes it.
+ */
+enum rc join_alone(struct store **out, const struct sign_public *founder, const char *name,
+                   const char *site, const char *evidence, struct err *err) MUST_CHECK;
+/* Where join_from and join_alone keep that store. */
+enum rc join_evidence_dir(char out[PATH_SIZE], const char *escrow, const char *evidence,
+                          struct err *err) MUST_CHECK;
+
 #endif

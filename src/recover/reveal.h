@@ -11,13 +11,15 @@
 struct reveal {
     const struct key *key; /* or NULL for a bare wrap: then wrap is its id */
     const char *wrap;
-    const char *reason;           /* required */
-    const char *ticket;           /* or NULL */
-    const char *to;               /* "tty", "stdout", "file", "fd", "exec" */
-    const char *person;           /* --as, or NULL */
-    int unsynced;                 /* --allow-unsynced was used */
-    int unlocked;                 /* memory was not locked, by --accept-risk */
-    const char *accept_risk;      /* its text, or NULL */
+    const char *reason;      /* required */
+    const char *ticket;      /* or NULL */
+    const char *to;          /* "tty", "stdout", "file", "fd", "exec" */
+    const char *person;      /* --as, or NULL */
+    int unsynced;            /* --allow-unsynced was used */
+    int unlocked;            /* memory was not locked, by --accept-risk */
+    const char *accept_risk; /* its text, or NULL */
+    const char *export;      /* --from EXPORT: SHA-256 of the file, and who signed it */
+    const char *signer;
     char intended[HASH_TEXT + 1]; /* set by reveal_intended */
 };
 enum rc reveal_intended(struct store *store, struct reveal *r, struct err *err) MUST_CHECK;

@@ -120,7 +120,10 @@ static enum rc
 open_regular(int *fd, const char *path, struct err *err)
 {
     struct stat st;
-    /* Non-blocking, or opening a FIFO would wait for a writer before we can refuse it. */
+    /* A stranger may have chosen the path, and merely opening a device can do something. */
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+        return err_set(err, RC_BAD_VALUE, "%s is not a regular file", path);
+    /* Non-blocking: it may be a FIFO by now, and opening one would wait for a writer. */
     *fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (*fd < 0 && errno == ELOOP)
         return err_set(err, RC_BAD_VALUE, "%s is a symbolic link", path);

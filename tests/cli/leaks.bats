@@ -85,6 +85,7 @@ commands() {
 0 record vbr/described --purpose other --root fra-main --form bytes --description file:$T/description --aad other
 0 record vbr/adopted --purpose other --root fra-main --secret file:$T/adopted
 0 export vbr/canary --file $T/exported
+12 reveal vbr/canary --reason R --from $T/exported --yes --credential kp-fra=file:$T/kp-mad.pass --to file:$T/none
 0 import $T/rows --root fra-main --purpose other
 0 site add paris
 0 site lost paris --reason R --yes --confirm paris

@@ -42,6 +42,7 @@ prepare() {
     quiet -C store copy add usb ./usb --site mad
     quiet -C store create vbr/first --purpose backup-job --root mad-main
     quiet -C store root rotate mad-main
+    quiet -C store export vbr/first --file ./exported
     head -c 32 /dev/urandom >payload
     "$KM_TOOLS/kms_tool" wrap mad.kms mad.pass mad-main payload >wdek
     # A second author, admitted, with an entry on the copy that this store has not pulled: sync goes both ways.
@@ -120,6 +121,15 @@ begin_reveal() { run -o json -C store reveal vbr/first --reason test --to file:s
 acknowledged_reveal() { [ -s secret ]; }
 there_reveal() { well -C store -o ndjson audit log && grep -q '"kind":"reveal.shown"' well.out; }
 again_reveal() { rm -f secret && well -C store reveal vbr/first --reason test --to file:secret; }
+
+# From an export: the store of the records is made on the way.
+from_export() { echo reveal vbr/first --from ./exported --yes --credential file:mad.pass --kms-file mad.kms --reason test --to file:secret; }
+# shellcheck disable=SC2046 # words
+begin_from() { run -o json $(from_export); }
+acknowledged_from() { [ -s secret ]; }
+there_from() { well -C home/state/keymuster/recover/* -o ndjson audit log && grep -q '"kind":"reveal.shown"' well.out; }
+# shellcheck disable=SC2046
+again_from() { rm -f secret && well $(from_export) && well -C home/state/keymuster/recover/* verify; }
 
 # ---- one kill ----
 
