@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # --from EXPORT: no store and no copy is left, but an export that lay beside the backup, and a KMS.
 # Each test is a subshell of its own, so what it sets is its own, too.
-# shellcheck disable=SC2030,SC2031
+# shellcheck disable=SC2030,SC2031,SC2016
 load ../lib/cli.bash
 
 # An export of both keys by the founder; then everything of the first site is gone.
