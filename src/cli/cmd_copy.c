@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
+#include "cli/repair.h"
 #include "cli/session.h"
 #include "copy/copy.h"
 #include "copy/publish.h"
@@ -331,6 +332,30 @@ run_list(struct ctx *ctx, struct err *err)
 
 /* ---- check ---- */
 
+/* --deep: every object is looked at and each damaged one named, before the first ends the rest. */
+static enum rc
+check_objects(struct ctx *ctx, const char *name, struct err *err)
+{
+    struct copy copy;
+    struct repair found = {0};
+    enum rc rc = copy_open_damaged(ctx->store, name, &copy, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = repair_find(ctx, &copy, &found, err);
+    if (rc == RC_OK && found.count > 0) {
+        rc =
+            err_set(err, RC_COPY_TAMPERED, "copy %s: %zu object%s altered or missing, the first %s",
+                    name, found.count, found.count == 1 ? " is" : "s are", found.items[0].d.name);
+        if (found.can > 0)
+            (void)err_hint(err, "put back what this store has: keymuster sync --repair %s", name);
+        if (found.can < found.count)
+            (void)err_hint(err, "a store that holds the entries can put back the rest");
+    }
+    repair_release(&found);
+    copy_close(&copy);
+    return rc;
+}
+
 static enum rc
 check_one(struct listing *l, const char *name, struct err *err)
 {
@@ -338,9 +363,11 @@ check_one(struct listing *l, const char *name, struct err *err)
     struct copy copy;
     struct pull_report report = {0};
     const char *verdict = "";
-    enum pull_flags flags =
-        opt_has(&ctx->opts, OPT_DEEP) ? (enum pull_flags)(PULL_DRY | PULL_DEEP) : PULL_DRY;
-    enum rc rc = copy_open(ctx->store, name, &copy, err);
+    int deep = opt_has(&ctx->opts, OPT_DEEP);
+    enum pull_flags flags = deep ? (enum pull_flags)(PULL_DRY | PULL_DEEP) : PULL_DRY;
+    enum rc rc = deep ? check_objects(ctx, name, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = copy_open(ctx->store, name, &copy, err);
     if (rc != RC_OK)
         return rc;
     rc = pull_from(ctx->store, &copy, flags, &report, err);

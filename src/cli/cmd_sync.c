@@ -5,6 +5,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "cli/preview.h"
+#include "cli/repair.h"
 #include "cli/session.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
@@ -17,8 +18,11 @@ enum { COPIES_MAX = 64 };
 struct result {
     const char *name;
     int reached;
+    int left_out; /* --repair: it lies */
+    int damaged;  /* --repair: not all could be put back */
     struct pull_report pulled;
     struct publish_report sent;
+    struct repair repair;
 };
 
 struct syncing {
@@ -91,7 +95,7 @@ static enum rc
 each(struct syncing *s, struct result *r, int publish, struct err *err)
 {
     struct copy copy;
-    if (publish && !r->reached)
+    if (r->left_out || (publish && !r->reached))
         return RC_OK;
     enum rc rc = copy_open(s->ctx->store, r->name, &copy, err);
     if (rc == RC_OK) {
@@ -134,6 +138,12 @@ exchange(struct syncing *s, struct err *err)
                 *err = now;
                 return got;
             }
+            /* Named already; what could be put back is. */
+            if (s->r[i].damaged && err_exit(got) == 15) {
+                out_note(s->ctx, "%s: nothing is exchanged with it: %s", s->r[i].name, now.msg);
+                s->r[i].reached = 0;
+                got = RC_OK;
+            }
             if (got != RC_OK) {
                 s->r[i].reached = 0; /* nothing is sent to a copy that does not verify */
                 if (worst == RC_OK ||
@@ -148,6 +158,64 @@ exchange(struct syncing *s, struct err *err)
         *err = first;
     return worst;
 }
+
+/* ---- --repair ---- */
+
+static enum rc
+repair_one(struct syncing *s, struct result *r, struct err *err)
+{
+    struct copy copy;
+    enum rc rc = copy_open_damaged(s->ctx->store, r->name, &copy, err);
+    if (rc == RC_OK) {
+        rc = repair_find(s->ctx, &copy, &r->repair, err);
+        if (rc == RC_OK)
+            rc = repair_all(s->ctx, &copy, &r->repair, err);
+        copy_close(&copy);
+    }
+    if (rc == RC_COPY_UNREACHABLE && s->ctx->opts.arg_count == 0)
+        return RC_OK; /* the exchange says so, and counts it */
+    return rc;
+}
+
+/* Before anything is exchanged, for that ends at the first damage. A copy that stays damaged is a
+ * finding. With one that lies nothing is exchanged, and it is the answer after the others had their
+ * turn. */
+static enum rc
+repair_copies(struct syncing *s, struct err *hostile)
+{
+    enum rc first = RC_OK;
+    for (size_t i = 0; i < s->count; i++) {
+        struct result *r = &s->r[i];
+        struct err failed = ERR_INIT;
+        enum rc rc = repair_one(s, r, &failed);
+        r->left_out = rc != RC_OK;
+        r->damaged = r->repair.done < r->repair.count;
+        if (rc == RC_OK && r->damaged && !s->ctx->dry_run)
+            s->ctx->findings++;
+        if (rc != RC_OK && first == RC_OK) {
+            *hostile = failed;
+            first = rc;
+        }
+        if (rc == RC_INTERRUPTED || rc == RC_NO_CONFIRM)
+            break;
+    }
+    return first;
+}
+
+static void
+say_repaired(struct ctx *ctx, const struct result *r)
+{
+    for (size_t i = 0; i < r->repair.count; i++) {
+        const struct repair_item *item = &r->repair.items[i];
+        if (item->done)
+            out_printf(ctx, "%s: put back %s%s%s\n", r->name, item->d.name,
+                       item->kept[0] != '\0' ? "; the damaged one is kept as " : "", item->kept);
+        else if (ctx->dry_run && item->d.can)
+            out_printf(ctx, "%s: would put back %s\n", r->name, item->d.name);
+    }
+}
+
+/* ---- the answer ---- */
 
 static enum rc
 answer(struct syncing *s, struct err *err)
@@ -177,8 +245,13 @@ answer(struct syncing *s, struct err *err)
             jw_int(&w, "sent_segments", r->sent.segments);
             jw_int(&w, "sent_heads", r->sent.heads);
             jw_int(&w, "own_entries", r->sent.own_entries);
+            if (opt_has(&ctx->opts, OPT_REPAIR))
+                repair_member(&w, &r->repair);
             jw_end_obj(&w);
-        } else if (r->reached) {
+            continue;
+        }
+        say_repaired(ctx, r);
+        if (r->reached) {
             out_printf(ctx, "%s: %s %lld entr%s, sent %lld object%s\n", r->name,
                        ctx->dry_run ? "would take" : "took", (long long)r->pulled.new_entries,
                        r->pulled.new_entries == 1 ? "y" : "ies",
@@ -226,16 +299,26 @@ sync_all(struct syncing *s, struct err *err)
         rc = preview_begin(&s->preview, ctx, err);
     if (rc == RC_OK)
         rc = recall(ctx, err);
+    struct err hostile = ERR_INIT;
+    if (rc == RC_OK && opt_has(&ctx->opts, OPT_REPAIR))
+        err_ignore(repair_copies(s, &hostile)); /* kept in hostile until the others were served */
+    if (hostile.code == RC_INTERRUPTED || hostile.code == RC_NO_CONFIRM) {
+        *err = hostile;
+        rc = hostile.code;
+    }
     if (rc == RC_OK)
         rc = exchange(s, err);
-    if (rc != RC_OK)
-        return rc;
+    if (rc == RC_OK && hostile.code != RC_OK) {
+        *err = hostile;
+        rc = hostile.code;
+    }
     for (size_t i = 0; i < s->count; i++)
         reached += (size_t)s->r[i].reached;
-    if (reached == 0 && s->away > 0)
-        return err_set(err, RC_COPY_UNREACHABLE, "no copy could be reached");
-    if (s->away > 0)
-        ctx->findings++;
+    if (rc == RC_OK && reached == 0 && s->away > 0)
+        rc = err_set(err, RC_COPY_UNREACHABLE, "no copy could be reached");
+    if (rc != RC_OK)
+        return rc;
+    ctx->findings += s->away > 0;
     return answer(s, err);
 }
 
@@ -248,11 +331,18 @@ run_sync(struct ctx *ctx, struct err *err)
                        "sync --offline: there is nothing that sync could do offline");
     enum rc rc = sync_all(&s, err);
     preview_release(&s.preview);
+    for (size_t i = 0; i < s.count; i++)
+        repair_release(&s.r[i].repair);
     return rc;
 }
 
+static const struct opt_spec sync_options[] = {
+    {OPT_REPAIR, "repair", 0, NULL, 0, "first put back objects that are altered or missing"},
+    OPT_END,
+};
+
 const struct cmd cmd_sync_table[] = {
     {NULL, "sync", "[COPY...]", "Takes in what the copies have and gives them what they lack.",
-     NULL, 0, COPIES_MAX, CMD_WRITE | CMD_OLD_OK, GROUP_EVERY_DAY, run_sync, NULL},
+     sync_options, 0, COPIES_MAX, CMD_WRITE | CMD_OLD_OK, GROUP_EVERY_DAY, run_sync, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -57,6 +57,7 @@ enum opt_id {
     OPT_CREDENTIAL,
     OPT_CRN,
     OPT_DEEP,
+    OPT_REPAIR,
     OPT_DESCRIPTION,
     OPT_DRILL,
     OPT_DUE,

@@ -294,6 +294,68 @@ copy_open(struct store *store, const char *name, struct copy *out, struct err *e
     return rc;
 }
 
+/* What lies there says by itself, and soundly, that it is something else than was bound. */
+static int
+is_another(const struct store *store, struct remote *r, const char *bound)
+{
+    struct copy_identity id = {.escrow = ""};
+    struct json *doc = NULL;
+    struct err none = ERR_INIT;
+    struct buf text, again;
+    buf_init(&text, LIMIT_SMALL_FILE);
+    buf_init(&again, LIMIT_SMALL_FILE);
+    int another = identify_escrow(r, &id, &text, &again, &none) == RC_OK &&
+                  strcmp(id.escrow, store->escrow) != 0;
+    if (get_object(r, COPY_OBJECT, "copy", &text, &doc, &none) == RC_OK) {
+        const char *copy = json_gets(doc, "copy");
+        another |= copy != NULL && hex_is(copy, AUTHOR_TEXT) && strcmp(copy, bound) != 0;
+    }
+    json_free(doc);
+    buf_release(&text);
+    buf_release(&again);
+    return another;
+}
+
+enum rc
+copy_open_damaged(struct store *store, const char *name, struct copy *out, struct err *err)
+{
+    enum rc rc = copy_open(store, name, out, err);
+    const char *url = store_conf(store, "copy", name, "url");
+    const char *bound = store_conf(store, "copy", name, "id");
+    if ((rc != RC_COPY_TAMPERED && rc != RC_COPY_FOREIGN) || bound == NULL ||
+        !hex_is(bound, AUTHOR_TEXT))
+        return rc;
+    struct err open_err = ERR_INIT;
+    if (remote_open(&out->remote, url, &open_err) != RC_OK ||
+        is_another(store, out->remote, bound)) {
+        copy_close(out);
+        return rc;
+    }
+    memcpy(out->id, bound, sizeof out->id);
+    copy_id_to_uuid(out->uuid, out->id);
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    err_clear(err);
+    return RC_OK;
+}
+
+enum rc
+copy_escrow_object(const struct store *store, struct buf *out, struct err *err)
+{
+    struct copy_identity mine = {.founder = store->founder};
+    memcpy(mine.escrow, store->escrow, sizeof mine.escrow);
+    (void)snprintf(mine.name, sizeof mine.name, "%s", store->name);
+    escrow_text(out, &mine);
+    return buf_check(out, ESCROW_OBJECT, err);
+}
+
+enum rc
+copy_copy_object(const struct store *store, const struct copy *copy, struct buf *out,
+                 struct err *err)
+{
+    copy_text(out, copy->id, store->escrow);
+    return buf_check(out, COPY_OBJECT, err);
+}
+
 enum rc
 copy_open_url(struct store *store, const char *url, const char *name, struct copy *out,
               struct err *err)
@@ -362,15 +424,9 @@ bound_elsewhere(const struct store *store, const struct remote *r, const char *i
 static enum rc
 lay_escrow(const struct store *store, struct remote *r, struct err *err)
 {
-    struct copy_identity mine;
     struct buf text;
-    memset(&mine, 0, sizeof mine);
     buf_init(&text, LIMIT_SMALL_FILE);
-    memcpy(mine.escrow, store->escrow, sizeof mine.escrow);
-    (void)snprintf(mine.name, sizeof mine.name, "%s", store->name);
-    mine.founder = store->founder;
-    escrow_text(&text, &mine);
-    enum rc rc = buf_check(&text, ESCROW_OBJECT, err);
+    enum rc rc = copy_escrow_object(store, &text, err);
     if (rc == RC_OK)
         rc = remote_create_once(r, ESCROW_OBJECT, buf_str(&text), text.len, err);
     buf_release(&text);

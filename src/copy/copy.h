@@ -36,6 +36,17 @@ enum rc copy_open(struct store *store, const char *name, struct copy *out,
 enum rc copy_open_url(struct store *store, const char *url, const char *name, struct copy *out,
                       struct err *err) MUST_CHECK;
 void copy_close(struct copy *c);
+/*
+ * As copy_open, but escrow.json or copy.json may be damaged or gone: the binding says which copy
+ * lies there. What soundly says that it is another copy or escrow is still refused.
+ */
+enum rc copy_open_damaged(struct store *store, const char *name, struct copy *out,
+                          struct err *err) MUST_CHECK;
+
+/* The only bytes that these two objects may have. out is emptied first. */
+enum rc copy_escrow_object(const struct store *store, struct buf *out, struct err *err) MUST_CHECK;
+enum rc copy_copy_object(const struct store *store, const struct copy *copy, struct buf *out,
+                         struct err *err) MUST_CHECK;
 
 /*
  * Makes a place a copy: creates escrow.json and copy.json where they are missing (create-once),

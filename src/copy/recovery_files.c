@@ -5,9 +5,13 @@
 
 #include "base/clock.h"
 #include "copy/recovery_program.h"
+#include "escrow/log.h"
+#include "escrow/trust.h"
 #include "escrow/view.h"
 #include "text/time.h"
 #include "text/uni.h"
+
+static const char TRUSTED[] = "keymuster recovery 1";
 
 enum { FILE_MOST = 64 * 1024 * 1024 };
 
@@ -238,13 +242,67 @@ recovery_send(struct copy *copy, const struct secret *key, const char *name, con
     struct buf sig;
     buf_init(&sig, 1024);
     (void)snprintf(path, sizeof path, "recovery/%s", name);
-    enum rc rc = sign_detached(&sig, key, "keymuster recovery 1", buf_str(text), text->len, err);
+    enum rc rc = sign_detached(&sig, key, TRUSTED, buf_str(text), text->len, err);
     if (rc == RC_OK)
         rc = remote_put(copy->remote, path, buf_str(text), text->len, err);
     (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
     if (rc == RC_OK)
         rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
     buf_release(&sig);
+    return rc;
+}
+
+const char *
+recovery_files_name(size_t i)
+{
+    static const char *const names[] = {"START-HERE.md", "KEYS.txt"};
+    return i < sizeof names / sizeof names[0] ? names[i] : NULL;
+}
+
+/* A text and its signature, tried with every accepted author's key. */
+struct judging {
+    const struct store *store;
+    struct buf text, sig;
+    int good;
+};
+
+static enum rc
+judge(void *arg, const struct log_author *author, struct err *err)
+{
+    struct judging *j = arg;
+    struct sign_public pub;
+    struct trust trust;
+    struct err none = ERR_INIT;
+    enum rc rc = trust_of(j->store, author->author, &trust, err);
+    if (rc != RC_OK || !trust_accepted(&trust) || sign_public_parse(&pub, author->public_key) != 0)
+        return rc;
+    j->good |= sign_verify(&pub, TRUSTED, buf_str(&j->text), j->text.len, buf_str(&j->sig),
+                           j->sig.len, "", &none) == RC_OK;
+    return RC_OK;
+}
+
+enum rc
+recovery_files_good(const struct store *store, struct copy *copy, size_t i, int *good,
+                    struct err *err)
+{
+    struct judging j = {.store = store};
+    char path[64];
+    buf_init(&j.text, FILE_MOST);
+    buf_init(&j.sig, FILE_MOST);
+    (void)snprintf(path, sizeof path, "recovery/%s", recovery_files_name(i));
+    enum rc rc = remote_get(copy->remote, path, &j.text, err);
+    (void)snprintf(path, sizeof path, "recovery/%s.minisig", recovery_files_name(i));
+    if (rc == RC_OK)
+        rc = remote_get(copy->remote, path, &j.sig, err);
+    *good = rc == RC_NOT_FOUND;
+    if (rc == RC_OK) {
+        rc = log_authors(store, judge, &j, err);
+        *good = j.good;
+    } else if (rc == RC_NOT_FOUND || rc == RC_COPY_TAMPERED) {
+        rc = RC_OK;
+    }
+    buf_release(&j.text);
+    buf_release(&j.sig);
     return rc;
 }
 

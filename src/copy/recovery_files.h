@@ -10,6 +10,12 @@
 
 /* 1 when one of the files is not there; 0 also when that cannot be told. */
 int recovery_files_missing(struct copy *copy);
+/* Names of the two texts; NULL after the last. */
+const char *recovery_files_name(size_t i);
+/* *good: 1 when the text is signed by an author who is accepted here, or is not there (which
+ * recovery_files_missing tells). */
+enum rc recovery_files_good(const struct store *store, struct copy *copy, size_t i, int *good,
+                            struct err *err) MUST_CHECK;
 /* Writes both anew, signed by this store's author. */
 enum rc recovery_files_write(struct store *store, struct copy *copy, struct err *err) MUST_CHECK;
 

@@ -94,6 +94,7 @@ commands() {
 0 copy set third file://$T/third
 0 copy list
 0 copy check --deep
+0 sync --repair
 0 copy card
 0 author list
 0 author admit $id --yes

@@ -122,6 +122,17 @@ acknowledged_reveal() { [ -s secret ]; }
 there_reveal() { well -C store -o ndjson audit log && grep -q '"kind":"reveal.shown"' well.out; }
 again_reveal() { rm -f secret && well -C store reveal vbr/first --reason test --to file:secret; }
 
+begin_repair() {
+    printf '!' | dd of=usb/escrow.json bs=1 seek=20 conv=notrunc status=none
+    local own
+    own=$("$KEYMUSTER" -o json -C store status | sed 's/.*"author":"\([0-9a-f]*\)".*/\1/')
+    find "usb/log/$own" "usb/head/$own" -type f | while read -r object; do printf '!' | dd of="$object" bs=1 seek=20 conv=notrunc status=none; done
+    run -o json -C store sync --repair --yes usb
+}
+acknowledged_repair() { grep -q '"repaired":true.*}$' out; }
+there_repair() { well -C store copy check --deep && grep -rqs '!' usb/damaged; }
+again_repair() { well -C store sync --repair --yes usb; }
+
 # From an export: the store of the records is made on the way.
 from_export() { echo reveal vbr/first --from ./exported --yes --credential file:mad.pass --kms-file mad.kms --reason test --to file:secret; }
 # shellcheck disable=SC2046 # words
