@@ -9,6 +9,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "copy/head.h"
+#include "copy/verify.h"
 #include "escrow/apply.h"
 #include "escrow/author.h"
 #include "escrow/duty.h"
@@ -418,102 +419,21 @@ run_status(struct ctx *ctx, struct err *err)
 
 /* ---- verify ---- */
 
-struct heads {
-    const struct store *store;
-    int64_t count;
-};
-
-static enum rc
-verify_head(struct heads *v, const struct log_author *a, struct stmt *q,
-            unsigned char previous[HASH_SIZE], int64_t *number, struct err *err)
-{
-    struct sign_public pub;
-    struct head h = {0};
-    size_t len = 0;
-    char what[64];
-    (void)snprintf(what, sizeof what, "head %lld of author %.8s", (long long)col_int(q, 0),
-                   a->author);
-    if (sign_public_parse(&pub, a->public_key) != 0)
-        return err_set(err, RC_CHAIN, "the public key of author %s is malformed", a->author);
-    const char *object = col_blob(q, 1, &len);
-    enum rc rc = head_parse(&h, object, len, &pub, what, err);
-    if (rc == RC_OK && h.number == *number + 1 && memcmp(h.previous, previous, HASH_SIZE) != 0)
-        rc = err_set(err, RC_CHAIN, "%s does not follow the head before it", what);
-    if (rc == RC_OK && h.entries > a->entries)
-        rc = err_set(err, RC_CHAIN, "%s promises %lld entries; %lld are here", what,
-                     (long long)h.entries, (long long)a->entries);
-    *number = h.number;
-    memcpy(previous, h.hash, HASH_SIZE);
-    v->count++;
-    head_release(&h);
-    return rc;
-}
-
-static enum rc
-verify_heads(void *arg, const struct log_author *a, struct err *err)
-{
-    struct heads *v = arg;
-    struct stmt *q = NULL;
-    unsigned char previous[HASH_SIZE] = {0};
-    int64_t number = 0;
-    enum rc rc = db_query(v->store->db, &q,
-                          "SELECT number, object FROM head WHERE author = ?1 ORDER BY number", err);
-    if (rc != RC_OK)
-        return rc;
-    stmt_text(q, 1, a->author);
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        rc = verify_head(v, a, q, previous, &number, err);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
-}
-
-static enum rc
-verify_tables(const struct store *store, char digest[DIGEST_TEXT], struct err *err)
-{
-    char rebuilt[DIGEST_TEXT];
-    enum rc rc = db_integrity(store->db, err);
-    if (rc == RC_OK)
-        rc = apply_digest(store->db, digest, err);
-    if (rc == RC_OK)
-        rc = apply_digest_rebuilt(store, rebuilt, err);
-    if (rc != RC_OK || strcmp(digest, rebuilt) == 0)
-        return rc;
-    (void)err_set(err, RC_STORE_CORRUPT, "the tables are not what the log says");
-    (void)err_why(err, "digest %.20s..., rebuilt %.20s...", digest, rebuilt);
-    return err_hint(
-        err,
-        "the log itself is what counts; a copy or another site has it: keymuster join --from URL");
-}
-
 static enum rc
 run_verify(struct ctx *ctx, struct err *err)
 {
-    int64_t entries = 0;
     int64_t unpublished = 0;
-    struct heads v = {.store = ctx->store};
-    struct secret *key = NULL;
-    char digest[DIGEST_TEXT] = "";
-    enum rc rc = log_verify(ctx->store, &entries, err);
-    if (rc == RC_OK)
-        rc = log_authors(ctx->store, verify_heads, &v, err);
-    if (rc == RC_OK)
-        rc = trust_verify(ctx->store, err);
-    if (rc == RC_OK && !opt_has(&ctx->opts, OPT_LOG))
-        rc = verify_tables(ctx->store, digest, err);
-    if (rc == RC_OK)
-        rc = store_sign_key(ctx->store, &key, err);
-    secret_free(key);
+    struct verify_report v;
+    enum rc rc = store_verify(ctx->store, opt_has(&ctx->opts, OPT_LOG) ? VERIFY_LOG : VERIFY_TABLES,
+                              &v, err);
     if (rc == RC_OK)
         rc = entries_unpublished(ctx->store, &unpublished, err);
     if (rc != RC_OK)
         return rc;
     if (!out_is_json(ctx)) {
-        out_printf(ctx, "verified    %lld entries, %lld heads\n", (long long)entries,
-                   (long long)v.count);
-        out_field(ctx, "digest", digest);
+        out_printf(ctx, "verified    %lld entries, %lld heads\n", (long long)v.entries,
+                   (long long)v.heads);
+        out_field(ctx, "digest", v.digest);
         if (unpublished > 0)
             out_printf(ctx, "on no copy  %lld entries\n", (long long)unpublished);
         return RC_OK;
@@ -522,9 +442,9 @@ run_verify(struct ctx *ctx, struct err *err)
     struct jw w;
     session_answer(&doc, &w, "verify");
     jw_bool(&w, "verified", 1);
-    jw_int(&w, "entries", entries);
-    jw_int(&w, "heads", v.count);
-    jw_opt(&w, "digest", digest);
+    jw_int(&w, "entries", v.entries);
+    jw_int(&w, "heads", v.heads);
+    jw_opt(&w, "digest", v.digest);
     jw_int(&w, "unpublished", unpublished);
     jw_end_obj(&w);
     rc = out_json(ctx, &doc, err);

@@ -431,7 +431,7 @@ col_blob(struct stmt *q, int i, size_t *len)
 {
     const void *bytes = sqlite3_column_blob(q->raw, i);
     *len = (size_t)sqlite3_column_bytes(q->raw, i);
-    return bytes;
+    return bytes != NULL ? bytes : ""; /* NULL, or nothing */
 }
 
 int64_t

@@ -74,8 +74,8 @@ void stmt_done(struct stmt *q); /* takes NULL */
 /* Binds again from scratch, for use in a loop. */
 void stmt_again(struct stmt *q);
 
-/* Columns; texts are borrowed until the next stmt_row or stmt_done. col_text gives "" for NULL;
- * col_null tells. */
+/* Columns; texts are borrowed until the next stmt_row or stmt_done. col_text and col_blob give ""
+ * for NULL; col_null tells. A damaged file can hold any type and length in any column. */
 const char *col_text(struct stmt *q, int i);
 const void *col_blob(struct stmt *q, int i, size_t *len);
 int64_t col_int(struct stmt *q, int i);

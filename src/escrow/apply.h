@@ -20,6 +20,15 @@ enum rc apply_settle(struct store *store, struct err *err) MUST_CHECK;
  * bytes. */
 enum { DIGEST_TEXT = 80 };
 enum rc apply_digest(struct db *db, char out[DIGEST_TEXT], struct err *err) MUST_CHECK;
+/*
+ * Makes the indexes (who is who, admissions and retirements) and the standing of every author again
+ * from the lines alone, and compares: RC_STORE_CORRUPT. The digest takes them for granted. Also the
+ * few local values that follow from the log: name, site. After log_verify.
+ */
+enum rc index_verify(const struct store *store, struct err *err) MUST_CHECK;
+/* SHA-256 over the rows of the queries (ended by NULL), each with an ORDER BY. */
+enum rc digest_rows(struct db *db, const char *const *queries, unsigned char out[HASH_SIZE],
+                    struct err *err) MUST_CHECK;
 /* Applies all accepted lines into a fresh temporary database and gives its digest. */
 enum rc apply_digest_rebuilt(const struct store *store, char out[DIGEST_TEXT],
                              struct err *err) MUST_CHECK;

@@ -23,6 +23,7 @@ static const char *const queries[] = {
     " FROM root_observed ORDER BY 2, 10",
     "SELECT 'event', entry, author, seq, at, kind, object, body FROM event ORDER BY 2",
     "SELECT 'unapplied', entry, kind, reason FROM unapplied ORDER BY 2",
+    NULL,
 };
 
 /* A value as its length and bytes, so that no two rows can look the same. */
@@ -55,18 +56,27 @@ add_table(struct db *db, const char *sql, struct sha256_state *s, struct err *er
 }
 
 enum rc
-apply_digest(struct db *db, char out[DIGEST_TEXT], struct err *err)
+digest_rows(struct db *db, const char *const *tables, unsigned char out[HASH_SIZE], struct err *err)
 {
     struct sha256_state s;
     sha256_begin(&s);
-    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
-        enum rc rc = add_table(db, queries[i], &s, err);
+    for (size_t i = 0; tables[i] != NULL; i++) {
+        enum rc rc = add_table(db, tables[i], &s, err);
         if (rc != RC_OK)
             return rc;
     }
+    sha256_end(&s, out);
+    return RC_OK;
+}
+
+enum rc
+apply_digest(struct db *db, char out[DIGEST_TEXT], struct err *err)
+{
     unsigned char hash[HASH_SIZE];
     char hex[HASH_TEXT + 1];
-    sha256_end(&s, hash);
+    enum rc rc = digest_rows(db, queries, hash, err);
+    if (rc != RC_OK)
+        return rc;
     hex_encode(hex, hash, HASH_SIZE);
     (void)snprintf(out, DIGEST_TEXT, APPLY_VERSION ":%s", hex);
     return RC_OK;

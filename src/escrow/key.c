@@ -48,7 +48,6 @@ worse_state(void *arg, const char *value, const char *entry, struct err *err)
 static enum rc
 read_key(const struct store *store, struct stmt *q, struct key *k, struct err *err)
 {
-    size_t len = 0;
     memset(k, 0, sizeof *k);
     (void)snprintf(k->uuid, sizeof k->uuid, "%s", col_text(q, 0));
     (void)snprintf(k->name, sizeof k->name, "%s", col_text(q, 1));
@@ -59,14 +58,12 @@ read_key(const struct store *store, struct stmt *q, struct key *k, struct err *e
     (void)snprintf(k->origin, sizeof k->origin, "%s", col_text(q, 6));
     k->bits = col_int(q, 7);
     (void)snprintf(k->created_at, sizeof k->created_at, "%s", col_text(q, 8));
-    const unsigned char *hash = col_blob(q, 9, &len);
-    if (len == HASH_SIZE)
-        hex_encode(k->entry, hash, HASH_SIZE);
     (void)snprintf(k->author, sizeof k->author, "%s", col_text(q, 10));
     k->seq = col_int(q, 11);
     k->has_check = (int)col_int(q, 12);
     (void)snprintf(k->state, sizeof k->state, "%s", "active");
-    return field_each(store, k->uuid, "state", worse_state, k, err);
+    enum rc rc = col_hash(q, 9, k->entry, err);
+    return rc == RC_OK ? field_each(store, k->uuid, "state", worse_state, k, err) : rc;
 }
 
 enum rc
@@ -318,9 +315,10 @@ wrap_each(const struct store *store, const char *key, wrap_fn fn, void *arg, str
     stmt_text(q, 1, key);
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
         struct wrap w = {0};
-        size_t len = 0;
         (void)snprintf(w.key, sizeof w.key, "%s", col_text(q, 0));
-        hex_encode(w.id, col_blob(q, 1, &len), HASH_SIZE);
+        rc = col_hash(q, 1, w.id, err);
+        if (rc != RC_OK)
+            break;
         (void)snprintf(w.root, sizeof w.root, "%s", col_text(q, 2));
         (void)snprintf(w.version, sizeof w.version, "%s", col_text(q, 3));
         w.ciphertext = col_text(q, 4);

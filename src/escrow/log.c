@@ -225,6 +225,13 @@ note_first(struct store *store, const struct entry *e, struct err *err)
     return stmt_run(q, err);
 }
 
+enum rc
+log_index(struct store *store, const struct entry *e, struct err *err)
+{
+    enum rc rc = e->seq == 1 ? note_first(store, e, err) : RC_OK;
+    return rc == RC_OK ? trust_note(store, e, err) : rc;
+}
+
 static enum rc
 receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
 {
@@ -238,11 +245,9 @@ receive(struct store *store, const struct entry *e, struct log_end *end, struct 
     if (opens && e->seq != 1)
         return err_set(err, RC_CHAIN, "entry %lld of author %s begins a log again",
                        (long long)e->seq, e->author);
-    enum rc rc = e->seq == 1 ? note_first(store, e, err) : RC_OK;
+    enum rc rc = log_index(store, e, err);
     if (rc == RC_OK)
         rc = insert_line(store, e, err);
-    if (rc == RC_OK)
-        rc = trust_note(store, e, err);
     if (rc == RC_OK) {
         end->seq = e->seq;
         memcpy(end->hash, e->hash, HASH_SIZE);
@@ -512,7 +517,7 @@ verify_author(void *arg, const struct log_author *author, struct err *err)
     while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q))
         rc = verify_row(v, q, author->author, err);
     stmt_done(q);
-    if (rc == RC_OK && v->end.seq != author->entries)
+    if (rc == RC_OK && (v->end.seq == 0 || v->end.seq != author->entries))
         rc = err_set(err, RC_CHAIN, "entries are missing");
     return rc == RC_OK ? rc : err_wrap(err, "log of author %s", author->author);
 }

@@ -58,6 +58,10 @@ enum rc log_receive(struct store *store, const struct entry *e, struct log_end *
  */
 enum rc log_cut(struct store *store, int64_t after, struct err *err) MUST_CHECK;
 
+/* What the indexes say of a line, whatever the standing of its author: who is who (first entries),
+ * admissions and retirements. For log_receive, and to make the indexes again from the lines. */
+enum rc log_index(struct store *store, const struct entry *e, struct err *err) MUST_CHECK;
+
 /* Walks lines from..to of an author in order. */
 typedef enum rc (*log_fn)(void *arg, int64_t seq, const char *line, size_t len, struct err *err);
 enum rc log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn,

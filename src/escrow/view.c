@@ -9,18 +9,29 @@
 
 /* ---- objects ---- */
 
-static void
-read_object(struct stmt *q, struct object *o)
+enum rc
+col_hash(struct stmt *q, int i, char out[HASH_TEXT + 1], struct err *err)
 {
     size_t len = 0;
+    const void *bytes = col_blob(q, i, &len);
+    out[0] = '\0';
+    if (len != HASH_SIZE) {
+        (void)err_set(err, RC_STORE_CORRUPT, "a hash in the store is malformed");
+        return err_hint(err, "keymuster verify");
+    }
+    hex_encode(out, bytes, HASH_SIZE);
+    return RC_OK;
+}
+
+static enum rc
+read_object(struct stmt *q, struct object *o, struct err *err)
+{
     memset(o, 0, sizeof *o);
     (void)snprintf(o->uuid, sizeof o->uuid, "%s", col_text(q, 0));
     (void)snprintf(o->kind, sizeof o->kind, "%s", col_text(q, 1));
     (void)snprintf(o->name, sizeof o->name, "%s", col_text(q, 2));
     (void)snprintf(o->author, sizeof o->author, "%s", col_text(q, 3));
-    const unsigned char *hash = col_blob(q, 4, &len);
-    if (len == HASH_SIZE)
-        hex_encode(o->entry, hash, HASH_SIZE);
+    return col_hash(q, 4, o->entry, err);
 }
 
 enum rc
@@ -37,8 +48,9 @@ object_each(const struct store *store, const char *kind, object_fn fn, void *arg
     stmt_text(q, 1, kind);
     struct object o;
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        read_object(q, &o);
-        rc = fn(arg, &o, err);
+        rc = read_object(q, &o, err);
+        if (rc == RC_OK)
+            rc = fn(arg, &o, err);
         if (rc != RC_OK)
             break;
     }
@@ -146,10 +158,10 @@ field_each(const struct store *store, const char *object, const char *name, fiel
     stmt_text(q, 1, object);
     stmt_text(q, 2, name);
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        size_t len = 0;
         char hash[HASH_TEXT + 1];
-        hex_encode(hash, col_blob(q, 1, &len), HASH_SIZE);
-        rc = fn(arg, col_text(q, 0), hash, err);
+        rc = col_hash(q, 1, hash, err);
+        if (rc == RC_OK)
+            rc = fn(arg, col_text(q, 0), hash, err);
         if (rc != RC_OK)
             break;
     }

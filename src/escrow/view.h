@@ -14,6 +14,9 @@
 
 enum { KEY_NAME_BYTES = LIMIT_KEY_NAME * 4 };
 
+/* A column that holds a hash, as hex. RC_STORE_CORRUPT when it has another length. */
+enum rc col_hash(struct stmt *q, int i, char out[HASH_TEXT + 1], struct err *err) MUST_CHECK;
+
 /* ---- objects: "site", "kms", "root", "copy", "vbr", "person" ---- */
 struct object {
     char uuid[UUID_TEXT + 1];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Damaged objects of a copy: each is named by `copy check --deep`, and put back by `sync --repair` where a store has it.
-# shellcheck disable=SC2030,SC2031
+# shellcheck disable=SC2030,SC2031,SC2016
 load ../lib/cli.bash
 
 # A copy with two authors, several heads and segments of each; $T/good is what it should be.
