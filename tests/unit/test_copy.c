@@ -784,7 +784,7 @@ damage(struct store *reader, const char *path, const struct pull_report *want)
     /* Every byte of what is small; of the rest every byte with KM_EVERY_BYTE=1. */
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
-    size_t step = len < 300 || getenv("KM_EVERY_BYTE") != NULL ? 1 : 1 + len / 100;
+    size_t step = len < 300 || getenv("KM_EVERY_BYTE") != NULL ? 1 : 1 + len / 40;
     for (size_t i = 0; i < len; i += step) {
         char altered = (char)(b.data[i] ^ (char)(1U << (i % 7)));
         assert_int_equal(pwrite(fd, &altered, 1, (off_t)i), 1);
