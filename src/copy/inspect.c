@@ -256,6 +256,7 @@ inspect_author(struct inspect *in, struct err *err)
     enum rc rc = seen_get(in->store, in->copy->id, in->author, &in->seen, err);
     if (rc != RC_OK || in->seen.number == 0)
         return rc;
+    buf_release(&in->there);
     buf_init(&in->there, LIMIT_SMALL_FILE);
     rc = find_key(in, err);
     if (rc == RC_OK)

@@ -313,7 +313,7 @@ test_store(void **state)
     struct sums sums = {0};
     (void)state;
     store_close(scene());
-    walk_store_file("a/escrow.db", stride(5), stride(61), &sums);
+    walk_store_file("a/escrow.db", stride(7), stride(97), &sums);
     print_message("escrow.db: %d the same answers, %d refused, %d found by verify\n", sums.same,
                   sums.refused, sums.verified);
     assert_int_equal(sums.wrong, 0);
