@@ -79,7 +79,8 @@ struct change {
     size_t count;
 };
 
-/* The last of several arguments is the state, unless an option is given and it is no state's name. */
+/* The last of several arguments is the state, unless an option is given and it is no state's name.
+ */
 static enum rc
 read_arguments(struct change *c, struct err *err)
 {
@@ -119,9 +120,9 @@ read_settings(struct change *c, struct err *err)
     if (rc == RC_OK)
         rc = mint_check_texts(c->ctx, err);
     if (rc == RC_OK)
-        rc = mint_when(c->set[F_NEEDED].value, "--needed-until", c->needed_until, err);
+        rc = mint_read_when(c->ctx, OPT_NEEDED_UNTIL, "--needed-until", c->needed_until, err);
     if (rc == RC_OK)
-        rc = mint_when(c->set[F_EXPIRES].value, "--expires", c->expires, err);
+        rc = mint_read_when(c->ctx, OPT_EXPIRES, "--expires", c->expires, err);
     if (c->set[F_NEEDED].value != NULL)
         c->set[F_NEEDED].value = c->needed_until;
     if (c->set[F_EXPIRES].value != NULL)

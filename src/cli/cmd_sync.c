@@ -64,8 +64,8 @@ exchange_with(struct syncing *s, struct copy *copy, struct result *r, int publis
         return publish_to(s->ctx->store, copy, &r->sent, err);
     return s->ctx->dry_run
                ? pull_preview(s->ctx->store, copy, &r->pulled, preview_look, &s->preview, err)
-               : pull_from(s->ctx->store, copy, s->ctx->accept_risk != NULL ? PULL_IMAGE : PULL_STORE,
-                           &r->pulled, err);
+               : pull_from(s->ctx->store, copy,
+                           s->ctx->accept_risk != NULL ? PULL_IMAGE : PULL_STORE, &r->pulled, err);
 }
 
 /* Who said that this store is an old image of itself, and why. */

@@ -108,7 +108,7 @@ not_anchored(const struct export_seal *seal, enum signer verdict, struct err *er
 static enum rc
 confirm_seen(struct ctx *ctx, const struct export_seal *seal, struct err *err)
 {
-    char ago[32] = "";
+    char ago[AGO_TEXT] = "";
     int64_t at;
     if (time_parse(&at, seal->at) == 0)
         time_ago(ago, at, clock_now_ms());

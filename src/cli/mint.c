@@ -84,10 +84,9 @@ mint_when(const char *text, const char *what, char out[TIME_TEXT + 1], struct er
     return RC_OK;
 }
 
-/* An option that is a date, with a word when it is past: it may be mistyped. */
-static enum rc
-read_when(struct ctx *ctx, enum opt_id id, const char *what, char out[TIME_TEXT + 1],
-          struct err *err)
+enum rc
+mint_read_when(struct ctx *ctx, enum opt_id id, const char *what, char out[TIME_TEXT + 1],
+               struct err *err)
 {
     int64_t ms = 0;
     enum rc rc = mint_when(opt_get(&ctx->opts, id), what, out, err);
@@ -151,9 +150,9 @@ read_details(struct ctx *ctx, struct mint *m, struct err *err)
     if (rc == RC_OK)
         rc = mint_check_texts(ctx, err);
     if (rc == RC_OK)
-        rc = read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
+        rc = mint_read_when(ctx, OPT_NEEDED_UNTIL, "--needed-until", m->needed_until, err);
     if (rc == RC_OK)
-        rc = read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
+        rc = mint_read_when(ctx, OPT_EXPIRES, "--expires", m->expires, err);
     return rc;
 }
 

@@ -102,6 +102,9 @@ int mint_is_purpose(const char *word);
  * is allowed: no clock decides, and old keys are recorded, too. */
 enum rc mint_when(const char *text, const char *what, char out[TIME_TEXT + 1],
                   struct err *err) MUST_CHECK;
+/* An option that is a date, with a word when it is past: it may be mistyped. */
+enum rc mint_read_when(struct ctx *ctx, enum opt_id id, const char *what, char out[TIME_TEXT + 1],
+                       struct err *err) MUST_CHECK;
 
 /* Rows of the options that create and record share. */
 /* clang-format off */

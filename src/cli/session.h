@@ -40,8 +40,8 @@ enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
 enum rc session_key(const struct ctx *ctx, const char *ref, struct key *out,
                     struct err *err) MUST_CHECK;
 
-/* RC_NOT_FOUND, naming every one of the first count arguments that is no key, so that a long command
- * line is put right at once and before anything is done. */
+/* RC_NOT_FOUND, naming every one of the first count arguments that is no key, so that a long
+ * command line is put right at once and before anything is done. */
 enum rc session_keys_check(struct ctx *ctx, size_t count, struct err *err) MUST_CHECK;
 
 /* One own entry, durable on return; nothing with --dry-run. Keeps the hash in ctx->entry. hash may

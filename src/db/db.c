@@ -145,7 +145,8 @@ settings(struct db *db, int wait_ms, struct err *err)
         return fail(db, code, "setting up", err);
     return db_exec(
         db,
-        "PRAGMA mmap_size=0; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
+        "PRAGMA mmap_size=0; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA "
+        "secure_delete=ON;"
         "PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA;"
         "PRAGMA journal_mode=DELETE",
         err);

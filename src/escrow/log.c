@@ -267,19 +267,22 @@ static enum rc
 know_own(struct store *store, struct log_end *end, struct err *err)
 {
     struct trust t = {0};
-    enum rc rc = RC_OK;
-    if (!store->own.known) {
-        rc = log_end(store, store->self.author, end, err);
-        if (rc == RC_OK)
-            rc = trust_of(store, store->self.author, &t, err);
-        store->own.applied = t.applied;
-        store->own.upto = t.upto;
-        store->own.known = rc == RC_OK;
-        return rc;
+    const char *self = store->self.author;
+    if (store->own.known && strcmp(store->own.author, self) == 0) {
+        end->seq = store->own.seq;
+        memcpy(end->hash, store->own.hash, HASH_SIZE);
+        return RC_OK;
     }
-    end->seq = store->own.seq;
-    memcpy(end->hash, store->own.hash, HASH_SIZE);
-    return RC_OK;
+    enum rc rc = apply_note_own(store, err);
+    if (rc == RC_OK)
+        rc = log_end(store, self, end, err);
+    if (rc == RC_OK)
+        rc = trust_of(store, self, &t, err);
+    memcpy(store->own.author, self, sizeof store->own.author);
+    store->own.applied = t.applied;
+    store->own.upto = t.upto;
+    store->own.known = rc == RC_OK;
+    return rc;
 }
 
 /* An entry right behind those in the tables goes there at once; others wait for apply_settle. */
@@ -350,6 +353,7 @@ log_append_one(struct store *store, const char *kind, const struct buf *body, ch
 enum rc
 log_cut(struct store *store, int64_t after, struct err *err)
 {
+    store->own.known = 0;
     struct buf guard;
     struct stmt *q = NULL;
     buf_init(&guard, LIMIT_TEXT);

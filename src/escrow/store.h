@@ -42,6 +42,7 @@ struct store {
      * the tables already. Known is 0 when the tables `entry` and `accepted` must be asked. */
     struct {
         int known;
+        char author[AUTHOR_TEXT + 1]; /* `author renew` goes on as another one */
         int64_t seq;
         unsigned char hash[HASH_SIZE];
         int64_t applied;

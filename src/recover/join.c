@@ -164,7 +164,8 @@ begin_log(struct store *store, const char *accepted, const char *name, const cha
     return rc == RC_OK ? join_append_first(store, name, site, NULL, err) : rc;
 }
 
-/* accepted: the risk taken with a spare used before, or NULL. author_name NULL: the host's. site: UUID or "". */
+/* accepted: the risk taken with a spare used before, or NULL. author_name NULL: the host's. site:
+ * UUID or "". */
 static enum rc
 write_first(struct store *store, const char *accepted, const char *author_name, const char *site,
             struct err *err)

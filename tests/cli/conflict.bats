@@ -18,7 +18,7 @@ apart() { # STORE ARG...: nothing gets out, so a new key is not released
     scene_two
     local uuid store
     uuid=$(ask .uuid -C "$FRA" show vbr/config)
-    apart "$FRA" state vbr/config --owner alice --label tier=1 --protects sql
+    apart "$FRA" state vbr/config --owner backup-team --label tier=1 --protects sql
     apart "$MAD" state vbr/config --owner bob --label tier=2 --protects sql
     apart "$FRA" state vbr/job-sql suspended --reason one
     apart "$MAD" state vbr/job-sql compromised --reason two
@@ -26,20 +26,20 @@ apart() { # STORE ARG...: nothing gets out, so a new key is not released
     same_tables
     for store in "$FRA" "$MAD"; do
         ends 0 -C "$store" status
-        says 'conflict: owner of vbr/config@1' '"alice" (fra)' '"bob" (mad)' "keymuster state $uuid --owner TEXT" \
+        says 'conflict: owner of vbr/config@1' '"backup-team" (fra)' '"bob" (mad)' "keymuster state $uuid --owner TEXT" \
             'conflict: labels of vbr/config@1' '{"tier":"2"} (mad)'
         silent_on 'protects of' # the same value is no conflict
         ends 0 -C "$store" show vbr/config
-        says 'conflict' '"alice" (fra)' '"bob" (mad)' 'settle it'
+        says 'conflict' '"backup-team" (fra)' '"bob" (mad)' 'settle it'
         ends 0 -o json -C "$store" show vbr/config
         json '[.conflicts[] | .field] == ["labels", "owner"] and (.conflicts[1].values | map(.site + ":" + .value) | sort) ==
-              ["fra:alice", "mad:bob"]'
+              ["fra:backup-team", "mad:bob"]'
         ends 0 -o json -C "$store" status
         json '.conflicts == 3'
     done
     ends 0 -C "$FRA" show vbr/job-sql
     says 'state of vbr/job-sql@1' '"suspended" (fra)' '"compromised" (mad)'
-    silent_on alice
+    silent_on backup-team
     fra state vbr/job-sql active --reason settled
     ends 0 -C "$FRA" rekey vbr/config # goes on meanwhile, and says what is carried over
     says 'owner of vbr/config@1 is in conflict' 'labels of'
@@ -184,13 +184,13 @@ apart() { # STORE ARG...: nothing gets out, so a new key is not released
     fra copy add second "file://$T/second" --site mad # has the same news
     mad sync
     mad copy set second "file://$T/second"
-    apart "$FRA" state vbr/config --owner alice
+    apart "$FRA" state vbr/config --owner backup-team
     apart "$MAD" state vbr/config --owner bob
     fra sync
     local before
     before=$(ask .digest -C "$MAD" status)
     ends 0 -C "$MAD" sync -n
-    says 'would take 1 entry' 'key.changed' 'vbr/config@1' fra 'conflicts that would come' '"alice" (fra)' '"bob" (mad)'
+    says 'would take 1 entry' 'key.changed' 'vbr/config@1' fra 'conflicts that would come' '"backup-team" (fra)' '"bob" (mad)'
     ends 0 -o json -C "$MAD" sync -n
     json '.dry_run and (.entries | length) == 1 and (.entries[0] | .kind == "key.changed" and .about == "vbr/config@1"
           and .site == "fra" and .accepted) and (.conflicts | length) == 1 and .conflicts[0].field == "owner"'
@@ -208,18 +208,19 @@ apart() { # STORE ARG...: nothing gets out, so a new key is not released
     ends 2 -C "$FRA" state vbr/config
     says 'Give a STATE'
     ends 2 -C "$FRA" state vbr/config --needed-until 2026-02-30
-    ends 2 -C "$FRA" state vbr/config --expires 2001-01-01
+    ends 0 -C "$FRA" state vbr/config --expires 2001-01-01 -n
+    says "is past"
     ends 2 -C "$FRA" state vbr/config --label novalue
     ends 2 -C "$FRA" state vbr/config --owner $'a\tb'
-    ends 17 -C "$FRA" state vbr/config suspended --owner alice
+    ends 17 -C "$FRA" state vbr/config suspended --owner backup-team
     says --reason
-    ends 13 -C "$FRA" state vbr/none --owner alice
-    ends 0 -C "$FRA" state vbr/config --owner alice -n
-    says 'would be vbr/config@1: active' alice
+    ends 13 -C "$FRA" state vbr/none --owner backup-team
+    ends 0 -C "$FRA" state vbr/config --owner backup-team -n
+    says 'would be vbr/config@1: active' backup-team
     ends 0 -o json -C "$FRA" show vbr/config
     json 'has("owner") | not'
-    ends 0 -C "$FRA" state vbr/config suspended --owner alice --system vbr01 --reason 'on leave' --expires 2099-01-01
+    ends 0 -C "$FRA" state vbr/config suspended --owner backup-team --system vbr01 --reason 'on leave' --expires 2099-01-01
     ends 0 -o json -C "$FRA" show vbr/config
-    json '.owner == "alice" and .system == "vbr01" and .state == "suspended" and .expires == "2099-01-01T00:00:00.000Z"'
+    json '.owner == "backup-team" and .system == "vbr01" and .state == "suspended" and .expires == "2099-01-01T00:00:00.000Z"'
     ends 0 -C "$FRA" verify
 }

@@ -119,14 +119,16 @@ END
     mkdir "$T/third"
     scan_all 'the scene'
     commands >"$T/commands"
-    local first
-    first=$("$KEYMUSTER" -C "$FRA" -o ndjson audit log | head -n 1 | jq -r .hash)
+    mad site add bonn
+    fra sync
+    local theirs
+    theirs=$("$KEYMUSTER" -C "$FRA" -o ndjson audit log | jq -r 'select(.entry.kind? == "site.added" and .entry.body.name == "bonn").hash')
     local status words
     while read -r status words; do
         if [[ $words == *WRAP* ]]; then
             words=${words/WRAP/$(ask 'first(.wraps[] | select(.root == "mad-main")).id' -C "$FRA" show vbr/canary)}
         fi
-        words=${words/ENTRY/$first}
+        words=${words/ENTRY/$theirs}
         # shellcheck disable=SC2086
         traced "$status" -C "$FRA" -o json -vv $words
         scan_all "$words"
