@@ -60,7 +60,7 @@ build ci
 lane 'units and command line' ci -LE fault
 build asan
 # Not those that trace the program: the leak check does not run under a tracer.
-lane 'units and command line with the sanitizers' asan -R 'unit/|cli/(keys|life|adopt|copies|recovery|duty)'
+lane 'units and command line with the sanitizers' asan -R 'unit/|cli/(keys|life|adopt|copies|recovery|duty|author|repair|conflict)'
 build plant-early-ack
 lane 'faults' ci -L fault
 

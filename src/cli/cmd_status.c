@@ -33,7 +33,7 @@ struct status {
     int64_t duties, debts;
     int64_t stale_exports;
     char warnings[WARNINGS_MAX][512];
-    size_t warning_count;
+    size_t warning_count; /* of all, also those that found no place */
 };
 
 static void warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
@@ -41,12 +41,18 @@ static void warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
 static void
 warn(struct status *s, const char *fmt, ...)
 {
-    if (s->warning_count == WARNINGS_MAX)
+    if (s->warning_count++ >= WARNINGS_MAX)
         return;
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(s->warnings[s->warning_count++], sizeof s->warnings[0], fmt, args);
+    (void)vsnprintf(s->warnings[s->warning_count - 1], sizeof s->warnings[0], fmt, args);
     va_end(args);
+}
+
+static size_t
+warnings_kept(const struct status *s)
+{
+    return s->warning_count < WARNINGS_MAX ? s->warning_count : WARNINGS_MAX;
 }
 
 struct outliving {
@@ -375,9 +381,10 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "debts", s->debts);
     jw_int(&w, "stale_exports", s->stale_exports);
     jw_arr(&w, "warnings");
-    for (size_t i = 0; i < s->warning_count; i++)
+    for (size_t i = 0; i < warnings_kept(s); i++)
         jw_str(&w, NULL, s->warnings[i]);
     jw_end_arr(&w);
+    jw_int(&w, "warnings_left_off", (int64_t)(s->warning_count - warnings_kept(s)));
     jw_end_obj(&w);
     enum rc rc = out_json(s->ctx, &doc, err);
     buf_release(&doc);
@@ -409,11 +416,14 @@ run_status(struct ctx *ctx, struct err *err)
     out_printf(ctx, "%-11s %lld, %lld active\n", "keys", (long long)s.keys, (long long)s.active);
     out_printf(ctx, "%-11s %lld, %lld trusted and living\n", "authors", (long long)s.authors,
                (long long)s.living);
-    for (size_t i = 0; i < s.warning_count; i++) {
+    for (size_t i = 0; i < warnings_kept(&s); i++) {
         out_printf(ctx, "%s- ", i == 0 ? "\n" : "");
         out_text(ctx, s.warnings[i]);
         out_printf(ctx, "\n");
     }
+    if (s.warning_count > warnings_kept(&s))
+        out_printf(ctx, "- and %zu more; when these are settled, the next are shown\n",
+                   s.warning_count - warnings_kept(&s));
     return RC_OK;
 }
 

@@ -53,3 +53,15 @@ load ../lib/cli.bash
     [ "$(ask .digest -C "$FRA" status)" = "$(ask .digest -C "$MAD" status)" ]
     ends 0 -C "$MAD" verify
 }
+
+@test "status: more things to look at than it shows are counted" {
+    scene_fra
+    local i
+    for i in $(seq 40); do
+        fra create "vbr/job-$i" --purpose backup-job --root fra-main --offline --allow-unsynced
+    done
+    ends 0 -o json -C "$FRA" status
+    json '(.warnings | length) == 32 and .warnings_left_off >= 8'
+    ends 0 -C "$FRA" status
+    says 'more; when these are settled'
+}
