@@ -200,8 +200,8 @@ record(struct store *store, const struct copy *copy, const struct parts *parts, 
     return rc;
 }
 
-/* For people, and never a failure: the next publish with news, or that misses them, tries again. An
- * author whom nobody admitted would put a signature there that nobody can judge. */
+/* For people, and never a failure: the next publish with news, or that finds them torn, tries
+ * again. An author whom nobody admitted would put a signature there that nobody can judge. */
 static void
 refresh_recovery(struct store *store, struct copy *copy, struct publish_report *report)
 {
@@ -214,7 +214,7 @@ refresh_recovery(struct store *store, struct copy *copy, struct publish_report *
         return;
     if (rc == RC_OK) /* first, because START-HERE.md speaks of it */
         rc = recovery_program_write(store, copy, &written, &err);
-    if ((report->heads > 0 || written || recovery_files_missing(copy)) &&
+    if ((report->heads > 0 || written || recovery_files_due(store, copy)) &&
         recovery_files_write(store, copy, &second) != RC_OK && rc == RC_OK) {
         err = second;
         rc = err.code;

@@ -241,13 +241,13 @@ recovery_send(struct copy *copy, const struct secret *key, const char *name, con
     char path[64];
     struct buf sig;
     buf_init(&sig, 1024);
-    (void)snprintf(path, sizeof path, "recovery/%s", name);
+    (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
     enum rc rc = sign_detached(&sig, key, TRUSTED, buf_str(text), text->len, err);
     if (rc == RC_OK)
-        rc = remote_put(copy->remote, path, buf_str(text), text->len, err);
-    (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
-    if (rc == RC_OK)
         rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
+    (void)snprintf(path, sizeof path, "recovery/%s", name);
+    if (rc == RC_OK)
+        rc = remote_put(copy->remote, path, buf_str(text), text->len, err);
     buf_release(&sig);
     return rc;
 }
@@ -307,19 +307,21 @@ recovery_files_good(const struct store *store, struct copy *copy, size_t i, int 
 }
 
 int
-recovery_files_missing(struct copy *copy)
+recovery_files_due(const struct store *store, struct copy *copy)
 {
     static const char *const last[] = {"recovery/KEYS.txt.minisig",
                                        "recovery/START-HERE.md.minisig"};
-    int missing = 0;
+    int due = 0;
     for (size_t i = 0; i < sizeof last / sizeof last[0]; i++) {
         struct err scratch = ERR_INIT;
         struct buf sig;
+        int good = 1;
         buf_init(&sig, 1024);
-        missing |= remote_get(copy->remote, last[i], &sig, &scratch) == RC_NOT_FOUND;
+        due |= remote_get(copy->remote, last[i], &sig, &scratch) == RC_NOT_FOUND;
+        due |= recovery_files_good(store, copy, i, &good, &scratch) == RC_OK && !good;
         buf_release(&sig);
     }
-    return missing;
+    return due;
 }
 
 enum rc
