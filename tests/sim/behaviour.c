@@ -1,0 +1,8 @@
+#include <stdio.h>
+
+#include "sim.h"
+
+void
+behaviour_print(void)
+{
+}
