@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# IBM's own client, installed from its registry, against the simulator. Skipped, and said so, where npm or the registry is
+# not to be had.
+load ../lib/sim.bash
+
+setup_file() {
+    export JUDGE=$KM_SOURCE/tests/sim/judge JUDGE_BUILT=$KM_TOOLS/judge
+    export JUDGE_MODULES=$JUDGE_BUILT/node_modules NO_JUDGE=
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        NO_JUDGE='node or npm is not installed'
+    elif ! cmp -s "$JUDGE/package-lock.json" "$JUDGE_BUILT/installed"; then
+        rm -rf -- "$JUDGE_BUILT"
+        mkdir -p -- "$JUDGE_BUILT"
+        cp -- "$JUDGE/package.json" "$JUDGE/package-lock.json" "$JUDGE_BUILT"
+        if (cd -- "$JUDGE_BUILT" && timeout 100 npm ci --no-audit --no-fund --ignore-scripts >npm.log 2>&1); then
+            cp -- "$JUDGE/package-lock.json" "$JUDGE_BUILT/installed"
+        elif grep -q EINTEGRITY "$JUDGE_BUILT/npm.log"; then
+            cat -- "$JUDGE_BUILT/npm.log" >&2 # not what the lock file names: no reason to skip
+            return 1
+        else
+            NO_JUDGE="npm ci failed: $(grep -m 1 -o 'code E[A-Z_0-9]*' "$JUDGE_BUILT/npm.log" || echo 'no answer in time')"
+        fi
+    fi
+    if [ -z "$NO_JUDGE" ]; then
+        sim_start "$BATS_FILE_TMPDIR/sim"
+    fi
+}
+
+teardown_file() { sim_stop; }
+
+setup() {
+    if [ -n "$NO_JUDGE" ]; then
+        skip "$NO_JUDGE"
+    fi
+    export NODE_EXTRA_CA_CERTS=$SIM_CA no_proxy='*'
+    unset NODE_OPTIONS
+}
+
+key_new() {
+    sim_call POST keys '{"metadata":{"collectionType":"application/vnd.ibm.kms.key+json","collectionTotal":1},
+        "resources":[{"type":"application/vnd.ibm.kms.key+json","name":"'"$1"'","extractable":false}]}' |
+        head -n 1 | jq -er '.resources[0].id'
+}
+
+@test "IBM's client leads a key through its whole life" {
+    run node "$JUDGE/judge.js" life
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^judge: ' <<<"$output")" -eq 13 ]
+    # Its requests reached the simulator, and came from that client.
+    sim_log '[.[] | select(."User-Agent" // "" | startswith("keyprotect-nodejs-sdk/"))] | length' >"$BATS_TEST_TMPDIR/n"
+    [ "$(cat "$BATS_TEST_TMPDIR/n")" -gt 40 ]
+}
+
+@test "what curl wrapped IBM's client opens, and the other way round" {
+    SIM_TOKEN=$(sim_token)
+    id=$(key_new both-ways)
+    text=$(printf 'canary-both-ways' | base64)
+    cipher=$(sim_call POST "keys/$id/actions/wrap" "{\"plaintext\":\"$text\",\"aad\":[\"judge\",\"one\"]}" | head -n 1 | jq -er .ciphertext)
+    [ "$(node "$JUDGE/judge.js" unwrap "$id" "$cipher")" = "$text" ]
+    cipher=$(node "$JUDGE/judge.js" wrap "$id" "$text")
+    [ "$(sim_call POST "keys/$id/actions/unwrap" "{\"ciphertext\":\"$cipher\",\"aad\":[\"judge\",\"one\"]}" | head -n 1 | jq -er .plaintext)" = "$text" ]
+}
+
+@test "IBM's client reads the errors of IAM" {
+    for name in disabled deleted; do
+        SIM_APIKEY=$SIM_DIR/apikey.$name run node "$JUDGE/judge.js" unwrap none none
+        [ "$status" -ne 0 ]
+        [[ $output == *"status: 400"* ]]
+        [[ $output == *BXNIM0* ]]
+    done
+}
+
+@test "the lock file names no registry" {
+    run grep -E '"resolved"|registry' "$JUDGE/package-lock.json" "$JUDGE/package.json"
+    [ "$status" -eq 1 ]
+}
