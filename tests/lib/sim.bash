@@ -8,8 +8,8 @@
 #   sim_fault JSON                  plants a fault (see the head of tests/sim/faults.c)
 #   sim_log FILTER                  the requests so far, through jq -r
 #   sim_token [APIKEY]              an access token for the API key of that name (manager)
-#   sim_call METHOD PATH [JSON] [CURL-OPTION...]   a request of Key Protect at $SIM_KMS as $SIM_TOKEN; prints the body,
-#                                   then a line with the status
+#   sim_call METHOD PATH [JSON] [CURL-OPTION...]   a request of Key Protect at $SIM_KMS as $SIM_TOKEN (empty: none);
+#                                   prints the body, then a line with the status
 #
 # Exports: SIM_IAM SIM_KMS SIM_INSTANCE (those of the instance fra), SIM_KMS_MAD SIM_INSTANCE_MAD, SIM_CA (file),
 # SIM_APIKEY (file, of a manager), SIM_APIKEY_READER (file), SIM_CONTROL, SIM_DIR, SIM_PID, SIM_INFO (its line of JSON, which has all).
@@ -93,6 +93,7 @@ sim_call() {
         verb=(-I)
     fi
     curl -sS --noproxy '*' --cacert "$SIM_CA" "${verb[@]}" "${body[@]}" -w '\n%{http_code}\n' \
-        -H @<(printf 'Authorization: Bearer %s\n' "$SIM_TOKEN") -H "Bluemix-Instance: $SIM_INSTANCE" "$@" \
+        -K <([ -z "$SIM_TOKEN" ] || printf 'header = "Authorization: Bearer %s"\n' "$SIM_TOKEN") \
+        -H "Bluemix-Instance: $SIM_INSTANCE" "$@" \
         "$SIM_KMS/api/v2/$path"
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # IBM's own client, installed from its registry, against the simulator. Skipped, and said so, where npm or the registry is
 # not to be had.
+# SIM_TOKEN is read by sim_call.
+# shellcheck disable=SC2034
 load ../lib/sim.bash
 
 setup_file() {
