@@ -116,6 +116,10 @@ static const struct {
      "D, I"},
     {"life", "purged, or 90 days deleted: 404 KEY_NOT_FOUND_ERR", "D, F"},
     {"life", "a key past its expirationDate is deactivated at once (IBM: within an hour)", "D, I"},
+    {"life",
+     "metadata of a destroyed key: without keyVersion; restoreAllowed, restoreExpirationDate, "
+     "purgeAllowed, purgeAllowedFrom, purgeScheduledOn",
+     "F"},
     {"life", "deletionDate and deletedBy stay after a restore", "F"},
     {"life",
      "dualAuthDelete: setKeyForDeletion by one, delete by another within 7 days: 409 "

@@ -7,6 +7,7 @@
  * out drop-after, malformed, truncated, giant, cut, other-plaintext, previous, empty-after: carried
  * out, then so answered bytes, delay_ms, drip_ms, chunked     how the answer is sent remove
  * ["member"], add {"member": value}              changes of a JSON answer, after it was carried out
+ *   replace ["text", "other"]   in the printed JSON of such an answer, wherever it stands
  *   use_key ID            the request is carried out for another key (kms.c)
  */
 #include <stdio.h>
@@ -138,6 +139,27 @@ replace_body(struct answer *a, const char *text, size_t len)
     free(copy);
 }
 
+static void
+replace_text(const cJSON *fault, struct answer *a)
+{
+    const cJSON *pair = cJSON_GetObjectItemCaseSensitive(fault, "replace");
+    const cJSON *from = cJSON_GetArrayItem(pair, 0), *to = cJSON_GetArrayItem(pair, 1);
+    if (!a->json || !cJSON_IsString(from) || !cJSON_IsString(to) || !*from->valuestring)
+        return;
+    char *text = cJSON_PrintUnformatted(a->json), *rest = text, *at, *out = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&out, &len);
+    if (!f)
+        abort();
+    for (; (at = strstr(rest, from->valuestring)) != NULL; rest = at + strlen(from->valuestring))
+        (void)fprintf(f, "%.*s%s", (int)(at - rest), rest, to->valuestring);
+    (void)fputs(rest, f);
+    (void)fclose(f);
+    replace_body(a, out, len);
+    free(out);
+    cJSON_free(text);
+}
+
 void
 fault_after(const cJSON *fault, struct answer *a)
 {
@@ -160,6 +182,9 @@ fault_after(const cJSON *fault, struct answer *a)
     if (!a->json)
         return;
     change_json(fault, a);
+    replace_text(fault, a);
+    if (!a->json)
+        return;
     int malformed = strcmp(kind, "malformed") == 0, truncated = strcmp(kind, "truncated") == 0;
     if (malformed || truncated) {
         char *text = cJSON_PrintUnformatted(a->json);

@@ -72,8 +72,3 @@ key_new() {
         [[ $output == *BXNIM0* ]]
     done
 }
-
-@test "the lock file names no registry" {
-    run grep -E '"resolved"|registry' "$JUDGE/package-lock.json" "$JUDGE/package.json"
-    [ "$status" -eq 1 ]
-}

@@ -92,13 +92,26 @@ static void
 add_root_members(cJSON *o, const cJSON *key)
 {
     const cJSON *version = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(key, "versions"), 0);
-    cJSON *v = cJSON_AddObjectToObject(o, "keyVersion");
-    set_text(v, "id", text_of(version, "id"));
-    add_date(v, "creationDate", number_of(version, "created"));
+    if (number_of(key, "state") != DESTROYED) {
+        cJSON *v = cJSON_AddObjectToObject(o, "keyVersion");
+        set_text(v, "id", text_of(version, "id"));
+        add_date(v, "creationDate", number_of(version, "created"));
+    }
     add_dual_auth(o, key);
     const cJSON *rotation = cJSON_GetObjectItemCaseSensitive(key, "rotation");
     if (rotation)
         set(o, "rotation", cJSON_Duplicate(rotation, 1));
+}
+
+static void
+add_algorithm(cJSON *o)
+{
+    set_text(o, "algorithmType", "Deprecated");
+    cJSON *m = cJSON_AddObjectToObject(o, "algorithmMetadata");
+    set_text(m, "bitLength", "256");
+    set_text(m, "mode", "Deprecated");
+    set_number(o, "algorithmBitSize", 256);
+    set_text(o, "algorithmMode", "Deprecated");
 }
 
 cJSON *
@@ -131,7 +144,7 @@ key_public(const cJSON *instance, const cJSON *key, int with_payload)
     add_date(o, "lastUpdateDate", number_of(key, "updated"));
     add_date(o, "lastRotateDate", number_of(key, "rotated"));
     add_date(o, "expirationDate", number_of(key, "expires"));
-    set_text(o, "algorithmType", "Deprecated");
+    add_algorithm(o);
     if (root)
         add_root_members(o, key);
     set(o, "deleted", cJSON_CreateBool(number_of(key, "state") == DESTROYED));

@@ -248,7 +248,7 @@ iam() { # STATUS CODE CURL-OPTION...: at the token path
     root lost
     gives 204 DELETE "keys/$id"
     gives 200 GET "keys/$id/metadata"
-    holds '.resources[0] | .state == 5 and .restoreAllowed and (.purgeAllowed | not)'
+    holds '.resources[0] | .state == 5 and .restoreAllowed and (.purgeAllowed | not) and (has("keyVersion") | not)'
     sim_move $((30 * 86400))
     SIM_TOKEN=$(sim_token)
     gives 400:KEY_RESTORE_EXPIRED POST "keys/$id/restore"
@@ -328,6 +328,9 @@ iam() { # STATUS CODE CURL-OPTION...: at the token path
     sim_fault '{"remove":["keyVersion"],"add":{"surplus":[1]}}'
     gives 200 POST "$path" '{}'
     holds '(has("keyVersion") | not) and .surplus == [1]'
+    sim_fault '{"replace":["Z\"","+0000\""]}'
+    gives 200 GET "keys/$id/metadata"
+    holds '.resources[0].creationDate | endswith("+0000")'
     sim_fault '{"kind":"drop-before"}'
     run call POST "$path" '{}'
     [ "$status" -ne 0 ]
@@ -462,4 +465,9 @@ iam() { # STATUS CODE CURL-OPTION...: at the token path
         sim_stop
     )
     gives 200 GET keys
+}
+
+@test "the lock file of its judge names no registry" {
+    run grep -E '"resolved"|registry' "$KM_SOURCE/tests/sim/judge/package-lock.json" "$KM_SOURCE/tests/sim/judge/package.json"
+    [ "$status" -eq 1 ]
 }

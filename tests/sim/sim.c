@@ -161,7 +161,7 @@ start(const char *state_file)
     cJSON_ArrayForEach(k, list_of(state, "apikeys")) apikey_write(k);
     if (!front_start(FRONT_CONTROL, "", "", "", "plain") ||
         !front_start(FRONT_IAM, "", "", "", sim_tls)) {
-        (void)fprintf(stderr, "kms_sim: cannot listen\n");
+        (void)fprintf(stderr, "kms_sim: cannot listen, or --tls is none of: %s\n", tls_kinds);
         exit(1);
     }
     cJSON *o = info();
