@@ -12,7 +12,7 @@
     X(1, "failed, nothing more specific")                                                          \
     X(2, "command line or configuration wrong, nothing touched")                                   \
     X(3, "finished, but partly, or with findings")                                                 \
-    X(4, "identity: refused, no right, unknown instance")                                          \
+    X(4, "identity: refused, no right, unknown instance, untrusted certificate")                   \
     X(5, "temporary: network, busy service, quota, disk full")                                     \
     X(6, "exists with other content")                                                              \
     X(10, "no store here")                                                                         \
@@ -265,6 +265,56 @@
       "a proxy or another service in between\n" \
       "a fault of the KMS", \
       "run it again; if it stays so, do not use this KMS and tell its operator, with the request id if there is one") \
+    X(RC_KMS_CERTIFICATE, \
+      "The server that answers at the address of the KMS or of IAM does not prove that it is the one meant, or only with means that are not safe any more. Nothing was sent to it.", \
+      "its certificate has expired, or is for another name, or comes from an authority that is not trusted here\n" \
+      "the clock of this machine is wrong\n" \
+      "a proxy that opens connections, or somebody in between", \
+      "look at address and clock: keymuster kms show NAME, date\n" \
+      "an authority of your own: keymuster kms set NAME --ca FILE") \
+    X(RC_ENDPOINT_UNKNOWN, \
+      "The endpoint comes from a log, a copy or an export, is not IBM's own, and nobody here has confirmed it. The credential was not read, and nothing was sent.", \
+      "a KMS behind an address of your own, which this machine has not been told\n" \
+      "somebody wants to have the credential", \
+      "ask whether it is right; if so: keymuster kms set NAME --endpoint URL, or once --endpoint NAME=URL") \
+    X(RC_IAM_REFUSED, \
+      "IBM Cloud IAM gives no token for the API key. Whether root keys still exist is unknown; this is not a sign that they are gone.", \
+      "the API key was deleted, disabled or cut short, or is of another account\n" \
+      "its user or service id is suspended\n" \
+      "the account allows logins from certain addresses only", \
+      "the reason names which it is; make another key and bind it: keymuster kms set NAME --credential REF") \
+    X(RC_IAM_UNREACHABLE, \
+      "IBM Cloud IAM did not answer, so there is no token to ask the KMS with. Whether root keys still exist is unknown.", \
+      "network, name service, firewall, an outage\n" \
+      "a machine without a public way out: it needs the private address", \
+      "run the same command again later\n" \
+      "the private address: keymuster kms set NAME --iam https://private.iam.cloud.ibm.com") \
+    X(RC_KMS_BUSY, \
+      "The KMS refuses for now because too much is asked of it. Repeats were tried.", \
+      "many keys at once, here or by others in the same account", \
+      "run the same command again after the time that the message names; what is done stays done") \
+    X(RC_KMS_FORBIDDEN, \
+      "The credential is known, but a rule of the account or of the KMS forbids this.", \
+      "a context-based restriction, a network policy, a policy on making root keys\n" \
+      "a deletion that wants a second person, or a root key that something else still uses", \
+      "the message has the KMS's code; the administrator of the instance can tell") \
+    X(RC_ROOT_UNSEEN, \
+      "The KMS says that it has no such root key, though one was recorded. It may be purged, or the request went to another instance or with too few rights. That alone does not prove that it is gone.", \
+      "the root key was purged\n" \
+      "another instance, region or key ring than the one meant\n" \
+      "after a failover of the region: made or rotated in the last hour before it", \
+      "compare instance and endpoint: keymuster kms show NAME; ask for all: keymuster root check\n" \
+      "use another wrap of the key: keymuster wrap list KEY") \
+    X(RC_ROOT_FAULT, \
+      "The KMS has the root key and cannot use it. Only its operator can help; repeating does not.", \
+      "metadata or a signature that the KMS finds damaged", \
+      "give IBM's support the request id of the message\n" \
+      "use another wrap of the key: keymuster wrap list KEY") \
+    X(RC_KMS_REJECTED, \
+      "The KMS finds something in the request wrong. Nothing was changed.", \
+      "a root key that is no root key but a standard key, or an imported one that is to be rotated\n" \
+      "a fault of this program, or a KMS newer than it", \
+      "the message has the KMS's code; with that and the request id it can be looked up") \
     /* ---- 4: copies ---- */ \
     X(RC_COPY_UNREACHABLE, \
       "The copy is not there at the moment. What it lacks will be sent when it is back.", \

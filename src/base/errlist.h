@@ -52,6 +52,15 @@
     X(RC_ROOT_STATE, 3015, 14, 0, "the root key is not in a state for this")                       \
     X(RC_KMS_MISSING, 3016, 13, 0, "the KMS file is not there")                                    \
     X(RC_KMS_REPLY, 3017, 15, 0, "the KMS answered something else than asked")                     \
+    X(RC_KMS_CERTIFICATE, 3018, 4, 0, "the KMS or IAM does not prove who it is")                   \
+    X(RC_ENDPOINT_UNKNOWN, 3019, 15, 0, "no credential may go to this endpoint")                   \
+    X(RC_IAM_REFUSED, 3020, 4, 0, "IAM refused the API key")                                       \
+    X(RC_IAM_UNREACHABLE, 3021, 5, 1, "IAM cannot be reached")                                     \
+    X(RC_KMS_BUSY, 3022, 5, 1, "the KMS is busy")                                                  \
+    X(RC_KMS_FORBIDDEN, 3023, 4, 0, "a rule of the KMS forbids it")                                \
+    X(RC_ROOT_UNSEEN, 3024, 14, 0, "the KMS does not find the root key")                           \
+    X(RC_ROOT_FAULT, 3025, 14, 0, "the KMS itself cannot use the root key")                        \
+    X(RC_KMS_REJECTED, 3026, 1, 0, "the KMS finds the request wrong")                              \
     X(RC_COPY_UNREACHABLE, 4001, 5, 1, "the copy cannot be reached")                               \
     X(RC_COPY_FOREIGN, 4002, 15, 0, "the copy belongs to another escrow")                          \
     X(RC_COPY_ROLLED_BACK, 4003, 16, 0, "the copy is rolled back")                                 \

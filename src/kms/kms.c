@@ -13,7 +13,7 @@ struct kms {
     char name[LIMIT_NAME + 1]; /* for messages */
 };
 
-static const struct kms_provider *const providers[] = {&local_provider};
+static const struct kms_provider *const providers[] = {&local_provider, &ibm_provider};
 
 /* ---- states ---- */
 
@@ -125,6 +125,17 @@ kms_known(const char *provider, const char *name, struct err *err)
 }
 
 enum rc
+kms_may_ask(const struct kms_config *config, int confirmed, struct err *err)
+{
+    enum rc rc = kms_known(config->provider, config->name, err);
+    if (rc != RC_OK)
+        return rc;
+    const struct kms_provider *provider = provider_of(config->provider);
+    rc = provider->may_ask != NULL ? provider->may_ask(config, confirmed, err) : RC_OK;
+    return rc == RC_OK ? RC_OK : err_wrap(err, "KMS %s", config->name);
+}
+
+enum rc
 kms_open(struct kms **out, const struct kms_config *config, struct err *err)
 {
     *out = NULL;
@@ -159,6 +170,14 @@ static enum rc
 named(const struct kms *kms, enum rc rc, struct err *err)
 {
     return rc == RC_OK ? RC_OK : err_wrap(err, "KMS %s", kms->name);
+}
+
+enum rc
+kms_ring(struct kms *kms, const char *root, const char *ring, struct err *err)
+{
+    if (kms->provider->ring == NULL)
+        return RC_OK;
+    return named(kms, kms->provider->ring(kms->self, root, ring, err), err);
 }
 
 enum rc

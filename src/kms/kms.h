@@ -3,7 +3,7 @@
  * operations, run them as a batch, and read from each what happened and what was observed of the
  * root key.
  *
- * Providers: local (kms/local.c); ibm later. A batch may run its operations concurrently; the
+ * Providers: local (kms/local.c), ibm (kms/ibm.c). A batch may run its operations concurrently; the
  * results are in the order given. Each operation carries its own error; kms_run itself fails only
  * when nothing could be tried at all (wrong passphrase, instance unreachable).
  */
@@ -76,18 +76,30 @@ void kms_op_release(struct kms_op *op);
 /* How to reach an instance; texts borrowed during the call. credential: passphrase, API key or
  * token; borrowed. */
 struct kms_config {
-    const char *provider;                       /* "local" */
+    const char *provider;                       /* "local", "ibm" */
     const char *name;                           /* for messages */
     const char *file;                           /* local */
     const char *endpoint, *instance, *iam, *ca; /* ibm */
+    const char *proxy;                          /* ibm; NULL: none */
+    int64_t timeout_ms;                         /* ibm; 0: the usual */
     const struct secret *credential;
 };
 
 /* RC_CONFIG when no such provider is built in. name is for the message. */
 enum rc kms_known(const char *provider, const char *name, struct err *err) MUST_CHECK;
+/*
+ * Before the credential is read: whether it may go where this says. `confirmed`: a person named the
+ * endpoint on the command line or in keymuster.conf; else it must be IBM's own. iam must never come
+ * from a log. RC_BAD_VALUE, RC_ENDPOINT_UNKNOWN.
+ */
+enum rc kms_may_ask(const struct kms_config *config, int confirmed, struct err *err) MUST_CHECK;
 /* Does not yet talk to anything remote; a local file is opened and its passphrase checked. */
 enum rc kms_open(struct kms **out, const struct kms_config *config, struct err *err) MUST_CHECK;
 void kms_close(struct kms *kms); /* takes NULL; wipes */
+
+/* The key ring that a root key (by any name it is asked by) is in; for credentials that have rights
+ * on that ring only. Nothing for providers without rings. */
+enum rc kms_ring(struct kms *kms, const char *root, const char *ring, struct err *err) MUST_CHECK;
 
 /* Runs the batch. RC_OK when every operation was tried, whatever came of each. */
 enum rc kms_run(struct kms *kms, struct kms_op *ops, size_t count, struct err *err) MUST_CHECK;

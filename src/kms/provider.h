@@ -9,6 +9,10 @@
 
 struct kms_provider {
     const char *name;
+    /* NULL: nothing to check. */
+    enum rc (*may_ask)(const struct kms_config *config, int confirmed, struct err *err);
+    /* NULL: no rings. */
+    enum rc (*ring)(void *self, const char *root, const char *ring, struct err *err);
     /* *self NULL on failure. */
     enum rc (*open)(void **self, const struct kms_config *config, struct err *err);
     void (*close)(void *self);
@@ -24,5 +28,6 @@ struct kms_provider {
 };
 
 extern const struct kms_provider local_provider; /* kms/local.c */
+extern const struct kms_provider ibm_provider;   /* kms/ibm.c */
 
 #endif

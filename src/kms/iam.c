@@ -1,0 +1,275 @@
+#include "kms/iam.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "text/json.h"
+
+enum {
+    TRY_MS = 60000,   /* IBM's own client gives IAM that long */
+    LEAST_MS = 60000, /* what a token must still be good for */
+    TOKEN_MOST = 2 * SECRET_SLOT,
+    REPLY_MOST = 64 * 1024
+};
+
+/* ---- errors ---- */
+
+/* What is known of IAM's codes; their texts are only shown. Status and code decide. */
+static const struct iam_error {
+    const char *code;
+    const char *why;
+} iam_errors[] = {
+    {"BXNIM0415E", "IAM does not know this API key: deleted, cut short, or of another account"},
+    {"BXNIM0410E", "the user this API key belongs to is gone or inactive"},
+    {"BXNIM0436E", "the user this API key belongs to is suspended in that account"},
+    {"BXNIM0462E", "the API key exists, but is disabled"},
+    {"BXNIM0430E", "the account allows logins from certain addresses only, and not from here"},
+    {"BXNIM0398E", "the identity may not take on that trusted profile"},
+    {"BXNIM0106E", "IAM finds a part of the request invalid (a fault of this program)"},
+    {"BXNIM0400E", "the account wants a further authentication, which an API key cannot give"},
+    {"BXNIM0407E", "IAM finds the token invalid"},
+    {"BXNIM0408E", "the refresh token has expired"},
+    {"BXNIM0439E", "the session was ended for inactivity"},
+    {"BXNIM0308E", "IAM misses an Authorization header (a fault of this program)"},
+    {"BXNIM0602E", "user name or password is wrong"},
+};
+
+static const char *
+known_why(const char *code)
+{
+    for (size_t i = 0; i < sizeof iam_errors / sizeof iam_errors[0]; i++) {
+        if (strcmp(iam_errors[i].code, code) == 0)
+            return iam_errors[i].why;
+    }
+    return "IAM gives no reason that is known here";
+}
+
+static enum rc
+refused(struct err *err, int status, const char *code)
+{
+    (void)err_set(err, RC_IAM_REFUSED, "IAM gives no token for this API key");
+    (void)err_why(err, "%s (status %d%s%.40s)", known_why(code), status,
+                  code[0] != '\0' ? ", " : "", code);
+    (void)err_hint(err, "this says nothing about root keys");
+    if (strcmp(code, "BXNIM0430E") == 0)
+        return err_hint(err, "have this machine's address allowed in the account's IAM settings");
+    return err_hint(err, "a working API key: ibmcloud iam api-key-create NAME, then keymuster kms "
+                         "set NAME --credential REF");
+}
+
+static enum rc
+answer_error(int status, const struct json *doc, struct err *err)
+{
+    const char *code = json_gets(doc, "errorCode");
+    const char *request = json_gets(json_get(doc, "context"), "requestId");
+    enum rc rc;
+    if (status == 429 || status >= 500) {
+        rc = err_set(err, RC_IAM_UNREACHABLE,
+                     status == 429 ? "IAM is busy" : "IAM cannot answer at the moment");
+        (void)err_why(err, "status %d, also when asked again", status);
+    } else {
+        rc = refused(err, status, code != NULL ? code : "");
+    }
+    if (request != NULL)
+        (void)snprintf(err->request, sizeof err->request, "%.63s", request);
+    return rc;
+}
+
+/* ---- tokens ---- */
+
+static void
+drop_token(struct iam *iam)
+{
+    for (size_t i = 0; i < 2; i++) {
+        secret_free(iam->token[i]);
+        iam->token[i] = NULL;
+    }
+}
+
+/* What may stand in a header. */
+static int
+is_token(const char *text)
+{
+    return text != NULL && text[0] != '\0' && strlen(text) <= TOKEN_MOST &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=") ==
+               strlen(text);
+}
+
+static enum rc
+keep_token(struct iam *iam, const char *text, struct err *err)
+{
+    size_t len = strlen(text);
+    struct secret *parts[2] = {NULL, NULL};
+    enum rc rc = secret_new(&parts[0], err);
+    size_t first = len < SECRET_SLOT ? len : SECRET_SLOT;
+    if (rc == RC_OK)
+        rc = secret_add(parts[0], text, first, err);
+    if (rc == RC_OK && len > first)
+        rc = secret_new(&parts[1], err);
+    if (rc == RC_OK && len > first)
+        rc = secret_add(parts[1], text + first, len - first, err);
+    if (rc != RC_OK) {
+        secret_free(parts[0]);
+        secret_free(parts[1]);
+        return rc;
+    }
+    drop_token(iam);
+    iam->token[0] = parts[0]; /* transferred */
+    iam->token[1] = parts[1];
+    return RC_OK;
+}
+
+enum rc
+iam_answer(struct iam *iam, int status, const char *text, size_t len, int64_t now_ms,
+           struct err *err)
+{
+    struct json *doc = NULL;
+    struct err scratch = ERR_INIT;
+    int64_t seconds = 0;
+    enum rc parsed = len > 0 ? json_parse(&doc, text, len, "IAM's answer", &scratch) : RC_MALFORMED;
+    if (parsed == RC_NO_MEMORY)
+        return err_nomem(err);
+    enum rc rc;
+    const char *token = json_gets(doc, "access_token");
+    if (status != 200) {
+        rc = answer_error(status, doc, err);
+    } else if (!is_token(token) || json_geti(doc, "expires_in", &seconds) != 0 || seconds < 1) {
+        (void)err_set(err, RC_KMS_REPLY, "IAM's answer cannot be used");
+        rc = err_why(err, "%s",
+                     parsed != RC_OK ? "it is not JSON"
+                                     : "it has no access token, or does not say how "
+                                       "long it holds");
+        (void)err_hint(err, "is the address right? (keymuster kms show NAME)");
+    } else {
+        rc = keep_token(iam, token, err);
+        int64_t life = (seconds > 86400 ? 86400 : seconds) * 1000;
+        int64_t margin = life / 5 > LEAST_MS ? life / 5 : LEAST_MS;
+        iam->ends_ms = now_ms + life;
+        iam->refresh_ms = iam->ends_ms - margin;
+    }
+    json_free(doc);
+    return rc;
+}
+
+/* ---- asking ---- */
+
+/* Percent-encodes all but the unreserved. */
+static enum rc
+add_encoded(struct secret *out, const struct secret *in, struct err *err)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < in->len; i++) {
+        unsigned char c = in->bytes[i];
+        char three[3] = {'%', digits[c >> 4], digits[c & 15]};
+        int open = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   c == '-' || c == '.' || c == '_' || c == '~';
+        rc = open ? secret_add(out, &c, 1, err) : secret_add(out, three, 3, err);
+    }
+    return rc;
+}
+
+enum rc
+iam_form(struct secret *out, const struct secret *key, struct err *err)
+{
+    static const char head[] =
+        "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey&apikey=";
+    static const char tail[] = "&response_type=cloud_iam";
+    secret_cut(out, 0);
+    enum rc rc = secret_add(out, head, strlen(head), err);
+    if (rc == RC_OK)
+        rc = add_encoded(out, key, err);
+    return rc == RC_OK ? secret_add(out, tail, strlen(tail), err) : rc;
+}
+
+static enum rc
+fetch(struct iam *iam, struct err *err)
+{
+    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded"};
+    char url[URL_TEXT + 32];
+    struct http_request r, *only = &r;
+    struct secret *form = NULL;
+    (void)snprintf(url, sizeof url, "%s/identity/token", iam->url.base);
+    http_request_init(&r, "POST", url);
+    r.what = "IAM";
+    r.headers = headers;
+    r.header_count = 1;
+    r.most = REPLY_MOST;
+    r.repeatable = 1;
+    r.try_ms = TRY_MS;
+    r.codes = (struct http_codes){RC_IAM_UNREACHABLE, RC_KMS_CERTIFICATE, RC_KMS_REPLY};
+    enum rc rc = secret_new(&form, err);
+    if (rc == RC_OK)
+        rc = iam_form(form, iam->key, err);
+    if (rc == RC_OK) {
+        r.body = form->bytes;
+        r.body_len = form->len;
+        rc = http_run(iam->http, &only, 1, err);
+    }
+    if (rc == RC_OK && r.rc != RC_OK) {
+        *err = r.err;
+        rc = r.rc;
+    }
+    if (rc == RC_OK)
+        rc = iam_answer(iam, r.status, buf_str(&r.text), r.text.len, clock_mono_ms(), err);
+    secret_free(form);
+    http_request_release(&r);
+    return rc;
+}
+
+enum rc
+iam_token(struct iam *iam, struct err *err)
+{
+    int64_t now = clock_mono_ms();
+    if (iam->token[0] != NULL && now < iam->refresh_ms)
+        return RC_OK;
+    struct err failed = ERR_INIT;
+    enum rc rc = fetch(iam, &failed);
+    if (rc == RC_OK ||
+        (rc != RC_INTERRUPTED && iam->token[0] != NULL && clock_mono_ms() < iam->ends_ms - 10000))
+        return RC_OK;
+    *err = failed;
+    return rc;
+}
+
+void
+iam_forget(struct iam *iam)
+{
+    drop_token(iam);
+}
+
+enum rc
+iam_url(struct url *out, const char *text, const char *what, struct err *err)
+{
+    enum rc rc = url_parse(out, text, what, err);
+    if (rc == RC_OK) {
+        url_cut(out, "/identity/token");
+        url_cut(out, "/oidc/token");
+    }
+    return rc;
+}
+
+enum rc
+iam_init(struct iam *iam, struct http *http, const struct secret *key, struct err *err)
+{
+    iam->http = http;
+    for (size_t i = 0; i < key->len; i++) {
+        if (key->bytes[i] <= ' ' || key->bytes[i] >= 127)
+            return err_set(err, RC_BAD_VALUE,
+                           "the credential is no API key: it has blanks or odd characters");
+    }
+    if (key->len == 0 || key->len > LIMIT_PASSPHRASE)
+        return err_set(err, RC_BAD_VALUE, "the credential is no API key: %s",
+                       key->len == 0 ? "it is empty" : "it is too long");
+    enum rc rc = secret_new(&iam->key, err);
+    return rc == RC_OK ? secret_add(iam->key, key->bytes, key->len, err) : rc;
+}
+
+void
+iam_release(struct iam *iam)
+{
+    drop_token(iam);
+    secret_free(iam->key);
+    iam->key = NULL;
+}

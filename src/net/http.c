@@ -1,0 +1,838 @@
+#include "net/http.h"
+
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "crypt/hash.h"
+#include "net/url.h"
+#include "net/wait.h"
+#include "sys/env.h"
+
+enum {
+    TRIES = 5,
+    TRIES_UNCONNECTED = 3, /* nobody is there: an outage is told soon */
+    TRY_MS = 30000,
+    ALL_MS = 120000,
+    CONNECT_MS = 10000,
+    SLOW_SECONDS = 20, /* without a byte */
+    WINDOW = 100,      /* streams of one HTTP/2 connection */
+    CONNECTIONS = 16,  /* where the server speaks HTTP/1.1 only */
+    HEAD_MOST = 64 * 1024,
+    BODY_MOST = 1024 * 1024,
+    POLL_MS = 100 /* a signal is noticed within */
+};
+
+/* TLS 1.3 has forward secrecy in every suite; of TLS 1.2 these. */
+static const char suites[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+/* ---- libcurl ---- */
+
+/* The prototypes of curl.h, which has no types for them. */
+static struct {
+    void *library;
+    CURLcode (*global_init)(long flags);
+    curl_version_info_data *(*version_info)(CURLversion age);
+    CURL *(*easy_init)(void);
+    CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
+    CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
+    void (*easy_cleanup)(CURL *easy);
+    const char *(*easy_strerror)(CURLcode code);
+    CURLM *(*multi_init)(void);
+    CURLMcode (*multi_setopt)(CURLM *multi, CURLMoption option, ...);
+    CURLMcode (*multi_add)(CURLM *multi, CURL *easy);
+    CURLMcode (*multi_remove)(CURLM *multi, CURL *easy);
+    CURLMcode (*multi_perform)(CURLM *multi, int *running);
+    CURLMcode (*multi_poll)(CURLM *multi, struct curl_waitfd fds[], unsigned count, int ms,
+                            int *ready);
+    CURLMsg *(*multi_read)(CURLM *multi, int *left);
+    CURLMcode (*multi_cleanup)(CURLM *multi);
+    struct curl_slist *(*list_append)(struct curl_slist *list, const char *line);
+    void (*list_free)(struct curl_slist *list);
+} curl;
+
+int
+http_loaded(void)
+{
+    return curl.library != NULL;
+}
+
+/* POSIX lets a function's address pass through a data pointer; ISO C wants it copied. */
+static int
+symbol(void *function, const char *name)
+{
+    void *found = dlsym(curl.library, name);
+    memcpy(function, &found, sizeof found);
+    return found == NULL;
+}
+
+static int
+symbols(void)
+{
+    return symbol(&curl.global_init, "curl_global_init") |
+           symbol(&curl.version_info, "curl_version_info") |
+           symbol(&curl.easy_init, "curl_easy_init") |
+           symbol(&curl.easy_setopt, "curl_easy_setopt") |
+           symbol(&curl.easy_getinfo, "curl_easy_getinfo") |
+           symbol(&curl.easy_cleanup, "curl_easy_cleanup") |
+           symbol(&curl.easy_strerror, "curl_easy_strerror") |
+           symbol(&curl.multi_init, "curl_multi_init") |
+           symbol(&curl.multi_setopt, "curl_multi_setopt") |
+           symbol(&curl.multi_add, "curl_multi_add_handle") |
+           symbol(&curl.multi_remove, "curl_multi_remove_handle") |
+           symbol(&curl.multi_perform, "curl_multi_perform") |
+           symbol(&curl.multi_poll, "curl_multi_poll") |
+           symbol(&curl.multi_read, "curl_multi_info_read") |
+           symbol(&curl.multi_cleanup, "curl_multi_cleanup") |
+           symbol(&curl.list_append, "curl_slist_append") |
+           symbol(&curl.list_free, "curl_slist_free_all");
+}
+
+static enum rc
+no_curl(struct err *err, const char *why)
+{
+    (void)err_set(err, RC_CONFIG, "the network library libcurl cannot be used");
+    (void)err_why(err, "%.400s", why);
+    return err_hint(err, "apt-get install libcurl4");
+}
+
+/* The cipher names and verify results below are OpenSSL's. */
+static enum rc
+check_version(struct err *err)
+{
+    const curl_version_info_data *v = curl.version_info(CURLVERSION_NOW);
+    if (v == NULL || v->version_num < 0x075500 || (v->features & CURL_VERSION_SSL) == 0)
+        return no_curl(err, "it is older than 7.85, or made without TLS");
+    if (v->ssl_version == NULL || strstr(v->ssl_version, "OpenSSL") == NULL)
+        return no_curl(err, "it was not made with OpenSSL");
+    return RC_OK;
+}
+
+static enum rc
+load(struct err *err)
+{
+    if (curl.library != NULL)
+        return RC_OK;
+    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        const char *why = dlerror();
+        return no_curl(err, why != NULL ? why : "it is not installed");
+    }
+    curl.library = library;
+    enum rc rc = RC_OK;
+    if (symbols() != 0)
+        rc = no_curl(err, "it lacks functions that are needed");
+    else if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        rc = no_curl(err, "it does not start");
+    else
+        rc = check_version(err);
+    if (rc != RC_OK)
+        curl.library = NULL; /* stays mapped: it has run code */
+    return rc;
+}
+
+/* ---- a client ---- */
+
+struct http {
+    CURLM *multi;
+    char *ca;
+    char *proxy;
+    int64_t timeout_ms;
+};
+
+/* One request on its way. */
+struct transfer {
+    struct http_request *r;
+    CURL *easy; /* NULL between tries */
+    struct curl_slist *headers;
+    char host[URL_HOST + 1];
+    int64_t deadline; /* monotonic, for all tries */
+    int64_t not_before;
+    int done;
+    int too_large;
+    char detail[CURL_ERROR_SIZE];
+};
+
+static enum rc
+check_ca(const char *path, struct err *err)
+{
+    if (path == NULL || access(path, R_OK) == 0)
+        return RC_OK;
+    return err_errno(err, RC_CONFIG, "the certificates of --ca cannot be read: %s", path);
+}
+
+enum rc
+http_new(struct http **out, const struct http_config *config, struct err *err)
+{
+    *out = NULL;
+    enum rc rc = check_ca(config->ca, err);
+    if (rc == RC_OK)
+        rc = load(err);
+    if (rc != RC_OK)
+        return rc;
+    struct http *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return err_nomem(err);
+    h->multi = curl.multi_init();
+    h->ca = config->ca != NULL ? strdup(config->ca) : NULL;
+    h->proxy = strdup(config->proxy != NULL ? config->proxy : "");
+    h->timeout_ms = config->timeout_ms;
+    if (h->multi == NULL || h->proxy == NULL || (config->ca != NULL && h->ca == NULL)) {
+        http_free(h);
+        return err_nomem(err);
+    }
+    (void)curl.multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    (void)curl.multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS);
+    (void)curl.multi_setopt(h->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)WINDOW);
+    *out = h;
+    return RC_OK;
+}
+
+void
+http_free(struct http *http)
+{
+    if (http == NULL)
+        return;
+    if (http->multi != NULL)
+        (void)curl.multi_cleanup(http->multi);
+    free(http->ca);
+    free(http->proxy);
+    free(http);
+}
+
+/* ---- requests ---- */
+
+void
+http_request_init(struct http_request *r, const char *method, const char *url)
+{
+    memset(r, 0, sizeof *r);
+    r->method = method;
+    r->url = url;
+    r->what = "service";
+    r->wait_ms = -1;
+    r->codes = (struct http_codes){RC_IO, RC_IO, RC_MALFORMED};
+}
+
+static void
+wipe(struct buf *b)
+{
+    if (b->data != NULL)
+        secret_wipe(b->data, b->cap);
+    buf_release(b);
+}
+
+void
+http_request_release(struct http_request *r)
+{
+    wipe(&r->head);
+    wipe(&r->text);
+}
+
+int
+http_header(const struct http_request *r, const char *name, char *out, size_t size)
+{
+    size_t len = strlen(name);
+    out[0] = '\0';
+    for (const char *line = buf_str(&r->head); *line != '\0';) {
+        const char *end = strchr(line, '\n');
+        if (end == NULL)
+            end = line + strlen(line);
+        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
+            const char *value = line + len + 1;
+            while (value < end && (*value == ' ' || *value == '\t'))
+                value++;
+            const char *last = end;
+            while (last > value && (last[-1] == '\r' || last[-1] == ' ' || last[-1] == '\t'))
+                last--;
+            size_t n = (size_t)(last - value);
+            if (n >= size || memchr(value, '\0', n) != NULL)
+                return 0;
+            memcpy(out, value, n);
+            out[n] = '\0';
+            return 1;
+        }
+        line = *end == '\n' ? end + 1 : end;
+    }
+    return 0;
+}
+
+static size_t
+take(struct transfer *t, struct buf *b, const char *bytes, size_t len)
+{
+    buf_add(b, bytes, len);
+    if (b->failed == 0)
+        return len;
+    t->too_large = b->failed == RC_NO_MEMORY ? 0 : 1;
+    return 0;
+}
+
+static size_t
+on_head(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct transfer *t = arg;
+    size_t len = size * count;
+    if (len > 5 && strncmp(bytes, "HTTP/", 5) == 0) {
+        buf_clear(&t->r->head); /* of an interim answer */
+        return len;
+    }
+    return take(t, &t->r->head, bytes, len);
+}
+
+static size_t
+on_text(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct transfer *t = arg;
+    return take(t, &t->r->text, bytes, size * count);
+}
+
+/* ---- starting a try ---- */
+
+static int
+add_header(struct transfer *t, const char *line)
+{
+    struct curl_slist *list = curl.list_append(t->headers, line);
+    if (list == NULL)
+        return -1;
+    t->headers = list;
+    return 0;
+}
+
+static int
+add_bearer(struct transfer *t)
+{
+    static const char name[] = "Authorization: Bearer ";
+    const struct secret *const *part = t->r->bearer;
+    if (part[0] == NULL)
+        return 0;
+    size_t at = strlen(name);
+    size_t size = at + part[0]->len + (part[1] != NULL ? part[1]->len : 0) + 1;
+    char *line = malloc(size);
+    if (line == NULL)
+        return -1;
+    memcpy(line, name, at);
+    for (size_t i = 0; i < 2 && part[i] != NULL; i++) {
+        memcpy(line + at, part[i]->bytes, part[i]->len);
+        at += part[i]->len;
+    }
+    line[at] = '\0';
+    int failed = add_header(t, line);
+    secret_wipe(line, size);
+    free(line);
+    return failed;
+}
+
+static int
+add_headers(struct transfer *t)
+{
+    int failed = add_header(t, "Expect:") | add_header(t, "Accept: application/json");
+    for (size_t i = 0; i < t->r->header_count; i++)
+        failed |= add_header(t, t->r->headers[i]);
+    return failed | add_bearer(t);
+}
+
+static void
+set_tls(const struct http *h, CURL *easy)
+{
+    (void)curl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    (void)curl.easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, suites);
+    (void)curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    (void)curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (h->ca != NULL) { /* this one alone: Debian's has a folder set besides */
+        (void)curl.easy_setopt(easy, CURLOPT_CAINFO, h->ca);
+        (void)curl.easy_setopt(easy, CURLOPT_CAPATH, (char *)NULL);
+    }
+}
+
+static void
+set_body(const struct http_request *r, CURL *easy)
+{
+    int posts = strcmp(r->method, "POST") == 0;
+    if (strcmp(r->method, "HEAD") == 0)
+        (void)curl.easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (!posts && strcmp(r->method, "GET") != 0)
+        (void)curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+    if (r->body == NULL && !posts)
+        return;
+    if (posts)
+        (void)curl.easy_setopt(easy, CURLOPT_POST, 1L);
+    (void)curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+    (void)curl.easy_setopt(easy, CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
+}
+
+static void
+set_limits(const struct transfer *t, CURL *easy, int64_t now)
+{
+    const struct http_request *r = t->r;
+    int64_t ms = r->try_ms > 0 ? r->try_ms : TRY_MS;
+    if (ms > t->deadline - now)
+        ms = t->deadline - now;
+    if (ms < 1)
+        ms = 1;
+    int64_t connect = ms < CONNECT_MS ? ms : CONNECT_MS;
+    (void)curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)ms);
+    (void)curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
+    (void)curl.easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl.easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)SLOW_SECONDS);
+    (void)curl.easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->text.max);
+}
+
+/* The options without which nothing may go out; each must have been taken. */
+static int
+set_guards(const struct http *h, const struct transfer *t, CURL *easy)
+{
+    int bad = 0;
+    bad |= curl.easy_setopt(easy, CURLOPT_URL, t->r->url) != CURLE_OK;
+    bad |= curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") != CURLE_OK;
+    bad |= curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
+    bad |= curl.easy_setopt(easy, CURLOPT_PROXY, h->proxy) != CURLE_OK;
+    bad |= curl.easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) != CURLE_OK;
+    return bad;
+}
+
+static enum rc
+start(struct http *h, struct transfer *t, int64_t now)
+{
+    struct http_request *r = t->r;
+    t->easy = curl.easy_init();
+    t->too_large = 0;
+    t->detail[0] = '\0';
+    wipe(&r->head);
+    wipe(&r->text);
+    buf_init(&r->head, HEAD_MOST);
+    buf_init(&r->text, r->most > 0 ? r->most : BODY_MOST);
+    if (t->easy == NULL || add_headers(t) != 0 || set_guards(h, t, t->easy) != 0)
+        return err_nomem(&r->err);
+    set_tls(h, t->easy);
+    set_body(r, t->easy);
+    set_limits(t, t->easy, now);
+    (void)curl.easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl.easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    (void)curl.easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L);
+    (void)curl.easy_setopt(t->easy, CURLOPT_USERAGENT, "keymuster/" KM_VERSION);
+    (void)curl.easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->detail);
+    (void)curl.easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_head);
+    (void)curl.easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+    (void)curl.easy_setopt(t->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    (void)curl.easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_text);
+    (void)curl.easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+    (void)curl.easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+    r->tries++;
+    if (curl.multi_add(h->multi, t->easy) != CURLM_OK)
+        return err_nomem(&r->err);
+    return RC_OK;
+}
+
+static void
+stop(struct http *h, struct transfer *t)
+{
+    if (t->easy != NULL) {
+        (void)curl.multi_remove(h->multi, t->easy);
+        curl.easy_cleanup(t->easy);
+    }
+    curl.list_free(t->headers);
+    t->easy = NULL;
+    t->headers = NULL;
+}
+
+/* ---- what came of a try ---- */
+
+enum fault { FAULT_NONE, FAULT_UNCONNECTED, FAULT_BROKEN, FAULT_UNTRUSTED, FAULT_REPLY, FAULT_OWN };
+
+/* OpenSSL's X509_V_ERR_* numbers that people meet. */
+static const char *
+verify_text(long result)
+{
+    switch (result) {
+    case 0:
+        return "its certificate is for another host name";
+    case 9:
+        return "its certificate is not yet valid (is the clock here right?)";
+    case 10:
+        return "its certificate has expired (is the clock here right?)";
+    case 18:
+        return "its certificate is self-signed";
+    case 19:
+    case 20:
+    case 21:
+        return "its certificate comes from an authority that is not trusted here";
+    case 23:
+        return "its certificate was revoked";
+    case 26:
+        return "its certificate is not made for servers";
+    case 66:
+    case 67:
+    case 68:
+        return "its certificate is too weak";
+    default:
+        return "its certificate does not verify";
+    }
+}
+
+static enum fault
+untrusted(struct transfer *t, const char *why)
+{
+    struct err *err = &t->r->err;
+    (void)err_set(err, t->r->codes.untrusted, "%s at %s: the connection is not safe, nothing sent",
+                  t->r->what, t->host);
+    (void)err_why(err, "%s%s%.300s", why, t->detail[0] != '\0' ? ": " : "", t->detail);
+    return FAULT_UNTRUSTED;
+}
+
+static enum fault
+unreachable(struct transfer *t, enum fault fault, const char *why)
+{
+    (void)err_set(&t->r->err, t->r->codes.unreachable, "%s at %s does not answer", t->r->what,
+                  t->host);
+    (void)err_why(&t->r->err, "%s", why);
+    return fault;
+}
+
+static enum fault
+unfit(struct transfer *t, const char *why)
+{
+    (void)err_set(&t->r->err, t->r->codes.reply, "%s at %s: its answer cannot be used", t->r->what,
+                  t->host);
+    (void)err_why(&t->r->err, "%s", why);
+    return FAULT_REPLY;
+}
+
+/* A handshake that failed: by an alert or our own refusal, or because the line broke. */
+static enum fault
+handshake_fault(struct transfer *t)
+{
+    long os = 0;
+    (void)curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
+    if (os != 0 || strstr(t->detail, "SSL_ERROR_SYSCALL") != NULL ||
+        strstr(t->detail, "eof") != NULL)
+        return unreachable(t, FAULT_UNCONNECTED, "it broke off the handshake");
+    return untrusted(t, "no agreement on TLS 1.2 or later with forward secrecy");
+}
+
+static enum fault
+connect_fault(struct transfer *t)
+{
+    long os = 0;
+    char why[160];
+    (void)curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
+    (void)snprintf(why, sizeof why, "no connection: %.120s",
+                   os != 0 ? strerror((int)os) : t->detail);
+    return unreachable(t, FAULT_UNCONNECTED, why);
+}
+
+static enum fault
+timeout_fault(struct transfer *t)
+{
+    curl_off_t connected = 0;
+    (void)curl.easy_getinfo(t->easy, CURLINFO_APPCONNECT_TIME_T, &connected);
+    return connected == 0 ? unreachable(t, FAULT_UNCONNECTED, "no connection in time")
+                          : unreachable(t, FAULT_BROKEN, "connected, but no answer in time");
+}
+
+static enum fault
+verify_fault(struct transfer *t)
+{
+    long result = 0;
+    (void)curl.easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &result);
+    return untrusted(t, verify_text(result));
+}
+
+static enum fault
+own_fault(struct transfer *t, CURLcode code)
+{
+    if (code == CURLE_OUT_OF_MEMORY)
+        (void)err_nomem(&t->r->err);
+    else if (code == CURLE_SSL_CACERT_BADFILE)
+        (void)err_set(&t->r->err, RC_CONFIG, "the file of --ca has no certificates in PEM form");
+    else
+        (void)err_set(&t->r->err, RC_INTERNAL, "%s at %s: %s", t->r->what, t->host,
+                      curl.easy_strerror(code));
+    return FAULT_OWN;
+}
+
+static enum fault
+fault_of(struct transfer *t, CURLcode code)
+{
+    char why[80];
+    /* By ranges of meaning; what is not listed is a mistake of ours. */
+    if (code == CURLE_OK)
+        return FAULT_NONE;
+    if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
+        (void)snprintf(why, sizeof why, "it is larger than %zu bytes", t->r->text.max);
+        return unfit(t, why);
+    }
+    if (code == CURLE_COULDNT_RESOLVE_HOST)
+        return unreachable(t, FAULT_UNCONNECTED, "its name cannot be resolved");
+    if (code == CURLE_COULDNT_RESOLVE_PROXY)
+        return unreachable(t, FAULT_UNCONNECTED, "the proxy's name cannot be resolved");
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_PROXY)
+        return connect_fault(t);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return timeout_fault(t);
+    if (code == CURLE_SSL_CONNECT_ERROR)
+        return handshake_fault(t);
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR)
+        return verify_fault(t);
+    if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL)
+        return unfit(t, "it is not HTTP");
+    if (code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR ||
+        code == CURLE_RECV_ERROR || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM)
+        return unreachable(t, FAULT_BROKEN, "it broke off before its answer was complete");
+    return own_fault(t, code);
+}
+
+/* A redirect is refused by name of its host only: a location may carry anything. */
+static enum fault
+redirect_fault(struct transfer *t)
+{
+    char to[URL_TEXT + 1], why[URL_HOST + 80];
+    struct url url;
+    struct err scratch = ERR_INIT;
+    int told = http_header(t->r, "Location", to, sizeof to);
+    if (told)
+        to[strcspn(to, "?#")] = '\0';
+    if (told && url_parse(&url, to, "", &scratch) == RC_OK)
+        (void)snprintf(why, sizeof why, "it sends elsewhere (to %s), which is not followed",
+                       url.host);
+    else
+        (void)snprintf(why, sizeof why, "it sends elsewhere, which is not followed");
+    return unfit(t, why);
+}
+
+static int
+may_repeat(const struct transfer *t, enum fault fault)
+{
+    const struct http_request *r = t->r;
+    if (fault == FAULT_UNCONNECTED)
+        return r->tries < TRIES_UNCONNECTED;
+    if (r->tries >= TRIES)
+        return 0;
+    if (fault == FAULT_BROKEN)
+        return r->repeatable;
+    if (fault != FAULT_NONE || (r->permanent != NULL && r->permanent(r)))
+        return 0;
+    if (r->status == 429)
+        return 1;
+    return r->status >= 500 && r->status != 501 && r->repeatable;
+}
+
+static unsigned
+roll(void)
+{
+    unsigned char two[2];
+    random_bytes(two, sizeof two);
+    return (unsigned)two[0] << 8 | two[1];
+}
+
+/* When to try again, or -1 when that would be too late. */
+static int64_t
+next_try(struct transfer *t, int64_t now)
+{
+    unsigned r = roll();
+    int64_t wait = wait_backoff(t->r->tries, r);
+    if (t->r->wait_ms >= 0) /* a little more than asked for, so that not all come back at once */
+        wait = t->r->wait_ms + (int64_t)(r % 250);
+    return now + wait < t->deadline ? now + wait : -1;
+}
+
+/* ---- the window ---- */
+
+struct engine {
+    struct http *h;
+    struct transfer *all;
+    size_t count;
+    size_t running;
+    size_t window;
+    size_t calm;        /* answers since it last shrank */
+    int64_t held_until; /* nothing starts before */
+};
+
+static void
+adapt(struct engine *e, const struct http_request *r, int64_t until)
+{
+    if (r->status == 429) {
+        if (e->calm > 0 || e->window == WINDOW) /* once for all that were under way */
+            e->window = e->window > 2 ? e->window / 2 : 1;
+        e->calm = 0;
+        if (until > e->held_until)
+            e->held_until = until;
+    } else if (++e->calm >= e->window && e->window < WINDOW) {
+        e->window++;
+        e->calm = 0;
+    }
+}
+
+static void
+finish_try(struct engine *e, struct transfer *t, CURLcode code)
+{
+    struct http_request *r = t->r;
+    char after[64], date[64];
+    long status = 0;
+    int64_t now = clock_mono_ms();
+    enum fault fault = fault_of(t, code);
+    (void)curl.easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    r->status = fault == FAULT_NONE ? (int)status : 0;
+    r->wait_ms = -1;
+    if (fault == FAULT_NONE && http_header(r, "Retry-After", after, sizeof after))
+        r->wait_ms = wait_asked(after, http_header(r, "Date", date, sizeof date) ? date : NULL,
+                                clock_now_ms());
+    if (fault == FAULT_NONE && r->status >= 300 && r->status < 400)
+        fault = redirect_fault(t);
+    stop(e->h, t);
+    e->running--;
+    if (fault == FAULT_BROKEN)
+        r->lost = 1;
+    int64_t again = may_repeat(t, fault) ? next_try(t, now) : -1;
+    adapt(e, r, again);
+    if (again >= 0) {
+        t->not_before = again;
+        return;
+    }
+    t->done = 1;
+    r->rc = fault == FAULT_NONE ? RC_OK : r->err.code;
+    if (fault == FAULT_NONE) {
+        err_clear(&r->err);
+        r->lost = 0;
+    }
+}
+
+/* Starts what may start; the next time at which another one may, or -1. */
+static int64_t
+start_ready(struct engine *e)
+{
+    int64_t now = clock_mono_ms();
+    int64_t next = -1;
+    for (size_t i = 0; i < e->count && e->running < e->window; i++) {
+        struct transfer *t = &e->all[i];
+        if (t->done || t->easy != NULL)
+            continue;
+        int64_t when = t->not_before > e->held_until ? t->not_before : e->held_until;
+        if (when > now) {
+            if (next < 0 || when < next)
+                next = when;
+            continue;
+        }
+        if (start(e->h, t, now) == RC_OK) {
+            e->running++;
+            continue;
+        }
+        stop(e->h, t);
+        t->done = 1;
+        t->r->rc = t->r->err.code;
+    }
+    return next;
+}
+
+static int
+all_done(const struct engine *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        if (!e->all[i].done)
+            return 0;
+    }
+    return 1;
+}
+
+static enum rc
+turn(struct engine *e, struct err *err)
+{
+    int running = 0, left = 0;
+    if (signals_pending())
+        return err_set(err, RC_INTERRUPTED, "interrupted while waiting for the network");
+    int64_t next = start_ready(e);
+    if (curl.multi_perform(e->h->multi, &running) != CURLM_OK)
+        return err_set(err, RC_INTERNAL, "the network library failed");
+    for (CURLMsg *m; (m = curl.multi_read(e->h->multi, &left)) != NULL;) {
+        struct transfer *t = NULL;
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = m->data.result; /* m is gone with the handle */
+        (void)curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        finish_try(e, t, code);
+        next = 0;
+    }
+    if (next == 0)
+        return RC_OK;
+    int64_t wait = next > 0 ? next - clock_mono_ms() : POLL_MS;
+    wait = wait < 0 ? 0 : wait > POLL_MS ? POLL_MS : wait;
+    (void)curl.multi_poll(e->h->multi, NULL, 0, (int)wait, NULL);
+    return RC_OK;
+}
+
+/* "https://host:port/..." to "host:port", for messages. */
+static void
+host_of(char out[URL_HOST + 1], const char *url)
+{
+    const char *host = strstr(url, "://");
+    host = host != NULL ? host + 3 : url;
+    (void)snprintf(out, URL_HOST + 1, "%.*s", (int)strcspn(host, "/?#"), host);
+}
+
+static int
+is_plain(const char *line)
+{
+    for (; *line != '\0'; line++) {
+        if ((unsigned char)*line < ' ' || *line == 127)
+            return 0;
+    }
+    return 1;
+}
+
+static enum rc
+check_request(const struct http_request *r, struct err *err)
+{
+    int plain = is_plain(r->url) && strncmp(r->url, "https://", 8) == 0;
+    for (size_t i = 0; i < r->header_count; i++)
+        plain = plain && is_plain(r->headers[i]);
+    return plain ? RC_OK
+                 : err_set(err, RC_INTERNAL, "%s: a malformed request was not sent", r->what);
+}
+
+static void
+prepare(struct engine *e, struct http_request *const *requests)
+{
+    int64_t now = clock_mono_ms();
+    for (size_t i = 0; i < e->count; i++) {
+        struct transfer *t = &e->all[i];
+        struct http_request *r = t->r = requests[i];
+        t->deadline = now + (e->h->timeout_ms > 0 ? e->h->timeout_ms : ALL_MS);
+        host_of(t->host, r->url);
+        r->rc = RC_OK;
+        err_clear(&r->err);
+        r->status = r->lost = 0;
+        r->tries = 0;
+        r->rc = check_request(r, &r->err);
+        t->done = r->rc != RC_OK;
+    }
+}
+
+enum rc
+http_run(struct http *http, struct http_request *const *requests, size_t count, struct err *err)
+{
+    struct engine e = {.h = http, .count = count, .window = WINDOW};
+    enum rc rc = RC_OK;
+    if (count == 0)
+        return RC_OK;
+    e.all = calloc(count, sizeof *e.all);
+    if (e.all == NULL)
+        return err_nomem(err);
+    prepare(&e, requests);
+    while (rc == RC_OK && !all_done(&e))
+        rc = turn(&e, err);
+    for (size_t i = 0; i < count; i++) {
+        struct transfer *t = &e.all[i];
+        if (t->easy != NULL)
+            t->r->lost = 1;
+        stop(http, t);
+        if (!t->done) {
+            t->r->rc = rc;
+            t->r->err = *err;
+        }
+    }
+    free(e.all);
+    return rc;
+}

@@ -1,0 +1,91 @@
+/*
+ * HTTPS, the only user of libcurl, which is loaded when the first client is made (never at start:
+ * it costs more than the rest of a start, and one of its libraries reads the environment).
+ *
+ * https only; peer and host verified; TLS 1.2 or later with forward secrecy; no redirects, no
+ * cookies, no .netrc, no proxy but a configured one; every answer has a largest size. Requests go
+ * out concurrently, over HTTP/2 where the server offers it, in a window that starts wide and
+ * shrinks on 429.
+ *
+ * Repeats: connection errors, 429 and 5xx except 501, at most four of them, Retry-After first, else
+ * doubling with jitter. Never after a certificate failure. A request that may not be repeated is
+ * repeated only when it cannot have been acted on (no connection, 429).
+ *
+ * Secrets: what is received and sent passes through buffers that are wiped when they are freed; a
+ * bearer token is never in a message or a log.
+ */
+#ifndef NET_HTTP_H
+#define NET_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/secret.h"
+
+struct http; /* a client: its connections */
+
+/* Which error each kind of failure is, for the service that is asked. */
+struct http_codes {
+    enum rc unreachable; /* no connection, broken off, too slow */
+    enum rc untrusted;   /* certificate, protocol version, ciphers */
+    enum rc reply;       /* not HTTP, too large, a redirect */
+};
+
+struct http_config {
+    const char *ca;     /* PEM file that replaces the system's; NULL */
+    const char *proxy;  /* http[s]://HOST:PORT; NULL: none */
+    int64_t timeout_ms; /* longest wait for one request, repeats included; 0: 30 s a try, 120 s in
+                           all */
+};
+
+struct http_request {
+    /* in; borrowed during http_run */
+    const char *method; /* "GET" ... */
+    const char *url;    /* https://... */
+    const char *what;   /* the service, for messages: "KMS", "IAM" */
+    const char *const *headers;
+    size_t header_count;            /* "Name: value", no CR, LF */
+    const struct secret *bearer[2]; /* Authorization: Bearer, both parts together; NULL */
+    const void *body;               /* NULL: none */
+    size_t body_len;
+    size_t most;    /* largest body of the answer; 0: 1 MiB */
+    int repeatable; /* doing it twice is as doing it once */
+    int64_t try_ms; /* one try; 0: 30 s */
+    struct http_codes codes;
+    /* A 429 or 5xx that will not change; may be NULL. */
+    int (*permanent)(const struct http_request *r);
+
+    /* out */
+    enum rc rc; /* RC_OK: an answer came, whatever its status */
+    struct err err;
+    int status;
+    struct buf head; /* header lines as received, without the status line */
+    struct buf text; /* body */
+    int lost;        /* no answer, but it may have been acted on */
+    unsigned tries;
+    int64_t wait_ms; /* what the last answer's Retry-After asked for, else -1 */
+};
+
+/* RC_CONFIG when libcurl is not installed or lacks what is needed, or the CA file cannot be read.
+ */
+enum rc http_new(struct http **out, const struct http_config *config, struct err *err) MUST_CHECK;
+void http_free(struct http *http); /* takes NULL */
+
+void http_request_init(struct http_request *r, const char *method, const char *url);
+void http_request_release(struct http_request *r); /* wipes the answer */
+
+/* Runs them all, concurrently. RC_OK when each was tried, whatever came of it; RC_INTERRUPTED,
+ * RC_NO_MEMORY otherwise (those that have no answer carry that error, too). */
+enum rc http_run(struct http *http, struct http_request *const *requests, size_t count,
+                 struct err *err) MUST_CHECK;
+
+/* Value of a header of the answer, any case of letters, into out, "" where there is none. 1 when
+ * there is one that fits. */
+int http_header(const struct http_request *r, const char *name, char *out, size_t size);
+
+/* Whether libcurl was loaded in this process; for tests. */
+int http_loaded(void);
+
+#endif
