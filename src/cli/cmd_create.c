@@ -168,7 +168,7 @@ open_all(struct ctx *ctx, struct mint *m, struct err *err)
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < m->wrap_count; i++)
         rc = session_kms(ctx, &m->wraps[i].root.kms, &kms, err);
-    if (rc == RC_KMS_UNREACHABLE || rc == RC_KMS_MISSING)
+    if (kms_is_away(rc))
         (void)err_hint(err,
                        "to go on without it and owe that wrap: --owe ROOT instead of --root ROOT");
     return rc;
@@ -439,6 +439,7 @@ static const struct opt_spec rekey_options[] = {
      "another credential of a KMS, for this command"},
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
      "another place of a local KMS, for this command"},
+    KMS_PLACE_OPTIONS,
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N"},
     OPT_END,
 };

@@ -132,7 +132,7 @@ static int
 is_of_row(enum rc rc)
 {
     int status = err_exit(rc);
-    return rc != RC_KMS_MISSING && rc != RC_KMS_INTEGRITY && rc != RC_ENDPOINT_DIFFERS &&
+    return rc != RC_KMS_MISSING && rc != RC_KMS_INTEGRITY && rc != RC_ENDPOINT_DIFFERS && rc != RC_ENDPOINT_UNKNOWN &&
            (status == 2 || status == 6 || status == 13 || status == 14 || status == 15 ||
             status == 17);
 }
@@ -611,6 +611,7 @@ static const struct opt_spec import_options[] = {
     {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
      "another credential of a KMS, for this command"},
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY, "another place of a local KMS, for this command"},
+    KMS_PLACE_OPTIONS,
     OPT_END,
 };
 

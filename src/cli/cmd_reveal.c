@@ -516,7 +516,8 @@ out:
     {OPT_AS, "as", 0, "PERSON", 0, "who is asking, on a shared account"},                          \
     {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
      "credential of the KMS NAME"},                                                                \
-    {OPT_KMS_FILE, "kms-file", 0, "[NAME=]PATH", OPT_MANY, "file of the local KMS NAME"}
+    {OPT_KMS_FILE, "kms-file", 0, "[NAME=]PATH", OPT_MANY, "file of the local KMS NAME"},   \
+    KMS_PLACE_OPTIONS
 
 static const struct opt_spec reveal_options[] = {
     {OPT_TO, "to", 0, "DEST", 0, "- tty file:PATH or fd:N; else the terminal"},

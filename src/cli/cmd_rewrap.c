@@ -437,6 +437,7 @@ static const struct opt_spec rewrap_options[] = {
      "another credential of a KMS, for this command"},
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
      "another place of a local KMS, for this command"},
+    KMS_PLACE_OPTIONS,
     OPT_END,
 };
 

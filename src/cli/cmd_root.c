@@ -12,7 +12,7 @@
 
 static void
 write_root(struct buf *body, const char *uuid, const char *name, const char *kms,
-           const struct root_info *info)
+           const struct root_info *info, const char *ring)
 {
     struct jw w;
     buf_init(body, LIMIT_BODY);
@@ -24,6 +24,7 @@ write_root(struct buf *body, const char *uuid, const char *name, const char *kms
     jw_str(&w, "id", info->id);
     jw_opt(&w, "alias", info->alias);
     jw_opt(&w, "crn", info->crn);
+    jw_opt(&w, "ring", ring);
     jw_end_obj(&w);
 }
 
@@ -36,7 +37,7 @@ record_root(struct ctx *ctx, const char *name, const struct object *kms,
     struct root fresh = {.state = ROOT_UNKNOWN};
     random_uuid(uuid);
     (void)snprintf(fresh.object.uuid, sizeof fresh.object.uuid, "%s", uuid);
-    write_root(&body, uuid, name, kms->uuid, info);
+    write_root(&body, uuid, name, kms->uuid, info, opt_get(&ctx->opts, OPT_RING));
     enum rc rc = log_begin(ctx->store, err);
     if (rc == RC_OK)
         rc = log_append(ctx->store, "root.added", &body, ctx->entry, err);
@@ -121,6 +122,7 @@ run_root_add(struct ctx *ctx, struct err *err)
 {
     const char *name = opt_arg(&ctx->opts, 0);
     const char *key = opt_get(&ctx->opts, OPT_KEY);
+    const char *ring = opt_get(&ctx->opts, OPT_RING);
     struct object o;
     struct kms *kms = NULL;
     struct root_info info = {0};
@@ -130,6 +132,8 @@ run_root_add(struct ctx *ctx, struct err *err)
         rc = err_set(err, RC_USAGE, "root add: --key is missing: its id or alias in the KMS");
     if (rc == RC_OK)
         rc = open_kms_option(ctx, &o, &kms, err);
+    if (rc == RC_OK && ring != NULL)
+        rc = kms_ring(kms, key, ring, err);
     if (rc == RC_OK)
         rc = kms_root_info(kms, key, &info, err);
     if (rc == RC_OK)
@@ -366,17 +370,14 @@ run_root_check(struct ctx *ctx, struct err *err)
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
+/* clang-format off */
 #define CREDENTIAL_ROWS                                                                            \
-    {OPT_CREDENTIAL,                                                                               \
-     "credential",                                                                                 \
-     0,                                                                                            \
-     "[NAME=]REF",                                                                                 \
-     OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,                                                    \
+    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
      "another credential of the KMS, for this command"},                                           \
-    {                                                                                              \
-        OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                        \
-            "another place of the local KMS, for this command"                                     \
-    }
+    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                           \
+     "another place of the local KMS, for this command"},                                          \
+    KMS_PLACE_OPTIONS
+/* clang-format on */
 
 static const struct opt_spec create_options[] = {
     {OPT_KMS, "kms", 0, "KMS", 0, "the KMS that makes it"},
@@ -385,7 +386,8 @@ static const struct opt_spec create_options[] = {
 };
 static const struct opt_spec add_options[] = {
     {OPT_KMS, "kms", 0, "KMS", 0, "the KMS that holds it"},
-    {OPT_KEY, "key", 0, "ID|ALIAS", 0, "its id or alias there"},
+    {OPT_KEY, "key", 0, "ID|CRN|ALIAS", 0, "its id, CRN or alias there"},
+    {OPT_RING, "ring", 0, "RING", 0, "its key ring, for a credential with rights on that ring only"},
     CREDENTIAL_ROWS,
     OPT_END,
 };
@@ -404,7 +406,7 @@ const struct cmd cmd_root_table[] = {
     {"root", "create", "NAME --kms KMS", "Makes a root key in a KMS and records it.",
      create_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_root_create,
      "keymuster root create mad-main --kms kp-mad\n"},
-    {"root", "add", "NAME --kms KMS --key ID|ALIAS", "Records a root key that a KMS has already.",
+    {"root", "add", "NAME --kms KMS --key ID|CRN|ALIAS [--ring RING]", "Records a root key that a KMS has already.",
      add_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_root_add, NULL},
     CHANGE_ROW("rotate", "Gives a root key a new version; wraps of older versions still open.", 0,
                run_rotate),

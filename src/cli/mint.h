@@ -122,7 +122,8 @@ enum rc mint_read_when(struct ctx *ctx, enum opt_id id, const char *what, char o
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},                                         \
     {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,                     \
      "another credential of a KMS, for this command"},                                                             \
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY, "another place of a local KMS, for this command"}
+    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY, "another place of a local KMS, for this command"}, \
+    KMS_PLACE_OPTIONS
 /* clang-format on */
 
 #endif

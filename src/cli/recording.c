@@ -73,7 +73,7 @@ recording_prove(struct ctx *ctx, struct recording *r, struct err *err)
         *err = op.err;
         rc = err_wrap(err, "proving the wrap under %s", w->root.object.name);
     }
-    if (rc == RC_KMS_UNREACHABLE || rc == RC_KMS_MISSING)
+    if (kms_is_away(rc))
         (void)err_hint(err, "to record it unproven: --no-prove");
     if (rc == RC_OK) {
         (void)snprintf(w->version, sizeof w->version, "%s", op.version);

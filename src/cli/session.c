@@ -89,20 +89,93 @@ named_value(const struct ctx *ctx, enum opt_id id, const char *name, int bare)
     return NULL;
 }
 
-/* Binding here, else what the log says; "" if neither. An endpoint in the log that is not the bound
- * one is refused. */
-static enum rc
-setting(const struct ctx *ctx, const struct object *kms, const char *key, struct buf *out,
-        struct err *err)
+/* Where this command goes for a KMS, and whether a person said so. */
+struct target {
+    struct buf provider, file, endpoint, instance, iam, ca;
+    int confirmed;
+};
+
+static void
+target_init(struct target *t)
 {
-    const char *bound = store_conf(ctx->store, "kms", kms->name, key);
+    struct buf *all[] = {&t->provider, &t->file, &t->endpoint, &t->instance, &t->iam, &t->ca};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        buf_init(all[i], PATH_SIZE);
+    t->confirmed = 0;
+}
+
+static void
+target_release(struct target *t)
+{
+    struct buf *all[] = {&t->provider, &t->file, &t->endpoint, &t->instance, &t->iam, &t->ca};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        buf_release(all[i]);
+}
+
+struct remotes {
+    const struct store *store;
+    unsigned count;
+};
+
+static enum rc
+count_remote(void *arg, const struct object *o, struct err *err)
+{
+    struct remotes *r = arg;
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = field_get(r->store, o->uuid, "provider", &v, NULL, err);
+    if (rc == RC_OK && strcmp(buf_str(&v), "local") != 0)
+        r->count++;
+    buf_release(&v);
+    return rc;
+}
+
+/* VALUE of --endpoint, --iam, --ca for this KMS. One without NAME= could send a credential to the
+ * address of another KMS, so it counts only where there is but one. */
+static enum rc
+place_option(const struct ctx *ctx, enum opt_id id, const char *option, const struct object *kms,
+             const char **out, struct err *err)
+{
+    struct remotes remote = {ctx->store, 0};
+    *out = named_value(ctx, id, kms->name, 0);
+    if (*out != NULL || opt_count(&ctx->opts, id) == 0)
+        return RC_OK;
+    const char *only = opt_get(&ctx->opts, id);
+    const char *equals = strchr(only, '=');
+    if (equals != NULL && strcspn(only, "/:") > (size_t)(equals - only))
+        return RC_OK; /* of another KMS */
+    enum rc rc = object_each(ctx->store, "kms", count_remote, &remote, err);
+    if (rc == RC_OK && (remote.count > 1 || opt_count(&ctx->opts, id) > 1))
+        return err_set(err, RC_USAGE, "%s: of which KMS? write %s %s=...", option, option,
+                       kms->name);
+    *out = only;
+    return rc;
+}
+
+static enum rc
+set_text(struct buf *out, const char *text, const char *what, struct err *err)
+{
+    buf_clear(out);
+    buf_adds(out, text != NULL ? text : "");
+    return buf_check(out, what, err);
+}
+
+/* The command line, else the binding here, else the log. A log that says something else than the
+ * binding is refused. */
+static enum rc
+find_endpoint(const struct ctx *ctx, const struct object *kms, struct target *t, struct err *err)
+{
+    const char *given = NULL;
+    const char *bound = store_conf(ctx->store, "kms", kms->name, "endpoint");
     int conflict = 0;
-    enum rc rc = field_get(ctx->store, kms->uuid, key, out, &conflict, err);
+    enum rc rc = place_option(ctx, OPT_ENDPOINT, "--endpoint", kms, &given, err);
+    if (rc == RC_OK && given == NULL)
+        rc = field_get(ctx->store, kms->uuid, "endpoint", &t->endpoint, &conflict, err);
     if (rc != RC_OK)
         return rc;
-    int endpoint = strcmp(key, "endpoint") == 0;
-    if (endpoint &&
-        (conflict || (bound != NULL && out->len > 0 && strcmp(buf_str(out), bound) != 0))) {
+    if (conflict ||
+        (given == NULL && bound != NULL && t->endpoint.len > 0 &&
+         strcmp(buf_str(&t->endpoint), bound) != 0)) {
         (void)err_set(err, RC_ENDPOINT_DIFFERS,
                       conflict ? "KMS %s: two sites set its endpoint apart"
                                : "KMS %s: the endpoint in the log is not the one bound here",
@@ -110,11 +183,50 @@ setting(const struct ctx *ctx, const struct object *kms, const char *key, struct
         return err_hint(err, "if the new one is right: keymuster kms set %s --endpoint URL",
                         kms->name);
     }
-    if (bound != NULL) {
-        buf_clear(out);
-        buf_adds(out, bound);
-    }
-    return buf_check(out, key, err);
+    t->confirmed = given != NULL || bound != NULL;
+    return t->confirmed ? set_text(&t->endpoint, given != NULL ? given : bound, "endpoint", err)
+                        : RC_OK;
+}
+
+/* What never comes from a log: the command line, else the binding here. */
+static enum rc
+find_here(const struct ctx *ctx, const struct object *kms, enum opt_id id, const char *key,
+          struct buf *out, struct err *err)
+{
+    char option[16];
+    const char *given = NULL;
+    (void)snprintf(option, sizeof option, "--%s", key);
+    enum rc rc = place_option(ctx, id, option, kms, &given, err);
+    if (rc == RC_OK && given == NULL)
+        given = store_conf(ctx->store, "kms", kms->name, key);
+    return rc == RC_OK ? set_text(out, given, key, err) : rc;
+}
+
+static enum rc
+find_file(const struct ctx *ctx, const struct object *kms, struct buf *out, struct err *err)
+{
+    const char *path = named_value(ctx, OPT_KMS_FILE, kms->name, 1);
+    if (path == NULL)
+        path = store_conf(ctx->store, "kms", kms->name, "file");
+    return path != NULL ? set_text(out, path, "file", err)
+                        : field_get(ctx->store, kms->uuid, "file", out, NULL, err);
+}
+
+static enum rc
+find_target(const struct ctx *ctx, const struct object *kms, struct target *t, struct err *err)
+{
+    enum rc rc = field_get(ctx->store, kms->uuid, "provider", &t->provider, NULL, err);
+    if (rc == RC_OK)
+        rc = kms_known(buf_str(&t->provider), kms->name, err);
+    if (rc == RC_OK)
+        rc = find_endpoint(ctx, kms, t, err);
+    if (rc == RC_OK && strcmp(buf_str(&t->provider), "local") == 0)
+        return find_file(ctx, kms, &t->file, err);
+    if (rc == RC_OK)
+        rc = field_get(ctx->store, kms->uuid, "instance", &t->instance, NULL, err);
+    if (rc == RC_OK)
+        rc = find_here(ctx, kms, OPT_IAM, "iam", &t->iam, err);
+    return rc == RC_OK ? find_here(ctx, kms, OPT_CA, "ca", &t->ca, err) : rc;
 }
 
 static enum rc
@@ -147,42 +259,64 @@ read_credential(const struct ctx *ctx, const struct object *kms, struct secret *
     return ref_read(out, ref, what, err);
 }
 
+/* Key rings that the log knows; a credential may have rights on one only. */
+struct rings {
+    const struct store *store;
+    const char *kms;
+    struct kms *open;
+};
+
+static enum rc
+tell_ring(void *arg, const struct object *o, struct err *err)
+{
+    struct rings *r = arg;
+    struct root root;
+    struct buf ring;
+    buf_init(&ring, LIMIT_TEXT);
+    enum rc rc = field_get(r->store, o->uuid, "ring", &ring, NULL, err);
+    if (rc == RC_OK && ring.len > 0)
+        rc = root_load(r->store, o, &root, err);
+    if (rc == RC_OK && ring.len > 0 && strcmp(root.kms.uuid, r->kms) == 0)
+        rc = kms_ring(r->open, root.id, buf_str(&ring), err);
+    buf_release(&ring);
+    return rc;
+}
+
+/* No credential is read for what cannot be asked, or before it is sure that it may go there: an
+ * export names any provider and place it likes. */
 static enum rc
 open_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err *err)
 {
-    struct buf provider, file, endpoint, instance;
+    struct target t;
     struct secret *credential = NULL;
-    buf_init(&provider, LIMIT_TEXT);
-    buf_init(&file, PATH_SIZE);
-    buf_init(&endpoint, LIMIT_TEXT);
-    buf_init(&instance, LIMIT_TEXT);
-    enum rc rc = field_get(ctx->store, kms->uuid, "provider", &provider, NULL, err);
+    target_init(&t);
+    enum rc rc = find_target(ctx, kms, &t, err);
+    struct kms_config config = {.provider = buf_str(&t.provider),
+                                .name = kms->name,
+                                .file = buf_str(&t.file),
+                                .endpoint = buf_str(&t.endpoint),
+                                .instance = buf_str(&t.instance),
+                                .iam = buf_str(&t.iam),
+                                .ca = buf_str(&t.ca),
+                                .proxy = store_conf(ctx->store, "network", NULL, "proxy"),
+                                .timeout_ms = ctx->timeout_ms};
     if (rc == RC_OK)
-        rc = setting(ctx, kms, "file", &file, err);
-    if (rc == RC_OK)
-        rc = setting(ctx, kms, "endpoint", &endpoint, err);
-    if (rc == RC_OK)
-        rc = field_get(ctx->store, kms->uuid, "instance", &instance, NULL, err);
-    const char *path = named_value(ctx, OPT_KMS_FILE, kms->name, 1);
-    /* No credential is read for what cannot be asked: an export names any provider it likes. */
-    if (rc == RC_OK)
-        rc = kms_known(buf_str(&provider), kms->name, err);
+        rc = kms_may_ask(&config, t.confirmed, err);
     if (rc == RC_OK)
         rc = read_credential(ctx, kms, &credential, err);
-    if (rc == RC_OK) {
-        struct kms_config config = {.provider = buf_str(&provider),
-                                    .name = kms->name,
-                                    .file = path != NULL ? path : buf_str(&file),
-                                    .endpoint = buf_str(&endpoint),
-                                    .instance = buf_str(&instance),
-                                    .credential = credential};
+    config.credential = credential;
+    if (rc == RC_OK)
         rc = kms_open(out, &config, err);
-    }
     secret_free(credential);
-    buf_release(&provider);
-    buf_release(&file);
-    buf_release(&endpoint);
-    buf_release(&instance);
+    if (rc == RC_OK && strcmp(config.provider, "local") != 0) {
+        struct rings r = {ctx->store, kms->uuid, *out};
+        rc = object_each(ctx->store, "root", tell_ring, &r, err);
+        if (rc != RC_OK) {
+            kms_close(*out);
+            *out = NULL;
+        }
+    }
+    target_release(&t);
     return rc;
 }
 

@@ -9,7 +9,7 @@
 enum {
     TRY_MS = 60000,   /* IBM's own client gives IAM that long */
     LEAST_MS = 60000, /* what a token must still be good for */
-    TOKEN_MOST = 2 * SECRET_SLOT,
+    TOKEN_MOST = 7 * 1024,
     REPLY_MOST = 64 * 1024
 };
 
@@ -81,10 +81,17 @@ answer_error(int status, const struct json *doc, struct err *err)
 static void
 drop_token(struct iam *iam)
 {
-    for (size_t i = 0; i < 2; i++) {
-        secret_free(iam->token[i]);
-        iam->token[i] = NULL;
-    }
+    if (iam->held != NULL)
+        secret_cut(iam->held, iam->key_len);
+    secret_free(iam->more);
+    iam->more = NULL;
+    memset(iam->token, 0, sizeof iam->token);
+}
+
+static int
+has_token(const struct iam *iam)
+{
+    return iam->token[0].len > 0;
 }
 
 /* What may stand in a header. */
@@ -100,23 +107,21 @@ static enum rc
 keep_token(struct iam *iam, const char *text, struct err *err)
 {
     size_t len = strlen(text);
-    struct secret *parts[2] = {NULL, NULL};
-    enum rc rc = secret_new(&parts[0], err);
-    size_t first = len < SECRET_SLOT ? len : SECRET_SLOT;
-    if (rc == RC_OK)
-        rc = secret_add(parts[0], text, first, err);
+    drop_token(iam);
+    size_t room = SECRET_SLOT - iam->key_len;
+    size_t first = len < room ? len : room;
+    enum rc rc = secret_add(iam->held, text, first, err);
     if (rc == RC_OK && len > first)
-        rc = secret_new(&parts[1], err);
+        rc = secret_new(&iam->more, err);
     if (rc == RC_OK && len > first)
-        rc = secret_add(parts[1], text + first, len - first, err);
+        rc = secret_add(iam->more, text + first, len - first, err);
     if (rc != RC_OK) {
-        secret_free(parts[0]);
-        secret_free(parts[1]);
+        drop_token(iam);
         return rc;
     }
-    drop_token(iam);
-    iam->token[0] = parts[0]; /* transferred */
-    iam->token[1] = parts[1];
+    iam->token[0] = (struct secret){iam->held->bytes + iam->key_len, first};
+    if (iam->more != NULL)
+        iam->token[1] = *iam->more;
     return RC_OK;
 }
 
@@ -156,12 +161,12 @@ iam_answer(struct iam *iam, int status, const char *text, size_t len, int64_t no
 
 /* Percent-encodes all but the unreserved. */
 static enum rc
-add_encoded(struct secret *out, const struct secret *in, struct err *err)
+add_encoded(struct secret *out, const unsigned char *in, size_t len, struct err *err)
 {
     static const char digits[] = "0123456789ABCDEF";
     enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < in->len; i++) {
-        unsigned char c = in->bytes[i];
+    for (size_t i = 0; rc == RC_OK && i < len; i++) {
+        unsigned char c = in[i];
         char three[3] = {'%', digits[c >> 4], digits[c & 15]};
         int open = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                    c == '-' || c == '.' || c == '_' || c == '~';
@@ -171,7 +176,7 @@ add_encoded(struct secret *out, const struct secret *in, struct err *err)
 }
 
 enum rc
-iam_form(struct secret *out, const struct secret *key, struct err *err)
+iam_form(struct secret *out, const unsigned char *key, size_t len, struct err *err)
 {
     static const char head[] =
         "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey&apikey=";
@@ -179,7 +184,7 @@ iam_form(struct secret *out, const struct secret *key, struct err *err)
     secret_cut(out, 0);
     enum rc rc = secret_add(out, head, strlen(head), err);
     if (rc == RC_OK)
-        rc = add_encoded(out, key, err);
+        rc = add_encoded(out, key, len, err);
     return rc == RC_OK ? secret_add(out, tail, strlen(tail), err) : rc;
 }
 
@@ -201,7 +206,7 @@ fetch(struct iam *iam, struct err *err)
     r.codes = (struct http_codes){RC_IAM_UNREACHABLE, RC_KMS_CERTIFICATE, RC_KMS_REPLY};
     enum rc rc = secret_new(&form, err);
     if (rc == RC_OK)
-        rc = iam_form(form, iam->key, err);
+        rc = iam_form(form, iam->held->bytes, iam->key_len, err);
     if (rc == RC_OK) {
         r.body = form->bytes;
         r.body_len = form->len;
@@ -222,12 +227,12 @@ enum rc
 iam_token(struct iam *iam, struct err *err)
 {
     int64_t now = clock_mono_ms();
-    if (iam->token[0] != NULL && now < iam->refresh_ms)
+    if (has_token(iam) && now < iam->refresh_ms)
         return RC_OK;
     struct err failed = ERR_INIT;
     enum rc rc = fetch(iam, &failed);
     if (rc == RC_OK ||
-        (rc != RC_INTERRUPTED && iam->token[0] != NULL && clock_mono_ms() < iam->ends_ms - 10000))
+        (rc != RC_INTERRUPTED && has_token(iam) && clock_mono_ms() < iam->ends_ms - 10000))
         return RC_OK;
     *err = failed;
     return rc;
@@ -262,14 +267,17 @@ iam_init(struct iam *iam, struct http *http, const struct secret *key, struct er
     if (key->len == 0 || key->len > LIMIT_PASSPHRASE)
         return err_set(err, RC_BAD_VALUE, "the credential is no API key: %s",
                        key->len == 0 ? "it is empty" : "it is too long");
-    enum rc rc = secret_new(&iam->key, err);
-    return rc == RC_OK ? secret_add(iam->key, key->bytes, key->len, err) : rc;
+    enum rc rc = secret_new(&iam->held, err);
+    if (rc == RC_OK)
+        rc = secret_add(iam->held, key->bytes, key->len, err);
+    iam->key_len = key->len;
+    return rc;
 }
 
 void
 iam_release(struct iam *iam)
 {
     drop_token(iam);
-    secret_free(iam->key);
-    iam->key = NULL;
+    secret_free(iam->held);
+    iam->held = NULL;
 }

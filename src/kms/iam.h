@@ -18,8 +18,11 @@
 struct iam {
     struct http *http; /* borrowed */
     struct url url;
-    struct secret *key;      /* the API key; owned */
-    struct secret *token[2]; /* the access token, in parts of a slot each; owned; [1] may be NULL */
+    /* Places for secrets are few: the API key and the token behind it share one, and a token that
+     * is longer than the rest of it goes on in a second. Owned; more may be NULL. */
+    struct secret *held, *more;
+    size_t key_len;
+    struct secret token[2]; /* views of it: {bytes, len}, len 0 for no more */
     int64_t refresh_ms;      /* monotonic: from here on a new one is fetched first */
     int64_t ends_ms;         /* monotonic: from here on it is of no use */
 };
@@ -32,7 +35,7 @@ enum rc iam_init(struct iam *iam, struct http *http, const struct secret *key,
 void iam_release(struct iam *iam); /* wipes */
 
 /*
- * Makes iam->token good for the next minute; fetches when there is none, or little is left of it.
+ * Makes iam->token[0..1] good for the next minute; fetches when there is none, or little is left of it.
  * A failed refresh leaves a token that still holds. RC_IAM_REFUSED, RC_IAM_UNREACHABLE,
  * RC_KMS_CERTIFICATE, RC_KMS_REPLY.
  */
@@ -42,7 +45,8 @@ void iam_forget(struct iam *iam);
 
 /* ---- for tests ---- */
 /* The form that is sent, into out (emptied). */
-enum rc iam_form(struct secret *out, const struct secret *key, struct err *err) MUST_CHECK;
+enum rc iam_form(struct secret *out, const unsigned char *key, size_t len,
+                 struct err *err) MUST_CHECK;
 /* Judges an answer: a token into iam, or the error. now_ms is monotonic. */
 enum rc iam_answer(struct iam *iam, int status, const char *text, size_t len, int64_t now_ms,
                    struct err *err) MUST_CHECK;

@@ -79,8 +79,8 @@ send(struct ibm *ibm, struct ibm_call *const *calls, struct http_request **list,
     }
     for (size_t i = 0; i < count; i++) {
         struct http_request *r = list[i] = &calls[i]->http;
-        r->bearer[0] = ibm->iam.token[0];
-        r->bearer[1] = ibm->iam.token[1];
+        r->bearer[0] = &ibm->iam.token[0];
+        r->bearer[1] = ibm->iam.token[1].len > 0 ? &ibm->iam.token[1] : NULL;
         if (calls[i]->body.len > 0) {
             r->body = calls[i]->body.data;
             r->body_len = calls[i]->body.len;

@@ -180,6 +180,13 @@ kms_ring(struct kms *kms, const char *root, const char *ring, struct err *err)
     return named(kms, kms->provider->ring(kms->self, root, ring, err), err);
 }
 
+int
+kms_is_away(enum rc rc)
+{
+    return rc == RC_KMS_UNREACHABLE || rc == RC_IAM_UNREACHABLE || rc == RC_KMS_BUSY ||
+           rc == RC_KMS_MISSING;
+}
+
 enum rc
 kms_root_info(struct kms *kms, const char *root, struct root_info *out, struct err *err)
 {

@@ -104,7 +104,10 @@ enum rc kms_ring(struct kms *kms, const char *root, const char *ring, struct err
 /* Runs the batch. RC_OK when every operation was tried, whatever came of each. */
 enum rc kms_run(struct kms *kms, struct kms_op *ops, size_t count, struct err *err) MUST_CHECK;
 
-/* State of one root key, by id or alias. RC_KMS_NO_ROOT. A destroyed one is a result, not an error.
+/* The KMS is out of reach for now; nothing is known of its root keys. */
+int kms_is_away(enum rc rc);
+
+/* State of one root key, by id, alias or CRN. RC_KMS_NO_ROOT. A destroyed one is a result, not an error.
  */
 enum rc kms_root_info(struct kms *kms, const char *root, struct root_info *out,
                       struct err *err) MUST_CHECK;
