@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "cli/showing.h"
 #include "crypt/hash.h"
+#include "kms/place.h"
 #include "recover/deliver.h"
 #include "sys/env.h"
 #include "sys/term.h"
@@ -29,6 +30,7 @@ struct bare {
     const char *ciphertext;
     char id[HASH_TEXT + 1];
     const char *form;
+    struct crn crn; /* of the root key in an IBM KMS; key "" for a local one */
     char path[PATH_SIZE];
 };
 
@@ -213,6 +215,20 @@ find_place(struct bare *b, struct err *err)
 /* ---- the wrap ---- */
 
 static enum rc
+check_crn(const struct opts *o, struct crn *crn, const char *root, struct err *err)
+{
+    if (crn_parse(crn, root) != 0 || crn->key[0] == '\0') {
+        (void)err_set(err, RC_BAD_VALUE, "--root is not the CRN of a key");
+        return err_hint(err, "crn:v1:bluemix:public:kms:REGION:a/ACCOUNT:INSTANCE:key:KEY");
+    }
+    if (opt_count(o, OPT_CREDENTIAL) != 1 || opt_has(o, OPT_KMS_FILE)) {
+        (void)err_set(err, RC_USAGE, "reveal: --wrapped and a CRN need one --credential");
+        return err_hint(err, "--credential REF   an API key with the role Reader on the instance");
+    }
+    return RC_OK;
+}
+
+static enum rc
 check_usage(const struct ctx *ctx, struct bare *b, struct err *err)
 {
     const struct opts *o = &ctx->opts;
@@ -225,19 +241,16 @@ check_usage(const struct ctx *ctx, struct bare *b, struct err *err)
     if (strcmp(b->form, "base64") != 0 && strcmp(b->form, "bytes") != 0)
         return err_set(err, RC_USAGE, "--form is base64 or bytes");
     if (root == NULL)
-        return err_set(err, RC_USAGE, "reveal: --wrapped needs --root, the root key's id");
-    if (strncmp(root, "crn:", 4) == 0) {
-        (void)err_set(err, RC_CONFIG, "this version unwraps under root keys of a local KMS only");
-        return err_hint(err,
-                        "with IBM's own tool: ibmcloud kp key unwrap ROOT-ID WRAP -i INSTANCE\n"
-                        "what it prints as plaintext is the password (form base64)");
-    }
-    if (opt_count(o, OPT_KMS_FILE) != 1 || opt_count(o, OPT_CREDENTIAL) != 1) {
-        (void)err_set(err, RC_USAGE, "reveal: --wrapped needs one --kms-file and one --credential");
-        return err_hint(err, "--kms-file PATH   the local KMS\n--credential REF   its passphrase");
-    }
+        return err_set(err, RC_USAGE, "reveal: --wrapped needs --root, the root key's CRN or id");
     if (opt_count(o, OPT_AAD) > LIMIT_AAD_COUNT)
         return err_set(err, RC_USAGE, "--aad: at most %d", LIMIT_AAD_COUNT);
+    if (strncmp(root, "crn:", 4) == 0)
+        return check_crn(o, &b->crn, root, err);
+    if (opt_count(o, OPT_KMS_FILE) != 1 || opt_count(o, OPT_CREDENTIAL) != 1) {
+        (void)err_set(err, RC_USAGE, "reveal: --wrapped needs one --kms-file and one --credential");
+        return err_hint(err, "--kms-file PATH   the local KMS\n--credential REF   its passphrase\n"
+                             "a root key in an IBM KMS is named by its CRN");
+    }
     return RC_OK;
 }
 
@@ -273,14 +286,30 @@ after_name(const char *text)
 }
 
 static enum rc
-open_kms(const struct ctx *ctx, struct kms **out, struct err *err)
+open_kms(const struct bare *b, struct kms **out, struct err *err)
 {
+    const struct ctx *ctx = b->ctx;
+    const struct opts *o = &ctx->opts;
     struct secret *credential = NULL;
-    struct kms_config config = {.provider = "local",
-                                .name = "local",
-                                .file = after_name(opt_get(&ctx->opts, OPT_KMS_FILE))};
-    enum rc rc = ref_read(&credential, after_name(opt_get(&ctx->opts, OPT_CREDENTIAL)),
-                          "passphrase of the local KMS", err);
+    char place[URL_TEXT + 1];
+    int remote = b->crn.key[0] != '\0';
+    int named = opt_has(o, OPT_ENDPOINT);
+    struct kms_config config = {.provider = remote ? "ibm" : "local",
+                                .name = remote ? b->crn.instance : "local",
+                                .timeout_ms = ctx->timeout_ms};
+    place_of_crn(place, &b->crn);
+    if (remote) {
+        config.endpoint = named ? after_name(opt_get(o, OPT_ENDPOINT)) : place;
+        config.instance = b->crn.instance;
+        config.iam = opt_has(o, OPT_IAM) ? after_name(opt_get(o, OPT_IAM)) : NULL;
+        config.ca = opt_has(o, OPT_CA) ? after_name(opt_get(o, OPT_CA)) : NULL;
+    } else {
+        config.file = after_name(opt_get(o, OPT_KMS_FILE));
+    }
+    enum rc rc = kms_may_ask(&config, named, err);
+    if (rc == RC_OK)
+        rc = ref_read(&credential, after_name(opt_get(o, OPT_CREDENTIAL)),
+                      remote ? "the API key" : "passphrase of the local KMS", err);
     config.credential = credential;
     if (rc == RC_OK)
         rc = kms_open(out, &config, err);
@@ -302,7 +331,7 @@ unwrap(struct bare *b, struct err *err)
     op.aad = aad;
     for (size_t i = 0; i < op.aad_count; i++)
         aad[i] = opt_at(o, OPT_AAD, i);
-    enum rc rc = open_kms(b->ctx, &kms, err);
+    enum rc rc = open_kms(b, &kms, err);
     if (rc == RC_OK)
         rc = kms_run(kms, &op, 1, err);
     if (rc == RC_OK && op.rc != RC_OK) {
@@ -311,7 +340,8 @@ unwrap(struct bare *b, struct err *err)
     }
     if (rc == RC_OK)
         rc = unwrap_form(&u->text, op.plain, b->form, err);
-    (void)snprintf(u->root, sizeof u->root, "%s", opt_get(o, OPT_ROOT));
+    (void)snprintf(u->root, sizeof u->root, "%s",
+                   b->crn.key[0] != '\0' ? b->crn.key : opt_get(o, OPT_ROOT));
     memcpy(u->wrap, b->id, sizeof u->wrap);
     memcpy(u->version, op.version, sizeof u->version);
     memcpy(u->request, op.request, sizeof u->request);

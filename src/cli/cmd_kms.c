@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/conflicts.h"
+#include "cli/kms_ibm.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
@@ -66,74 +67,127 @@ bind_credential(struct ctx *ctx, const char *name, const char *ref, struct err *
     return rc;
 }
 
+/* A local KMS has a file, one of IBM's the rest. */
+struct addition {
+    const char *name;
+    const char *ref; /* of the credential */
+    struct object site;
+    char path[PATH_SIZE];
+    int remote;
+    struct ibm_words ibm;
+};
+
 static void
-write_kms(struct buf *body, const struct ctx *ctx, const char *uuid, const char *name,
-          const char *site, const char *path)
+write_kms(struct buf *body, const struct ctx *ctx, const char *uuid, const struct addition *a)
 {
     struct jw w;
     buf_init(body, LIMIT_BODY);
     jw_init(&w, body);
     jw_obj(&w, NULL);
     jw_str(&w, "uuid", uuid);
-    jw_str(&w, "name", name);
-    jw_str(&w, "site", site);
-    jw_str(&w, "provider", "local");
-    jw_str(&w, "file", path);
-    jw_opt(&w, "region", opt_get(&ctx->opts, OPT_REGION));
+    jw_str(&w, "name", a->name);
+    jw_str(&w, "site", a->site.uuid);
+    jw_str(&w, "provider", a->remote ? "ibm" : "local");
+    jw_opt(&w, "file", a->path);
+    jw_opt(&w, "endpoint", a->ibm.endpoint);
+    jw_opt(&w, "instance", a->ibm.instance);
+    jw_opt(&w, "account", a->ibm.account);
+    jw_opt(&w, "region", a->remote ? a->ibm.region : opt_get(&ctx->opts, OPT_REGION));
     jw_opt(&w, "kept_at", opt_get(&ctx->opts, OPT_KEPT_AT));
     jw_end_obj(&w);
 }
 
+/* An option of the other provider is a misunderstanding, not to be passed over. */
 static enum rc
-check_kms_options(const struct ctx *ctx, struct object *site, struct err *err)
+check_options(const struct ctx *ctx, const char *command, int remote, struct err *err)
+{
+    static const struct {
+        enum opt_id id;
+        const char *name;
+        int remote;
+    } options[] = {{OPT_FILE, "--file", 0},
+                   {OPT_INSTANCE, "--instance", 1},
+                   {OPT_IAM, "--iam", 1},
+                   {OPT_CA, "--ca", 1}};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (options[i].remote != remote && opt_has(&ctx->opts, options[i].id))
+            return err_set(err, RC_USAGE, "%s: %s is not for a KMS of provider %s", command,
+                           options[i].name, remote ? "ibm" : "local");
+    }
+    return RC_OK;
+}
+
+static enum rc
+check_kms_options(const struct ctx *ctx, struct addition *a, struct err *err)
 {
     const char *provider = opt_get(&ctx->opts, OPT_PROVIDER);
     const char *where = opt_get(&ctx->opts, OPT_SITE);
     const char *kept = opt_get(&ctx->opts, OPT_KEPT_AT);
     if (where == NULL)
         return err_set(err, RC_USAGE, "kms add: --site is missing: where does this KMS stand?");
-    if (provider == NULL || strcmp(provider, "local") != 0) {
+    a->remote = provider != NULL && strcmp(provider, "ibm") == 0;
+    if (provider == NULL || (strcmp(provider, "local") != 0 && !a->remote)) {
         (void)err_set(err, RC_USAGE, "kms add: --provider %s",
                       provider == NULL ? "is missing" : "is not known");
-        return err_hint(err, "known in this version: --provider local --file PATH");
+        return err_hint(err, "known in this version: --provider local --file PATH\n"
+                             "--provider ibm --instance UUID|CRN --endpoint URL");
     }
-    if (opt_get(&ctx->opts, OPT_CREDENTIAL) == NULL) {
+    if (!a->remote && opt_has(&ctx->opts, OPT_ENDPOINT))
+        return err_set(err, RC_USAGE, "kms add: a local KMS has no --endpoint, but a --file");
+    enum rc rc = check_options(ctx, "kms add", a->remote, err);
+    if (rc == RC_OK && !a->remote && opt_get(&ctx->opts, OPT_CREDENTIAL) == NULL) {
         (void)err_set(err, RC_USAGE, "kms add: --credential is missing");
         return err_hint(
             err, "say where its passphrase is: --credential file:PATH, command:ARGV, prompt");
     }
-    enum rc rc = kept != NULL ? text_check(kept, "--kept-at", err) : RC_OK;
-    return rc == RC_OK ? object_find(ctx->store, "site", where, site, err) : rc;
+    if (rc == RC_OK && kept != NULL)
+        rc = text_check(kept, "--kept-at", err);
+    return rc == RC_OK ? object_find(ctx->store, "site", where, &a->site, err) : rc;
+}
+
+/* Tries it; a local KMS is made if it is not there. */
+static enum rc
+prepare_kms(struct ctx *ctx, struct addition *a, struct err *err)
+{
+    enum rc rc = a->remote ? ibm_words_add(ctx, &a->ibm, err) : absolute_file(ctx, a->path, err);
+    a->ref = a->remote ? a->ibm.credential : opt_get(&ctx->opts, OPT_CREDENTIAL);
+    if (rc != RC_OK || ctx->dry_run)
+        return rc;
+    return a->remote ? ibm_words_try(ctx, a->name, &a->ibm, 1, err)
+                     : try_or_create(a->name, a->path, a->ref, 1, err);
+}
+
+static enum rc
+bind_kms(struct ctx *ctx, const struct addition *a, struct err *err)
+{
+    if (ctx->dry_run)
+        return RC_OK;
+    enum rc rc = a->remote ? ibm_words_bind(ctx, a->name, &a->ibm, 1, err)
+                           : store_conf_set(ctx->store, "kms", a->name, "file", a->path, err);
+    return rc == RC_OK ? bind_credential(ctx, a->name, a->ref, err) : rc;
 }
 
 static enum rc
 run_kms_add(struct ctx *ctx, struct err *err)
 {
-    const char *name = opt_arg(&ctx->opts, 0);
-    const char *ref = opt_get(&ctx->opts, OPT_CREDENTIAL);
-    char path[PATH_SIZE];
+    struct addition a = {.name = opt_arg(&ctx->opts, 0)};
     char uuid[UUID_TEXT + 1];
-    struct object site;
     struct buf body;
-    enum rc rc = cmd_new_name(ctx, "kms", name, err);
+    enum rc rc = cmd_new_name(ctx, "kms", a.name, err);
     if (rc == RC_OK)
-        rc = check_kms_options(ctx, &site, err);
+        rc = check_kms_options(ctx, &a, err);
     if (rc == RC_OK)
-        rc = absolute_file(ctx, path, err);
-    if (rc == RC_OK && !ctx->dry_run)
-        rc = try_or_create(name, path, ref, 1, err);
+        rc = prepare_kms(ctx, &a, err);
     if (rc != RC_OK)
         return rc;
     random_uuid(uuid);
-    write_kms(&body, ctx, uuid, name, site.uuid, path);
+    write_kms(&body, ctx, uuid, &a);
     rc = session_record(ctx, "kms.added", &body, NULL, err);
     buf_release(&body);
-    if (rc == RC_OK && !ctx->dry_run)
-        rc = store_conf_set(ctx->store, "kms", name, "file", path, err);
-    if (rc == RC_OK && !ctx->dry_run)
-        rc = bind_credential(ctx, name, ref, err);
     if (rc == RC_OK)
-        rc = cmd_answer_object(ctx, "kms.add", "KMS", name, uuid, "added", err);
+        rc = bind_kms(ctx, &a, err);
+    if (rc == RC_OK)
+        rc = cmd_answer_object(ctx, "kms.add", "KMS", a.name, uuid, "added", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
@@ -170,9 +224,8 @@ record_endpoint(struct ctx *ctx, const struct object *kms, const char *url, stru
 
 /* Here and in the log; the place where a credential goes is told by the command line alone. */
 static enum rc
-set_endpoint(struct ctx *ctx, const struct object *kms, struct err *err)
+set_endpoint(struct ctx *ctx, const struct object *kms, const char *url, struct err *err)
 {
-    const char *url = opt_get(&ctx->opts, OPT_ENDPOINT);
     if (url == NULL)
         return RC_OK;
     enum rc rc = record_endpoint(ctx, kms, url, err);
@@ -181,55 +234,101 @@ set_endpoint(struct ctx *ctx, const struct object *kms, struct err *err)
                : rc;
 }
 
-static enum rc
-check_endpoint(const struct ctx *ctx, struct err *err)
+/* Told by the command line, not merely by the binding or the log. */
+static int
+confirms_endpoint(const struct ctx *ctx, const struct object *kms)
 {
-    const char *url = opt_get(&ctx->opts, OPT_ENDPOINT);
-    if (url == NULL)
-        return RC_OK;
-    if (strncmp(url, "https://", 8) != 0 || url[8] == '\0')
-        return err_set(err, RC_BAD_VALUE, "--endpoint: want https://HOST");
-    return text_check(url, "--endpoint", err);
+    return opt_has(&ctx->opts, OPT_ENDPOINT) ||
+           store_conf(ctx->store, "kms", kms->name, "endpoint") != NULL;
+}
+
+static enum rc
+set_ibm(struct ctx *ctx, const struct object *kms, struct err *err)
+{
+    struct ibm_words w;
+    int given = opt_has(&ctx->opts, OPT_ENDPOINT);
+    enum rc rc = ibm_words_set(ctx, kms, &w, err);
+    if (rc == RC_OK && w.credential != NULL && !ctx->dry_run)
+        rc = ibm_words_try(ctx, kms->name, &w, confirms_endpoint(ctx, kms), err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = ibm_words_bind(ctx, kms->name, &w, 0, err);
+    if (rc == RC_OK && !ctx->dry_run && opt_has(&ctx->opts, OPT_CREDENTIAL))
+        rc = bind_credential(ctx, kms->name, w.credential, err);
+    return rc == RC_OK ? set_endpoint(ctx, kms, given ? w.endpoint : NULL, err) : rc;
+}
+
+static enum rc
+local_path(struct ctx *ctx, const struct object *kms, char out[PATH_SIZE], struct err *err)
+{
+    struct buf hint;
+    const char *file = opt_get(&ctx->opts, OPT_FILE);
+    enum rc rc = RC_OK;
+    buf_init(&hint, PATH_SIZE);
+    if (file == NULL)
+        file = store_conf(ctx->store, "kms", kms->name, "file");
+    if (file == NULL) {
+        rc = field_get(ctx->store, kms->uuid, "file", &hint, NULL, err);
+        file = buf_str(&hint);
+    }
+    if (rc == RC_OK)
+        rc = path_absolute(out, file, err);
+    buf_release(&hint);
+    return rc;
+}
+
+static enum rc
+set_local(struct ctx *ctx, const struct object *kms, struct err *err)
+{
+    const char *ref = opt_get(&ctx->opts, OPT_CREDENTIAL);
+    const char *endpoint = opt_get(&ctx->opts, OPT_ENDPOINT);
+    char path[PATH_SIZE] = "";
+    struct url url = {.base = ""};
+    if (endpoint != NULL && place_url(&url, endpoint, "--endpoint", err) != RC_OK)
+        return err->code;
+    if (ref == NULL)
+        ref = store_conf(ctx->store, "kms", kms->name, "credential");
+    enum rc rc = local_path(ctx, kms, path, err);
+    if (rc == RC_OK && ref != NULL)
+        rc = try_or_create(kms->name, path, ref, 0, err);
+    else if (rc == RC_OK && file_exists(path) != 1)
+        rc = err_set(err, RC_KMS_MISSING, "the file of KMS %s is not there: %s", kms->name, path);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = store_conf_set(ctx->store, "kms", kms->name, "file", path, err);
+    if (rc == RC_OK && !ctx->dry_run && opt_has(&ctx->opts, OPT_CREDENTIAL))
+        rc = bind_credential(ctx, kms->name, ref, err);
+    return rc == RC_OK ? set_endpoint(ctx, kms, endpoint != NULL ? url.base : NULL, err) : rc;
+}
+
+static enum rc
+is_remote(struct ctx *ctx, const struct object *kms, int *remote, struct err *err)
+{
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = field_get(ctx->store, kms->uuid, "provider", &v, NULL, err);
+    *remote = strcmp(buf_str(&v), "ibm") == 0;
+    buf_release(&v);
+    return rc;
 }
 
 static enum rc
 run_kms_set(struct ctx *ctx, struct err *err)
 {
-    const char *ref = opt_get(&ctx->opts, OPT_CREDENTIAL);
-    const char *file = opt_get(&ctx->opts, OPT_FILE);
+    static const enum opt_id settable[] = {OPT_CREDENTIAL, OPT_FILE, OPT_ENDPOINT, OPT_IAM, OPT_CA};
     struct object kms;
-    struct buf hint;
-    char path[PATH_SIZE] = "";
-    buf_init(&hint, PATH_SIZE);
+    int remote = 0, any = 0;
     enum rc rc = object_find(ctx->store, "kms", opt_arg(&ctx->opts, 0), &kms, err);
-    if (rc == RC_OK && ref == NULL && file == NULL && !opt_has(&ctx->opts, OPT_ENDPOINT))
-        rc = err_set(err, RC_USAGE,
-                     "kms set: nothing to set; give --credential, --file, --endpoint");
+    for (size_t i = 0; i < sizeof settable / sizeof settable[0]; i++)
+        any |= opt_has(&ctx->opts, settable[i]);
+    if (rc == RC_OK && !any)
+        rc = err_set(
+            err, RC_USAGE,
+            "kms set: nothing to set; give --credential, --file, --endpoint, --iam or --ca");
     if (rc == RC_OK)
-        rc = check_endpoint(ctx, err);
-    if (rc == RC_OK && ref == NULL)
-        ref = store_conf(ctx->store, "kms", kms.name, "credential");
-    if (rc == RC_OK && file == NULL)
-        file = store_conf(ctx->store, "kms", kms.name, "file");
-    if (rc == RC_OK && file == NULL) {
-        rc = field_get(ctx->store, kms.uuid, "file", &hint, NULL, err);
-        file = buf_str(&hint);
-    }
+        rc = is_remote(ctx, &kms, &remote, err);
     if (rc == RC_OK)
-        rc = path_absolute(path, file, err);
-    if (rc == RC_OK && ref != NULL)
-        rc = try_or_create(kms.name, path, ref, 0, err);
-    if (rc == RC_OK && ref == NULL && file_exists(path) != 1) {
-        (void)err_set(err, RC_KMS_MISSING, "the file of KMS %s is not there: %s", kms.name, path);
-        rc = RC_KMS_MISSING;
-    }
-    if (rc == RC_OK && !ctx->dry_run)
-        rc = store_conf_set(ctx->store, "kms", kms.name, "file", path, err);
-    if (rc == RC_OK && !ctx->dry_run && opt_get(&ctx->opts, OPT_CREDENTIAL) != NULL)
-        rc = bind_credential(ctx, kms.name, ref, err);
-    buf_release(&hint);
+        rc = check_options(ctx, "kms set", remote, err);
     if (rc == RC_OK)
-        rc = set_endpoint(ctx, &kms, err);
+        rc = remote ? set_ibm(ctx, &kms, err) : set_local(ctx, &kms, err);
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid, "bound here:", err);
     return rc == RC_OK && ctx->entry[0] != '\0' ? session_publish(ctx, err) : rc;
@@ -306,11 +405,15 @@ run_kms_show(struct ctx *ctx, struct err *err)
         jw_str(&w, "uuid", kms.uuid);
         jw_str(&w, "site", site);
         jw_opt(&w, "credential", bound);
+        jw_opt(&w, "iam_here", store_conf(ctx->store, "kms", kms.name, "iam"));
+        jw_opt(&w, "ca_here", store_conf(ctx->store, "kms", kms.name, "ca"));
     } else if (rc == RC_OK) {
         out_field(ctx, "kms", kms.name);
         out_field(ctx, "uuid", kms.uuid);
         out_field(ctx, "site", site);
         out_field(ctx, "credential", bound != NULL ? bound : "none bound here");
+        out_field(ctx, "iam here", store_conf(ctx->store, "kms", kms.name, "iam"));
+        out_field(ctx, "ca here", store_conf(ctx->store, "kms", kms.name, "ca"));
     }
     for (size_t i = 0; rc == RC_OK && i < sizeof fields / sizeof fields[0]; i++) {
         rc = field_get(ctx->store, kms.uuid, fields[i], &v, NULL, err);
@@ -372,12 +475,17 @@ run_kms_test(struct ctx *ctx, struct err *err)
     return rc;
 }
 
+/* clang-format off */
 static const struct opt_spec add_options[] = {
     {OPT_SITE, "site", 0, "SITE", 0, "where the KMS stands"},
-    {OPT_PROVIDER, "provider", 0, "local", 0, "kind of KMS"},
+    {OPT_PROVIDER, "provider", 0, "local|ibm", 0, "kind of KMS"},
     {OPT_FILE, "file", 0, "PATH", 0, "the local KMS; made if it is not there"},
+    {OPT_INSTANCE, "instance", 0, "UUID|CRN", 0, "IBM: the instance (else KP_INSTANCE_ID)"},
+    {OPT_ENDPOINT, "endpoint", 0, "URL", 0, "IBM: where it answers (else KP_TARGET_ADDR)"},
+    {OPT_IAM, "iam", 0, "URL", 0, "IBM: where tokens come from; not IBM's public address"},
+    {OPT_CA, "ca", 0, "FILE", 0, "IBM: certificates that vouch for both, not the system's"},
     {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,
-     "where its passphrase is: file:PATH, prompt, ..."},
+     "where its passphrase or API key is: file:PATH, prompt, ... (else IBMCLOUD_API_KEY)"},
     {OPT_KEPT_AT, "kept-at", 0, "TEXT", 0,
      "where people keep that credential, for the worst night"},
     {OPT_REGION, "region", 0, "REGION", 0, "region of the instance"},
@@ -385,9 +493,11 @@ static const struct opt_spec add_options[] = {
 };
 static const struct opt_spec set_options[] = {
     {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,
-     "where its passphrase is: file:PATH, prompt, ..."},
+     "where its passphrase or API key is: file:PATH, prompt, ..."},
     {OPT_FILE, "file", 0, "PATH", 0, "where the local KMS lies on this machine"},
     {OPT_ENDPOINT, "endpoint", 0, "URL", 0, "where it answers, for every site; settles a conflict"},
+    {OPT_IAM, "iam", 0, "URL", 0, "IBM: where tokens come from, on this machine"},
+    {OPT_CA, "ca", 0, "FILE", 0, "IBM: certificates that vouch for it, on this machine"},
     OPT_END,
 };
 static const struct opt_spec test_options[] = {
@@ -395,17 +505,22 @@ static const struct opt_spec test_options[] = {
      "another credential, for this command"},
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
      "another place of the local KMS, for this command"},
+    KMS_PLACE_OPTIONS,
     OPT_END,
 };
+/* clang-format on */
 
 const struct cmd cmd_kms_table[] = {
     {"kms", "add",
-     "NAME --site SITE --provider local --file PATH --credential REF [--kept-at TEXT]",
-     "Adds a KMS to the escrow and binds its credential on this machine.", add_options, 1, 1,
-     CMD_WRITE, GROUP_SET_UP, run_kms_add,
+     "NAME --site SITE --provider local|ibm (--file PATH | --instance UUID|CRN --endpoint URL) "
+     "--credential REF [--kept-at TEXT]",
+     "Adds a KMS to the escrow, tries it, and binds its credential on this machine.", add_options,
+     1, 1, CMD_WRITE, GROUP_SET_UP, run_kms_add,
      "keymuster kms add kp-mad --site mad --provider local --file ~/mad.kms \\\n"
-     "    --credential prompt --kept-at \"vault of mad\"\n"},
-    {"kms", "set", "NAME [--credential REF] [--file PATH] [--endpoint URL]",
+     "    --credential prompt --kept-at \"vault of mad\"\n"
+     "keymuster kms add kp-fra --site fra --provider ibm --instance CRN \\\n"
+     "    --endpoint https://eu-de.kms.cloud.ibm.com --credential file:kp.apikey\n"},
+    {"kms", "set", "NAME [--credential REF] [--file PATH] [--endpoint URL] [--iam URL] [--ca FILE]",
      "Binds a KMS that the log knows on this machine.", set_options, 1, 1, CMD_WRITE, GROUP_SET_UP,
      run_kms_set, "keymuster kms set kp-mad --credential file:/etc/keymuster/kp-mad.pass\n"},
     {"kms", "list", "", "Lists the KMSs.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_kms_list, NULL},

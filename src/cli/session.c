@@ -173,9 +173,8 @@ find_endpoint(const struct ctx *ctx, const struct object *kms, struct target *t,
         rc = field_get(ctx->store, kms->uuid, "endpoint", &t->endpoint, &conflict, err);
     if (rc != RC_OK)
         return rc;
-    if (conflict ||
-        (given == NULL && bound != NULL && t->endpoint.len > 0 &&
-         strcmp(buf_str(&t->endpoint), bound) != 0)) {
+    if (conflict || (given == NULL && bound != NULL && t->endpoint.len > 0 &&
+                     strcmp(buf_str(&t->endpoint), bound) != 0)) {
         (void)err_set(err, RC_ENDPOINT_DIFFERS,
                       conflict ? "KMS %s: two sites set its endpoint apart"
                                : "KMS %s: the endpoint in the log is not the one bound here",

@@ -21,10 +21,10 @@ void session_close(struct ctx *ctx);
 /*
  * The KMS of an object, opened once per command. The credential: --credential NAME=REF,
  * --credential REF when the command line has only that one, [kms "NAME"] credential. The file:
- * --kms-file NAME=PATH, the binding, the hint in the log. Endpoint: --endpoint, the binding, the log;
- * IAM address and certificates: command line and binding only. Where the credential would go is
- * checked before it is read. RC_KMS_NO_CREDENTIAL, RC_ENDPOINT_DIFFERS, RC_ENDPOINT_UNKNOWN and what
- * kms_open says. *out is borrowed until session_close.
+ * --kms-file NAME=PATH, the binding, the hint in the log. Endpoint: --endpoint, the binding, the
+ * log; IAM address and certificates: command line and binding only. Where the credential would go
+ * is checked before it is read. RC_KMS_NO_CREDENTIAL, RC_ENDPOINT_DIFFERS, RC_ENDPOINT_UNKNOWN and
+ * what kms_open says. *out is borrowed until session_close.
  */
 enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
                     struct err *err) MUST_CHECK;
@@ -33,7 +33,9 @@ enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
 #define KMS_PLACE_OPTIONS                                                                          \
     {OPT_ENDPOINT, "endpoint", 0, "[NAME=]URL", OPT_MANY, "another endpoint of the KMS NAME"},     \
         {OPT_IAM, "iam", 0, "[NAME=]URL", OPT_MANY, "another IAM address of the KMS NAME"},        \
-        {OPT_CA, "ca", 0, "[NAME=]FILE", OPT_MANY, "certificates that vouch for the KMS NAME"}
+    {                                                                                              \
+        OPT_CA, "ca", 0, "[NAME=]FILE", OPT_MANY, "certificates that vouch for the KMS NAME"       \
+    }
 
 /* The option of every command that takes a KEY. */
 #define KEY_AT_OPTION                                                                              \

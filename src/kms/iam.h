@@ -23,8 +23,8 @@ struct iam {
     struct secret *held, *more;
     size_t key_len;
     struct secret token[2]; /* views of it: {bytes, len}, len 0 for no more */
-    int64_t refresh_ms;      /* monotonic: from here on a new one is fetched first */
-    int64_t ends_ms;         /* monotonic: from here on it is of no use */
+    int64_t refresh_ms;     /* monotonic: from here on a new one is fetched first */
+    int64_t ends_ms;        /* monotonic: from here on it is of no use */
 };
 
 /* A base address, with or without /identity/token, into out. RC_BAD_VALUE. */
@@ -35,8 +35,8 @@ enum rc iam_init(struct iam *iam, struct http *http, const struct secret *key,
 void iam_release(struct iam *iam); /* wipes */
 
 /*
- * Makes iam->token[0..1] good for the next minute; fetches when there is none, or little is left of it.
- * A failed refresh leaves a token that still holds. RC_IAM_REFUSED, RC_IAM_UNREACHABLE,
+ * Makes iam->token[0..1] good for the next minute; fetches when there is none, or little is left of
+ * it. A failed refresh leaves a token that still holds. RC_IAM_REFUSED, RC_IAM_UNREACHABLE,
  * RC_KMS_CERTIFICATE, RC_KMS_REPLY.
  */
 enum rc iam_token(struct iam *iam, struct err *err) MUST_CHECK;

@@ -107,7 +107,8 @@ enum rc kms_run(struct kms *kms, struct kms_op *ops, size_t count, struct err *e
 /* The KMS is out of reach for now; nothing is known of its root keys. */
 int kms_is_away(enum rc rc);
 
-/* State of one root key, by id, alias or CRN. RC_KMS_NO_ROOT. A destroyed one is a result, not an error.
+/* State of one root key, by id, alias or CRN. RC_KMS_NO_ROOT. A destroyed one is a result, not an
+ * error.
  */
 enum rc kms_root_info(struct kms *kms, const char *root, struct root_info *out,
                       struct err *err) MUST_CHECK;
