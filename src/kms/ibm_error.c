@@ -130,7 +130,6 @@ judge_code(struct ibm_error *e)
         e->class = known[i].class;
         e->rc = known[i].rc;
         e->why = known[i].why;
-        /* What was wrapped is wrong with a wrap, what is to be opened with the others. */
         return;
     }
     if (strcmp(e->code, "INVALID_FIELD_ERR") != 0) {
@@ -190,7 +189,8 @@ ibm_error_judge(struct ibm_error *out, int status, const char *text, size_t len)
     json_free(doc);
     judge_code(out);
     /* Whatever the code: these statuses say nothing of the key. */
-    if ((status == 401 || status == 429) && out->class != 'A' && out->class != 'R')
+    int mute = status == 401 || status == 403 || status == 429 || status >= 500;
+    if (mute && (strchr("SX?TW", out->class) != NULL || (status == 401 && out->class != 'A')))
         judge_status(out);
 }
 

@@ -28,7 +28,7 @@ after_scheme(const char *text)
     static const char scheme[] = "https://";
     for (size_t i = 0; scheme[i] != '\0'; i++) {
         if (lower(text[i]) != scheme[i])
-            return strstr(text, "://") == NULL ? text : NULL;
+            return NULL;
     }
     return text + strlen(scheme);
 }
@@ -78,7 +78,9 @@ url_parse(struct url *out, const char *text, const char *what, struct err *err)
         return bad(err, what, "it is too long");
     const char *rest = after_scheme(text);
     if (rest == NULL)
-        return bad(err, what, "only https is spoken, for a credential goes there");
+        return bad(
+            err, what,
+            "it does not begin with https://; nothing else is spoken, for a credential goes there");
     size_t authority = strcspn(rest, "/?#\\");
     const char *path = rest + authority;
     if (memchr(rest, '@', authority) != NULL)

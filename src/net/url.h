@@ -17,8 +17,8 @@ struct url {
 
 /*
  * RC_BAD_VALUE, what naming the place: another scheme than https, a user or password, a query, a
- * fragment, a byte that does not belong into a host name or path. "https://" may be left out. out
- * must not be moved or copied (path points inside).
+ * fragment, a byte that does not belong into a host name or path. out must not be moved or copied
+ * (path points inside).
  */
 enum rc url_parse(struct url *out, const char *text, const char *what, struct err *err) MUST_CHECK;
 /* Cuts `tail` off the end of the base, where it stands there. */

@@ -44,7 +44,7 @@ load ../lib/cli.bash
 
 @test "what is none is 13, and something near is named" {
     ends 13 explain KM3999
-    says KM3017 KM4001
+    says KM3026 KM4001
     ends 13 -o json explain KM3999
     error_is KM2011
     ends 13 explain disabled
