@@ -291,6 +291,7 @@ send_change(struct ibm *ibm, const char *id, enum kms_change change, const struc
     (void)snprintf(doing, sizeof doing, "%s root key %s", rule->doing, id);
     ibm_call_init(&c, ibm, rule->method, id, path);
     c.http.repeatable = change != KMS_ROTATE;
+    c.http.fresh = 1;
     if (change == KMS_ROTATE)
         buf_adds(&c.body, "{}");
     enum rc rc = ibm_ask_one(ibm, &c, doing, &e, err);

@@ -413,6 +413,7 @@ start(struct http *h, struct transfer *t, int64_t now)
     (void)curl.easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl.easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     (void)curl.easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L);
+    (void)curl.easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, r->fresh || !r->repeatable ? 1L : 0L);
     (void)curl.easy_setopt(t->easy, CURLOPT_USERAGENT, "keymuster/" KM_VERSION);
     (void)curl.easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->detail);
     (void)curl.easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_head);
@@ -448,8 +449,6 @@ static const char *
 verify_text(long result)
 {
     switch (result) {
-    case 0:
-        return "its certificate is for another host name";
     case 9:
         return "its certificate is not yet valid (is the clock here right?)";
     case 10:
@@ -509,7 +508,7 @@ handshake_fault(struct transfer *t)
     (void)curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
     if (os != 0 || strstr(t->detail, "SSL_ERROR_SYSCALL") != NULL ||
         strstr(t->detail, "eof") != NULL)
-        return unreachable(t, FAULT_UNCONNECTED, "it broke off the handshake");
+        return unreachable(t, FAULT_UNCONNECTED, "it broke off the handshake; does it speak TLS 1.2 or later?");
     return untrusted(t, "no agreement on TLS 1.2 or later with forward secrecy");
 }
 
@@ -538,6 +537,9 @@ verify_fault(struct transfer *t)
 {
     long result = 0;
     (void)curl.easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &result);
+    /* The name is judged first, by libcurl itself, which then leaves "unspecified". */
+    if (result <= 1 && strstr(t->detail, "host name") != NULL)
+        return untrusted(t, "its certificate is for another host name");
     return untrusted(t, verify_text(result));
 }
 

@@ -52,6 +52,8 @@ struct http_request {
     size_t body_len;
     size_t most;    /* largest body of the answer; 0: 1 MiB */
     int repeatable; /* doing it twice is as doing it once */
+    int fresh;      /* on a connection of its own: one that was used before may turn out to be
+                       closed, and libcurl then sends again by itself, unseen */
     int64_t try_ms; /* one try; 0: 30 s */
     struct http_codes codes;
     /* A 429 or 5xx that will not change; may be NULL. */

@@ -9,6 +9,7 @@ function(test_helper name)
 endfunction()
 
 test_helper(kms_tool kms_floor)
+test_helper(http_tool net_floor)
 test_helper(hold_lock sys_floor)
 test_helper(killat)
 test_helper(scan)

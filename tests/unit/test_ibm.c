@@ -429,8 +429,9 @@ test_never_revoked(void **state)
     assert_int_equal(e.rc, RC_KMS_BUSY);
     ibm_error_judge(&e, 503, deleted, strlen(deleted));
     assert_int_equal(err_exit(e.rc), 5);
-    ibm_error_judge(&e, 410, "{\"resources\":[{\"reasons\":[{\"code\":\" KEY_DELETED_ERR\"}]}]}",
-                    62);
+    static const char blank[] =
+        "{\"resources\":[{\"reasons\":[{\"code\":\" KEY_DELETED_ERR\"}]}]}";
+    ibm_error_judge(&e, 410, blank, strlen(blank));
     assert_string_equal(e.code, "KEY_DELETED_ERR"); /* a leading blank occurs */
 }
 

@@ -1,0 +1,320 @@
+#!/usr/bin/env bats
+# IBM's KMSs, as the simulator (tests/sim) plays them: a key's life there, where a credential may go, what each refusal is
+# called. Transport: net.bats.
+load ../lib/cli
+load ../lib/sim
+
+setup() {
+    fresh_home
+    sim_start "$T/sim"
+}
+
+teardown() {
+    sim_stop
+}
+
+add() { # NAME SITE URL INSTANCE [OPTION...]
+    local name=$1 site=$2 url=$3 instance=$4
+    shift 4
+    fra kms add "$name" --site "$site" --provider ibm --instance "$instance" --endpoint "$url" --iam "$SIM_IAM" \
+        --ca "$SIM_CA" --credential "file:$SIM_APIKEY" "$@"
+}
+
+# Both sites with an instance and a root key each, a copy, a key.
+scene_ibm() {
+    fra init --site fra
+    fra site add mad
+    add kp-fra fra "$SIM_KMS" "$SIM_INSTANCE"
+    add kp-mad mad "$SIM_KMS_MAD" "$SIM_INSTANCE_MAD"
+    fra root create fra-main --kms kp-fra
+    fra root create mad-main --kms kp-mad
+    mkdir -p "$USB"
+    fra copy add usb "file://$USB" --site mad
+    fra create vbr/job --purpose backup-job --root fra-main --root mad-main --aad one --aad 'two, three'
+    password_of "$FRA" vbr/job "$T/pw"
+    [ "$(wc -c <"$T/pw")" -eq 44 ]
+}
+
+root_id() { ask ".items[] | select(.name == \"$1\") | .id" -C "$FRA" root list; }
+
+same_password() {
+    rm -f "$T/again"
+    "$KEYMUSTER" -C "$FRA" reveal vbr/job --reason test --to "file:$T/again" "$@" >/dev/null 2>&1
+    cmp "$T/pw" "$T/again"
+}
+
+@test "a key's life: created, revealed, rotated, rewrapped, rehomed; the wire sees what it should" {
+    scene_ibm
+    same_password --root fra-main
+    same_password --root mad-main
+    ends 0 -o json -C "$FRA" root rotate fra-main
+    json '.state == "active" and .versions == 2'
+    same_password --root fra-main
+    ends 0 -C "$FRA" rewrap --stale --yes
+    same_password --root fra-main
+    ends 0 -o json -C "$FRA" show vbr/job --wraps
+    json '[.wraps[].version] | unique | length == 3'
+    fra root create fra-new --kms kp-fra
+    ends 0 -C "$FRA" rehome vbr/job --to fra-new --yes
+    same_password --root fra-new
+    ends 0 -C "$FRA" verify
+    # Each request names its instance and has an id of its own; the API key goes to IAM alone.
+    sim_log '.[] | select(.front == "kms" or (.path // "" | contains("/api/v2"))) | ."Correlation-Id" // .correlation // empty' >"$T/ids"
+    [ "$(sort "$T/ids" | uniq -d | wc -l)" -eq 0 ]
+}
+
+@test "any IBM form of naming: CRN as instance; alias, id or CRN as key" {
+    local crn id
+    fra init --site fra
+    crn=crn:v1:bluemix:public:kms:eu-de:a/0123456789abcdef0123456789abcdef:$SIM_INSTANCE::
+    add kp fra "$SIM_KMS/api/v2/keys" "$crn"
+    ends 0 -o json -C "$FRA" kms show kp
+    json '.instance == $i and .account == "0123456789abcdef0123456789abcdef" and .region == "eu-de" and .endpoint == $u' \
+        --arg i "$SIM_INSTANCE" --arg u "$SIM_KMS"
+    fra root create first --kms kp
+    id=$(root_id first)
+    for key in first "$id" "${crn%::}:key:$id"; do
+        ends 6 -C "$FRA" root add again --kms kp --key "$key"
+        says 'known already, as first'
+    done
+    ends 13 -C "$FRA" root add other --kms kp --key "${crn/$SIM_INSTANCE/$SIM_INSTANCE_MAD}"
+    ends 13 -o json -C "$FRA" root add other --kms kp --key "crn:v1:bluemix:public:kms:eu-de:a/0123456789abcdef0123456789abcdef:$SIM_INSTANCE_MAD:key:$id"
+    error_is KM3013
+    ends 13 -o json -C "$FRA" root add other --kms kp --key no-such-root
+    error_is KM3013
+    ends 2 -C "$FRA" root create with.dot --kms kp
+    says alias
+}
+
+@test "kms add: from IBM's own variables; wrong words are 2; what does not answer is not added" {
+    fra init --site fra
+    IBMCLOUD_API_KEY=$(cat "$SIM_APIKEY") KP_INSTANCE_ID=$SIM_INSTANCE KP_TARGET_ADDR=$SIM_KMS \
+        ends 0 -C "$FRA" kms add kp --site fra --provider ibm --iam "$SIM_IAM" --ca "$SIM_CA"
+    run ! grep -rq canary "$FRA"
+    grep -q env:IBMCLOUD_API_KEY "$FRA/keymuster.conf"
+    local base=(kms add k2 --site fra --provider ibm --credential "file:$SIM_APIKEY")
+    ends 2 -C "$FRA" "${base[@]}"
+    says --instance
+    ends 2 -C "$FRA" "${base[@]}" --instance nonsense --endpoint "$SIM_KMS"
+    ends 2 -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE"
+    says --endpoint
+    ends 2 -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE" --endpoint "http://${SIM_KMS#https://}"
+    says https
+    ends 2 -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE" --endpoint "$SIM_KMS" --file x
+    ends 2 -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE" --endpoint "https://$SIM_INSTANCE_MAD.api.eu-de.kms.appdomain.cloud"
+    says 'another instance'
+    ends 4 -o json -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE" --endpoint "$SIM_KMS" --iam "$SIM_IAM"
+    error_is KM3018
+    ends 5 -o json -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE" --endpoint https://127.0.0.1:1 --iam "$SIM_IAM" --ca "$SIM_CA"
+    error_is KM3004
+    ends 5 -o json -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE" --endpoint "$SIM_KMS" --iam https://127.0.0.1:1 --ca "$SIM_CA"
+    error_is KM3021
+    ends 4 -o json -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE_MAD" --endpoint "$SIM_KMS" --iam "$SIM_IAM" --ca "$SIM_CA"
+    error_is KM3003
+    says "$SIM_INSTANCE_MAD"
+    ends 0 -o json -C "$FRA" kms list
+    json '.items | length == 1'
+    ends 0 -C "$FRA" "${base[@]}" --instance "$SIM_INSTANCE" --endpoint https://127.0.0.1:1 --offline
+}
+
+@test "IAM's refusals: each its reason, exit 4, nothing said of root keys" {
+    scene_ibm
+    for pair in 'deleted=BXNIM0415E' 'disabled=BXNIM0462E'; do
+        ends 4 -o json -C "$FRA" kms test kp-fra --credential "file:$SIM_DIR/apikey.${pair%%=*}"
+        error_is KM3020
+        says "${pair#*=}"
+    done
+    sim_fault '{"match": {"front": "iam"}, "status": 401, "body": {"errorCode": "BXNIM0430E", "errorMessage": "x", "context": {"requestId": "req-1"}}}'
+    ends 4 -o json -C "$FRA" kms test kp-fra
+    error_is KM3020
+    says addresses req-1
+    sim_fault '{"match": {"front": "iam"}, "status": 503, "count": 1}'
+    ends 0 -C "$FRA" kms test kp-fra
+    sim_fault '{"match": {"front": "iam"}, "kind": "html", "status": 200}'
+    ends 15 -o json -C "$FRA" kms test kp-fra
+    error_is KM3017
+    ends 4 -o json -C "$FRA" kms test kp-fra --credential "file:$SIM_DIR/apikey.stranger"
+    error_is KM3003
+}
+
+@test "a reader can reveal, but not rotate" {
+    scene_ibm
+    same_password --root fra-main --credential "kp-fra=file:$SIM_APIKEY_READER"
+    ends 4 -o json -C "$FRA" root rotate fra-main --credential "file:$SIM_APIKEY_READER"
+    error_is KM3003
+    ends 0 -o json -C "$FRA" root list
+    json '.items[] | select(.name == "fra-main") | .versions == 1'
+}
+
+@test "states: disabled, destroyed until a day, restored, purged; expired still opens" {
+    scene_ibm
+    local base=(-o json -C "$FRA" reveal vbr/job --reason test --to - --root fra-main)
+    fra root disable fra-main --yes
+    ends 14 "${base[@]}"
+    error_is KM3005
+    ends 5 -o json -C "$FRA" root enable fra-main
+    error_is KM3010
+    sim_move 40
+    fra root enable fra-main
+    same_password --root fra-main
+    fra root destroy fra-main --confirm fra-main
+    ends 14 "${base[@]}"
+    error_is KM3007
+    says 'restored until 20'
+    same_password # by the other wrap
+    ends 14 -o json -C "$FRA" root rotate fra-main
+    sim_move 40
+    fra root restore fra-main
+    same_password --root fra-main
+    ends 14 -o json -C "$FRA" root restore fra-main
+    error_is KM3015
+    sim_control POST keys "{\"instance\": \"fra\", \"id\": \"$(root_id fra-main)\", \"state\": 3}" >/dev/null
+    same_password --root fra-main
+    ends 14 -o json -C "$FRA" create vbr/other --purpose backup-job --root fra-main --allow-unsynced
+    error_is KM3006
+    sim_control POST keys "{\"instance\": \"fra\", \"id\": \"$(root_id fra-main)\", \"state\": 1}" >/dev/null
+    fra root destroy fra-main --confirm fra-main
+    sim_move $((31 * 86400))
+    ends 14 "${base[@]}"
+    says 'cannot be restored'
+    sim_move $((60 * 86400))
+    ends 14 "${base[@]}"
+    error_is KM3024
+    says 'instance answers otherwise'
+}
+
+@test "401, 403, 429, 5xx, a broken line: never called a state of the root key" {
+    scene_ibm
+    local base=(-o json -C "$FRA" --timeout 1s reveal vbr/job --reason test --to - --root fra-main)
+    for pair in 401=4 403=4 429=5 500=5 502=5 503=5 504=5; do
+        sim_fault "{\"match\": {\"front\": \"kms\"}, \"status\": ${pair%=*}, \"count\": -1}"
+        ends "${pair#*=}" "${base[@]}"
+        silent_on destroyed disabled purged 'gone for good'
+        sim_control DELETE faults
+    done
+    for kind in html drop-before drop-after; do
+        sim_fault "{\"match\": {\"front\": \"kms\"}, \"kind\": \"$kind\", \"count\": -1}"
+        ends 5 "${base[@]}"
+        error_is KM3004
+        sim_control DELETE faults
+    done
+    same_password --root fra-main
+}
+
+@test "a token that the KMS does not take any more is renewed once" {
+    scene_ibm
+    sim_control DELETE log
+    sim_fault '{"match": {"front": "kms"}, "status": 401, "count": 1}'
+    same_password --root fra-main
+    sim_fault '{"match": {"front": "kms"}, "status": 400, "body": "Bad Request: Token is expired", "count": 1}'
+    same_password --root fra-main
+}
+
+@test "answers that must not be believed: 15, and nothing is recorded" {
+    scene_ibm
+    local base=(-o json -C "$FRA" reveal vbr/job --reason test --to - --root fra-main)
+    for fault in '"kind": "malformed"' '"kind": "truncated"' '"kind": "empty-after"' '"remove": ["plaintext"]' \
+        '"add": {"plaintext": "!!"}' '"add": {"plaintext": ""}'; do
+        sim_fault "{\"match\": {\"front\": \"kms\", \"path\": \"unwrap\"}, $fault}"
+        ends 15 "${base[@]}"
+        error_is KM3017
+        [ -z "$output" ]
+    done
+    sim_fault '{"match": {"path": "unwrap"}, "kind": "other-plaintext"}'
+    ends 15 "${base[@]}"
+    error_is KM3012
+    [ -z "$output" ]
+    for fault in '"remove": ["ciphertext"]' '"add": {"plaintext": "AAAA"}' '"add": {"ciphertext": "a b"}'; do
+        sim_fault "{\"match\": {\"path\": \"actions/wrap\"}, $fault}"
+        ends 15 -o json -C "$FRA" create vbr/bad --purpose backup-job --root fra-main
+        error_is KM3017
+    done
+    ends 13 -C "$FRA" show vbr/bad
+    # Lenient where nothing hangs on it: the version is asked for.
+    sim_fault '{"match": {"path": "actions/wrap"}, "remove": ["keyVersion"], "add": {"odd": [1]}}'
+    ends 0 -C "$FRA" create vbr/good --purpose backup-job --root fra-main
+    ends 0 -o json -C "$FRA" show vbr/good --wraps
+    json '.wraps[0].version == $id' --arg id "$(root_id fra-main)"
+}
+
+@test "a lost answer: create finds its own root key, rotate is not done twice" {
+    scene_ibm
+    sim_fault '{"match": {"method": "POST", "path": "/keys"}, "kind": "drop-after"}'
+    ends 0 -C "$FRA" root create once --kms kp-fra
+    sim_control DELETE log
+    sim_fault '{"match": {"path": "actions/rotate"}, "kind": "drop-after"}'
+    ends 0 -o json -C "$FRA" root rotate once
+    json '.versions == 2'
+    sim_fault '{"match": {"path": "actions/disable"}, "kind": "drop-after"}'
+    ends 0 -o json -C "$FRA" root disable once --yes
+    json '.state == "suspended"'
+    sim_fault '{"match": {"path": "actions/rotate"}, "kind": "drop-before"}'
+    ends 5 -C "$FRA" root rotate fra-main
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0].versions == 1'
+}
+
+# A second store, whose endpoint comes from the log; where its answer would go.
+@test "the credential goes only where a person said, or to IBM; it is not even read before" {
+    scene_ibm
+    mad join --from "file://$USB" --site mad --yes
+    local reads="command:sh -c 'touch $T/read; cat $SIM_APIKEY'"
+    # The log names 127.0.0.1, which is not IBM's.
+    ends 15 -o json -C "$MAD" kms test kp-fra --credential "$reads"
+    error_is KM3019
+    [ ! -e "$T/read" ]
+    ends 15 -o json -C "$MAD" kms set kp-fra --credential "$reads"
+    error_is KM3019
+    [ ! -e "$T/read" ]
+    ends 0 -C "$MAD" kms test kp-fra --credential "$reads" --endpoint "kp-fra=$SIM_KMS" --iam "kp-fra=$SIM_IAM" --ca "kp-fra=$SIM_CA"
+    [ -e "$T/read" ]
+    # Without a name it could be meant for either.
+    ends 2 -C "$MAD" kms test kp-fra --credential "file:$SIM_APIKEY" --endpoint "$SIM_KMS"
+    ends 0 -C "$MAD" kms set kp-fra --credential "file:$SIM_APIKEY" --endpoint "$SIM_KMS" --iam "$SIM_IAM" --ca "$SIM_CA"
+    ends 0 -C "$MAD" kms test kp-fra
+    # The log says another one now.
+    fra kms set kp-fra --endpoint "$SIM_KMS/moved" --offline
+    fra sync
+    mad sync
+    ends 15 -o json -C "$MAD" kms test kp-fra
+    error_is KM3014
+}
+
+@test "nothing but the wrap is left: its root key's CRN, an API key" {
+    scene_ibm
+    local crn wrap
+    crn=crn:v1:bluemix:public:kms:eu-de:a/0123456789abcdef0123456789abcdef:$SIM_INSTANCE:key:$(root_id fra-main)
+    ask ".wraps[] | select(.root == \"fra-main\" or .root_name == \"fra-main\") | .ciphertext" -C "$FRA" show vbr/job --wraps | head -n 1 >"$T/wrap"
+    [ -s "$T/wrap" ]
+    "$KEYMUSTER" -C "$T/none" version >/dev/null
+    export HOME=$T/other XDG_STATE_HOME=$T/other XDG_DATA_HOME=$T/other
+    mkdir -p "$T/other"
+    "$KEYMUSTER" reveal --wrapped "file:$T/wrap" --root "$crn" --endpoint "$SIM_KMS" --iam "$SIM_IAM" --ca "$SIM_CA" \
+        --aad one --aad 'two, three' --reason fire --credential "file:$SIM_APIKEY" --to - >"$T/again" 2>"$T/stderr" || { cat "$T/stderr" >&2; return 1; }
+    cmp "$T/pw" "$T/again"
+    ends 15 -o json reveal --wrapped "file:$T/wrap" --root "$crn" --endpoint "$SIM_KMS" --iam "$SIM_IAM" --ca "$SIM_CA" \
+        --aad 'two, three' --aad one --reason fire --credential "file:$SIM_APIKEY" --to -
+    error_is KM3009
+    ends 2 reveal --wrapped "file:$T/wrap" --root crn:v1:x --reason fire --credential "file:$SIM_APIKEY" --to -
+    says CRN
+}
+
+@test "a key ring: a credential with rights on that ring only" {
+    scene_ibm
+    sim_control POST apikeys "{\"name\": \"ringed\", \"grants\": [{\"instance\": \"$SIM_INSTANCE\", \"ring\": \"default\", \"role\": \"Reader\"}]}" >/dev/null
+    local id
+    id=$(root_id fra-main)
+    ends 4 -C "$FRA" root add ringless --kms kp-fra --key "$id" --credential "file:$SIM_DIR/apikey.ringed"
+    ends 6 -C "$FRA" root add ringed --kms kp-fra --key "$id" --ring default --credential "file:$SIM_DIR/apikey.ringed"
+}
+
+@test "leaks: no API key, token or password in files, traces, arguments" {
+    scene_ibm
+    strace -f -s 65536 -e trace=execve,write,pwrite64,writev -o "$T/trace" "$KEYMUSTER" -vv -C "$FRA" reveal vbr/job \
+        --reason test --root fra-main --to "file:$T/given" >"$T/out" 2>"$T/err" </dev/null
+    grep -q 'Authorization' "$T/trace" && return 1
+    # What goes through TLS is not readable in write calls; the API key and the token must be nowhere else.
+    run ! grep -rqF "$(cat "$SIM_APIKEY")" "$FRA" "$USB" "$T/trace" "$T/out" "$T/err"
+    run ! grep -rqF 'Bearer ' "$FRA" "$USB" "$T/out" "$T/err"
+    run ! grep -rqF "$(cat "$T/pw")" "$FRA" "$USB" "$T/out" "$T/err"
+}
