@@ -308,6 +308,26 @@ same_password() {
     ends 6 -C "$FRA" root add ringed --kms kp-fra --key "$id" --ring default --credential "file:$SIM_DIR/apikey.ringed"
 }
 
+@test "a batch runs concurrently: results in order, also when the KMS is busy or some fail" {
+    fra init --site fra
+    add kp fra "$SIM_KMS" "$SIM_INSTANCE"
+    fra root create main --kms kp
+    local batch=("$KM_TOOLS/kms_batch" "$SIM_KMS" "$SIM_IAM" "$SIM_CA" "$SIM_INSTANCE" "$SIM_APIKEY" "$(root_id main)")
+    [[ "$("${batch[@]}" 300)" == 'wrapped 300 rewrapped 300 opened 5 '* ]]
+    # 50 ms each: one after the other a hundred would take five seconds.
+    sim_fault '{"match": {"path": "actions/wrap"}, "delay_ms": 50, "count": -1}'
+    read -r _ _ _ _ _ _ _ ms _ < <("${batch[@]}" 100)
+    [ "$ms" -lt 3000 ]
+    sim_control DELETE faults
+    sim_fault '{"match": {"path": "actions/wrap"}, "status": 429, "skip": 5, "count": 20}'
+    sim_fault '{"match": {"path": "actions/rewrap"}, "status": 503, "skip": 3, "count": 4}'
+    [[ "$("${batch[@]}" 60)" == 'wrapped 60 rewrapped 60 opened 5 '* ]]
+    # A token that ends in between.
+    sim_control DELETE faults
+    sim_fault '{"match": {"path": "actions/rewrap"}, "status": 401, "count": 30}'
+    [[ "$("${batch[@]}" 40)" == 'wrapped 40 rewrapped 40 opened 5 '* ]]
+}
+
 @test "leaks: no API key, token or password in files, traces, arguments" {
     scene_ibm
     strace -f -s 65536 -e trace=execve,write,pwrite64,writev -o "$T/trace" "$KEYMUSTER" -vv -C "$FRA" reveal vbr/job \

@@ -10,6 +10,7 @@ endfunction()
 
 test_helper(kms_tool kms_floor)
 test_helper(http_tool net_floor)
+test_helper(kms_batch kms_floor)
 test_helper(hold_lock sys_floor)
 test_helper(killat)
 test_helper(scan)
