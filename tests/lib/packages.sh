@@ -5,12 +5,12 @@
 # Used by name, in packages_need.
 # shellcheck disable=SC2034
 packages_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libcjson-dev libsodium-dev libsmartcols-dev
-                libutf8proc-dev"
+                libutf8proc-dev libcurl4-openssl-dev libcurl4"
 # shellcheck disable=SC2034
 packages_demo="restic jq"
 # shellcheck disable=SC2034
 packages_test="libcmocka-dev bats jq minisign faketime strace tmux sqlite3 restic xxd procps bsdextrautils
-               libmicrohttpd-dev libssl-dev curl nodejs npm"
+               libmicrohttpd-dev libssl-dev curl openssl nodejs npm"
 
 # Installs what is missing of these groups; asks apt only when something is.
 packages_need() {
