@@ -74,15 +74,11 @@ read_roots(struct ctx *ctx, struct mint *m, struct err *err)
 static enum rc
 check_free(struct ctx *ctx, const char *name, struct key *key, int *there, struct err *err)
 {
-    struct err scratch = ERR_INIT;
-    enum rc rc = key_find(ctx->store, name, key, &scratch);
-    *there = rc == RC_OK || rc == RC_AMBIGUOUS;
-    if (rc == RC_NOT_FOUND)
-        return RC_OK;
-    if (!*there || rc == RC_AMBIGUOUS) {
-        *err = scratch;
+    enum rc rc = key_is_known(ctx->store, name, there, err);
+    if (rc == RC_OK && *there)
+        rc = key_find(ctx->store, name, key, err); /* which says so when it is ambiguous */
+    if (rc != RC_OK || !*there)
         return rc;
-    }
     if (opt_has(&ctx->opts, OPT_IF_MISSING))
         return RC_OK;
     (void)err_set(err, RC_EXISTS, "a key %s is there already, generation %lld", name,

@@ -442,17 +442,18 @@ enum rc
 session_keys_check(struct ctx *ctx, size_t count, struct err *err)
 {
     size_t unknown = 0;
-    struct key key;
     struct err one = ERR_INIT;
     char names[sizeof err->why] = "";
     for (size_t i = 0; i < count; i++) {
-        struct err e = ERR_INIT;
+        struct key key;
+        struct err scratch = ERR_INIT;
         const char *ref = opt_arg(&ctx->opts, i);
-        if (key_find(ctx->store, ref, &key, &e) != RC_NOT_FOUND)
+        int known = 0;
+        if (key_is_known(ctx->store, ref, &known, &scratch) != RC_OK || known)
             continue; /* whatever else is wrong, the command itself says better */
         size_t len = strlen(names);
         if (unknown++ == 0)
-            one = e;
+            err_ignore(key_find(ctx->store, ref, &key, &one)); /* for its words */
         if (len + strlen(ref) + 8 < sizeof names)
             (void)snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "", ref);
         else if (len + 5 < sizeof names && names[len - 1] != '.')

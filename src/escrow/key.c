@@ -205,16 +205,30 @@ key_not_yet(const char *name, const struct finding *f, struct err *err)
     return err_hint(err, "see them all: keymuster list");
 }
 
+#define REF_BYTES (KEY_NAME_BYTES + 24) /* a name, '@', a generation and the end */
+
+/* The plain name goes to name; a ref that is too long for one is not found. */
+static enum rc
+look_for(const struct store *store, const char *ref, struct finding *f, char name[REF_BYTES],
+         struct err *err)
+{
+    name[0] = '\0';
+    if (strlen(ref) >= REF_BYTES)
+        return RC_OK;
+    (void)snprintf(name, REF_BYTES, "%s", ref);
+    f->generation = split_generation(name);
+    return key_each(store, name, find_key, f, err);
+}
+
 static enum rc
 find_by_name(const struct store *store, const char *ref, int64_t until, struct key *out,
              struct err *err)
 {
-    char name[KEY_NAME_BYTES + 24];
+    char name[REF_BYTES];
     if (strlen(ref) >= sizeof name)
         return err_set(err, RC_NOT_FOUND, "no key of such a long name");
-    (void)snprintf(name, sizeof name, "%s", ref);
-    struct finding f = {.out = out, .until = until, .generation = split_generation(name)};
-    enum rc rc = key_each(store, name, find_key, &f, err);
+    struct finding f = {.out = out, .until = until};
+    enum rc rc = look_for(store, ref, &f, name, err);
     if (rc != RC_OK || f.hits == 1)
         return rc;
     if (f.hits == 0 && f.all > 0 && until != INT64_MAX)
@@ -242,10 +256,31 @@ key_find_at(const struct store *store, const char *ref, int64_t at_ms, struct ke
     return find_by_name(store, ref, at_ms, out, err);
 }
 
+enum rc
+key_is_known(const struct store *store, const char *ref, int *known, struct err *err)
+{
+    struct key key;
+    char name[REF_BYTES];
+    struct finding f = {.out = &key, .until = INT64_MAX};
+    *known = 0;
+    if (!uuid_is(ref)) {
+        enum rc rc = look_for(store, ref, &f, name, err);
+        *known = rc == RC_OK && f.hits > 0;
+        return rc;
+    }
+    struct err scratch = ERR_INIT;
+    enum rc rc = find_by_uuid(store, ref, &key, &scratch);
+    *known = rc == RC_OK;
+    if (*known || rc == RC_NOT_FOUND)
+        return RC_OK;
+    *err = scratch;
+    return rc;
+}
+
 int
 key_ref_is_name(const char *ref)
 {
-    char name[KEY_NAME_BYTES + 24];
+    char name[REF_BYTES];
     (void)snprintf(name, sizeof name, "%s", ref); /* a longer one is no key's name anyway */
     return !uuid_is(ref) && split_generation(name) == 0;
 }

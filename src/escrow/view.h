@@ -84,6 +84,10 @@ enum rc key_find(const struct store *store, const char *ref, struct key *out,
  * then. ref must be a plain name (key_ref_is_name). */
 enum rc key_find_at(const struct store *store, const char *ref, int64_t at_ms, struct key *out,
                     struct err *err) MUST_CHECK;
+/* Only whether key_find would find one or several: one look at the index, where key_find reads
+ * every key to tell which name was meant. */
+enum rc key_is_known(const struct store *store, const char *ref, int *known,
+                     struct err *err) MUST_CHECK;
 /* 1 for NAME, 0 for NAME@GEN and UUID. */
 int key_ref_is_name(const char *ref);
 /* By name, then generation, then UUID. name NULL: all. */
