@@ -5,12 +5,6 @@
 
 #include "text/enc.h"
 
-struct walk {
-    const struct store *store;
-    conflict_fn fn;
-    void *arg;
-};
-
 /* ---- what the object is called ---- */
 
 /* Kind and label of an object or a key; those of a fact that waits for its object stay the UUID. */
@@ -38,75 +32,43 @@ name_it(const struct store *store, struct conflict *c, struct err *err)
 
 /* ---- the three kinds ---- */
 
-/* That an adopted password was confirmed at two sites is no contradiction. */
-static enum rc
-each_field(const struct walk *w, struct err *err)
-{
-    struct stmt *q = NULL;
-    enum rc rc =
-        db_query(w->store->db, &q,
-                 "SELECT object, name FROM field f WHERE name <> 'confirmed' AND NOT EXISTS"
-                 " (SELECT 1 FROM superseded s WHERE s.object = f.object AND s.name = f.name"
-                 " AND s.entry = f.entry)"
-                 " GROUP BY object, name HAVING count(DISTINCT value) > 1 ORDER BY object, name",
-                 err);
-    if (rc != RC_OK)
-        return rc;
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct conflict c = {.what = CONFLICT_FIELD, .field = col_text(q, 1)};
-        (void)snprintf(c.object, sizeof c.object, "%s", col_text(q, 0));
-        rc = name_it(w->store, &c, err);
-        if (rc == RC_OK)
-            rc = w->fn(w->arg, &c, err);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
-}
-
-/* A successor that follows all of them settles it. */
-static enum rc
-each_generation(const struct walk *w, struct err *err)
-{
-    struct stmt *q = NULL;
-    enum rc rc =
-        db_query(w->store->db, &q,
-                 "SELECT min(uuid), name || '@' || generation FROM key k GROUP BY name, generation"
-                 " HAVING count(DISTINCT uuid) > 1 AND"
-                 " max(NOT EXISTS (SELECT 1 FROM follows f WHERE f.former = k.uuid))"
-                 " ORDER BY name, generation",
-                 err);
-    if (rc != RC_OK)
-        return rc;
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct conflict c = {.what = CONFLICT_GENERATION, .kind = "key", .field = "generation"};
-        (void)snprintf(c.object, sizeof c.object, "%s", col_text(q, 0));
-        (void)snprintf(c.label, sizeof c.label, "%s", col_text(q, 1));
-        rc = w->fn(w->arg, &c, err);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
-}
+/* Each query gives: object, kind, label, field. */
+static const struct {
+    enum conflict_what what;
+    const char *sql;
+} kinds[] = {
+    /* That an adopted password was confirmed at two sites is no contradiction. */
+    {CONFLICT_FIELD,
+     "SELECT object, '', '', name FROM field f WHERE name <> 'confirmed' AND NOT EXISTS"
+     " (SELECT 1 FROM superseded s WHERE s.object = f.object AND s.name = f.name"
+     " AND s.entry = f.entry)"
+     " GROUP BY object, name HAVING count(DISTINCT value) > 1 ORDER BY object, name"},
+    /* A successor that follows all of them settles it. */
+    {CONFLICT_GENERATION,
+     "SELECT min(uuid), 'key', name || '@' || generation, 'generation' FROM key k"
+     " GROUP BY name, generation HAVING count(DISTINCT uuid) > 1 AND"
+     " max(NOT EXISTS (SELECT 1 FROM follows f WHERE f.former = k.uuid))"
+     " ORDER BY name, generation"},
+    {CONFLICT_NAME, "SELECT min(uuid), kind, name, 'name' FROM object GROUP BY kind, name"
+                    " HAVING count(DISTINCT uuid) > 1 ORDER BY kind, name"},
+};
 
 static enum rc
-each_name(const struct walk *w, struct err *err)
+each_of(const struct store *store, size_t at, conflict_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(w->store->db, &q,
-                          "SELECT min(uuid), kind, name FROM object GROUP BY kind, name"
-                          " HAVING count(DISTINCT uuid) > 1 ORDER BY kind, name",
-                          err);
+    enum rc rc = db_query(store->db, &q, kinds[at].sql, err);
     if (rc != RC_OK)
         return rc;
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct conflict c = {.what = CONFLICT_NAME, .field = "name"};
+        struct conflict c = {.what = kinds[at].what, .field = col_text(q, 3)};
         (void)snprintf(c.object, sizeof c.object, "%s", col_text(q, 0));
         (void)snprintf(c.kind, sizeof c.kind, "%s", col_text(q, 1));
         (void)snprintf(c.label, sizeof c.label, "%s", col_text(q, 2));
-        rc = w->fn(w->arg, &c, err);
+        if (c.what == CONFLICT_FIELD)
+            rc = name_it(store, &c, err);
+        if (rc == RC_OK)
+            rc = fn(arg, &c, err);
         if (rc != RC_OK)
             break;
     }
@@ -117,11 +79,10 @@ each_name(const struct walk *w, struct err *err)
 enum rc
 conflict_each(const struct store *store, conflict_fn fn, void *arg, struct err *err)
 {
-    struct walk w = {store, fn, arg};
-    enum rc rc = each_field(&w, err);
-    if (rc == RC_OK)
-        rc = each_generation(&w, err);
-    return rc == RC_OK ? each_name(&w, err) : rc;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < sizeof kinds / sizeof kinds[0]; i++)
+        rc = each_of(store, i, fn, arg, err);
+    return rc;
 }
 
 /* ---- values ---- */
