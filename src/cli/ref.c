@@ -88,19 +88,6 @@ ref_check(const char *text, const char *what, struct err *err)
     return err_hint(err, "also: fd:N env:NAME command:ARGV credential:NAME");
 }
 
-/* Digits only, up to four of them. */
-static int
-parse_fd(const char *text)
-{
-    size_t len = strlen(text);
-    if (len == 0 || len > 4 || strspn(text, "0123456789") != len)
-        return -1;
-    int fd = 0;
-    for (; *text != '\0'; text++)
-        fd = fd * 10 + (*text - '0');
-    return fd;
-}
-
 static enum rc
 open_file(int *fd, const char *path, int must_be_private, const char *what, struct err *err)
 {
@@ -143,7 +130,7 @@ open_credential(int *fd, const char *name, const char *what, struct err *err)
 static enum rc
 open_fd(int *fd, const char *number, const char *what, struct err *err)
 {
-    *fd = parse_fd(number);
+    *fd = fd_parse(number);
     if (*fd < 0)
         return err_set(err, RC_BAD_VALUE, "%s: fd:N takes the number of a descriptor", what);
     if (fcntl(*fd, F_GETFD) < 0) {

@@ -18,19 +18,6 @@ other_ways(struct err *err)
     return err_hint(err, "--to - | PROGRAM   exactly its bytes, into a pipe");
 }
 
-/* Digits only, up to four of them; else -1. */
-static int
-parse_fd(const char *text)
-{
-    size_t len = strlen(text);
-    if (len == 0 || len > 4 || strspn(text, "0123456789") != len)
-        return -1;
-    int fd = 0;
-    for (; *text != '\0'; text++)
-        fd = fd * 10 + (*text - '0');
-    return fd;
-}
-
 static enum rc
 parse_path(struct deliver *d, const char *path, struct err *err)
 {
@@ -65,7 +52,7 @@ deliver_parse(struct deliver *d, const char *dest, struct err *err)
     }
     if (strncmp(dest, "fd:", 3) == 0) {
         d->kind = DELIVER_FD;
-        d->fd = parse_fd(dest + 3);
+        d->fd = fd_parse(dest + 3);
         if (d->fd >= 0)
             return RC_OK;
     }

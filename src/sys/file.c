@@ -156,6 +156,18 @@ file_read(struct buf *out, const char *path, struct err *err)
     return rc;
 }
 
+int
+fd_parse(const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > 4 || strspn(text, "0123456789") != len)
+        return -1;
+    int fd = 0;
+    for (; *text != '\0'; text++)
+        fd = fd * 10 + (*text - '0');
+    return fd;
+}
+
 enum rc
 file_write_fd(int fd, const void *bytes, size_t len, const char *what, struct err *err)
 {

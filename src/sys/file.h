@@ -23,6 +23,9 @@ enum rc file_read_fd(struct buf *out, int fd, const char *what, struct err *err)
 /* The same into a secret slot, no buffer in between; one trailing LF or CR LF is NOT removed. */
 enum rc file_read_secret(struct secret *out, int fd, const char *what, struct err *err) MUST_CHECK;
 
+/* A descriptor's number as people write it: up to four digits and nothing else; -1 otherwise. */
+int fd_parse(const char *text);
+
 /* Writes all bytes to fd, going on after short writes and EINTR. */
 enum rc file_write_fd(int fd, const void *bytes, size_t len, const char *what,
                       struct err *err) MUST_CHECK;
