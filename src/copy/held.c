@@ -200,21 +200,9 @@ seen_reached(struct store *store, const struct copy *copy, struct err *err)
 enum rc
 held_cut(struct store *store, int64_t after, struct err *err)
 {
-    struct buf guard;
-    struct stmt *q = NULL;
-    buf_init(&guard, LIMIT_TEXT);
-    enum rc rc = db_trigger_drop(store->db, "head_stay", &guard, err);
-    if (rc == RC_OK)
-        rc = db_query(store->db, &q, "DELETE FROM head WHERE author = ?1 AND number > ?2", err);
-    if (rc == RC_OK) {
-        stmt_text(q, 1, store->self.author);
-        stmt_int(q, 2, after);
-        rc = stmt_run(q, err);
-    }
-    if (rc == RC_OK)
-        rc = db_exec(store->db, buf_str(&guard), err);
-    buf_release(&guard);
-    return rc;
+    return db_delete_after(store->db, "head_stay",
+                           "DELETE FROM head WHERE author = ?1 AND number > ?2", store->self.author,
+                           after, err);
 }
 
 /* ---- evidence ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "db/migrate.h"
 #include "sys/file.h"
 
@@ -249,28 +250,6 @@ db_exec(struct db *db, const char *sql, struct err *err)
 }
 
 enum rc
-db_trigger_drop(struct db *db, const char *name, struct buf *sql, struct err *err)
-{
-    char drop[128];
-    struct stmt *q = NULL;
-    enum rc rc =
-        db_query(db, &q, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1", err);
-    if (rc != RC_OK)
-        return rc;
-    stmt_text(q, 1, name);
-    rc = stmt_row(q, err);
-    if (rc == RC_OK && stmt_more(q))
-        buf_adds(sql, col_text(q, 0));
-    else if (rc == RC_OK)
-        rc = err_set(err, RC_STORE_CORRUPT, "%s lacks the trigger %s", db->path, name);
-    stmt_done(q);
-    if (rc == RC_OK)
-        rc = buf_check(sql, "a trigger", err);
-    (void)snprintf(drop, sizeof drop, "DROP TRIGGER %s", name);
-    return rc == RC_OK ? db_exec(db, drop, err) : rc;
-}
-
-enum rc
 db_begin(struct db *db, struct err *err)
 {
     int code = sqlite3_exec(db->raw, "BEGIN IMMEDIATE", NULL, NULL, NULL);
@@ -479,5 +458,51 @@ db_integrity(struct db *db, struct err *err)
         (void)hint_damaged(err);
     }
     stmt_done(q);
+    return rc;
+}
+
+/* ---- cutting a log ---- */
+
+/* sql gets the text that makes it again. */
+static enum rc
+drop_trigger(struct db *db, const char *name, struct buf *sql, struct err *err)
+{
+    char drop[128];
+    struct stmt *q = NULL;
+    enum rc rc =
+        db_query(db, &q, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, name);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q))
+        buf_adds(sql, col_text(q, 0));
+    else if (rc == RC_OK)
+        rc = err_set(err, RC_STORE_CORRUPT, "%s lacks the trigger %s", db->path, name);
+    stmt_done(q);
+    if (rc == RC_OK)
+        rc = buf_check(sql, "a trigger", err);
+    (void)snprintf(drop, sizeof drop, "DROP TRIGGER %s", name);
+    return rc == RC_OK ? db_exec(db, drop, err) : rc;
+}
+
+enum rc
+db_delete_after(struct db *db, const char *guard, const char *sql, const char *author,
+                int64_t after, struct err *err)
+{
+    struct buf again;
+    struct stmt *q = NULL;
+    buf_init(&again, LIMIT_TEXT);
+    enum rc rc = guard != NULL ? drop_trigger(db, guard, &again, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = db_query(db, &q, sql, err);
+    if (rc == RC_OK) {
+        stmt_text(q, 1, author);
+        stmt_int(q, 2, after);
+        rc = stmt_run(q, err);
+    }
+    if (rc == RC_OK && guard != NULL)
+        rc = db_exec(db, buf_str(&again), err);
+    buf_release(&again);
     return rc;
 }

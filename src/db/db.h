@@ -42,11 +42,6 @@ void db_rollback(struct db *db);
 /* Runs constant SQL without results (schema work). */
 enum rc db_exec(struct db *db, const char *sql, struct err *err) MUST_CHECK;
 
-/* Drops a trigger that guards a table, inside a transaction; sql gets the text that makes it again,
- * for db_exec. */
-enum rc db_trigger_drop(struct db *db, const char *name, struct buf *sql,
-                        struct err *err) MUST_CHECK;
-
 /*
  * A statement. Typical use:
  *     struct stmt *q = NULL;
@@ -90,5 +85,12 @@ const char *db_library_version(void);
 enum rc db_integrity(struct db *db, struct err *err) MUST_CHECK;
 /* Number of the newest migration in this program. */
 int db_schema_version(void);
+
+/*
+ * Runs a DELETE whose ?1 is an author and ?2 the number after which its rows go, in a transaction.
+ * guard is the trigger that forbids it otherwise, gone for that moment; NULL when there is none.
+ */
+enum rc db_delete_after(struct db *db, const char *guard, const char *sql, const char *author,
+                        int64_t after, struct err *err) MUST_CHECK;
 
 #endif

@@ -132,6 +132,15 @@ log_commit(struct store *store, struct err *err)
 }
 
 enum rc
+log_finish(struct store *store, enum rc rc, struct err *err)
+{
+    if (rc == RC_OK)
+        return log_commit(store, err);
+    log_rollback(store);
+    return rc;
+}
+
+enum rc
 log_end(const struct store *store, const char *author, struct log_end *out, struct err *err)
 {
     memset(out, 0, sizeof *out);
@@ -343,39 +352,22 @@ log_append_one(struct store *store, const char *kind, const struct buf *body, ch
     if (rc != RC_OK)
         return rc;
     rc = log_append(store, kind, body, hash_out, err);
-    if (rc != RC_OK) {
-        log_rollback(store);
-        return rc;
-    }
-    return log_commit(store, err);
+    return log_finish(store, rc, err);
 }
 
 enum rc
 log_cut(struct store *store, int64_t after, struct err *err)
 {
+    const char *self = store->self.author;
     store->own.known = 0;
-    struct buf guard;
-    struct stmt *q = NULL;
-    buf_init(&guard, LIMIT_TEXT);
-    enum rc rc = db_trigger_drop(store->db, "entry_stay", &guard, err);
-    if (rc == RC_OK)
-        rc = db_query(store->db, &q, "DELETE FROM entry WHERE author = ?1 AND seq > ?2", err);
-    if (rc == RC_OK) {
-        stmt_text(q, 1, store->self.author);
-        stmt_int(q, 2, after);
-        rc = stmt_run(q, err);
-    }
-    if (rc == RC_OK)
-        rc = db_exec(store->db, buf_str(&guard), err);
-    if (rc == RC_OK)
-        rc = db_query(store->db, &q, "DELETE FROM trust_fact WHERE author = ?1 AND seq > ?2", err);
-    if (rc == RC_OK) {
-        stmt_text(q, 1, store->self.author);
-        stmt_int(q, 2, after);
-        rc = stmt_run(q, err);
-    }
     store->trust_dirty = 1;
-    buf_release(&guard);
+    enum rc rc =
+        db_delete_after(store->db, "entry_stay", "DELETE FROM entry WHERE author = ?1 AND seq > ?2",
+                        self, after, err);
+    if (rc == RC_OK)
+        rc = db_delete_after(store->db, NULL,
+                             "DELETE FROM trust_fact WHERE author = ?1 AND seq > ?2", self, after,
+                             err);
     return rc == RC_OK ? apply_rebuild(store, err) : rc;
 }
 

@@ -24,6 +24,9 @@ void log_rollback(struct store *store);
  * the file did not help; err->entry names the entry. Any other failure: nothing was stored.
  */
 enum rc log_commit(struct store *store, struct err *err) MUST_CHECK;
+/* How a transaction usually ends: rc RC_OK commits, anything else takes all back and is returned.
+ */
+enum rc log_finish(struct store *store, enum rc rc, struct err *err) MUST_CHECK;
 
 /* Appends an own entry; body is a JSON object. hash_out (HASH_TEXT + 1) may be NULL. */
 enum rc log_append(struct store *store, const char *kind, const struct buf *body, char *hash_out,
