@@ -370,10 +370,7 @@ answer(struct bare *b, struct err *err)
     jw_bool(&w, "checked", 0);
     jw_str(&w, "to", b->record.to);
     jw_str(&w, "intended", b->record.intended);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 /* From the first record to the last. */

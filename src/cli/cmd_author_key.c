@@ -127,10 +127,7 @@ answer_spare(struct sparing *s, struct err *err)
     jw_str(&w, "public_key", s->a.public_key);
     jw_str(&w, "standing", s->trust.standing);
     jw_opt(&w, "entry", ctx->entry);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc
@@ -170,10 +167,7 @@ answer_renewed(struct ctx *ctx, const char *former, struct err *err)
     jw_str(&w, "author", store->self.author);
     jw_str(&w, "public_key", store->self.text);
     jw_str(&w, "former", former);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc

@@ -166,10 +166,7 @@ answer_retired(struct retiring *r, struct err *err)
         jw_int(&w, "last", r->last);
     jw_int(&w, "quarantined", r->quarantined);
     jw_opt(&w, "entry", ctx->entry);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc
@@ -375,12 +372,10 @@ append_all(struct adoption *d, struct err *err)
         if (!d->list[i].before)
             rc = append_one(d, &d->list[i], err);
     }
-    if (rc != RC_OK) {
-        log_rollback(store);
-        return rc;
-    }
-    memcpy(d->ctx->entry, store->appended, sizeof d->ctx->entry);
-    return log_commit(store, err);
+    rc = log_finish(store, rc, err);
+    if (rc == RC_OK)
+        memcpy(d->ctx->entry, store->appended, sizeof d->ctx->entry);
+    return rc;
 }
 
 static enum rc

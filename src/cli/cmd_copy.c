@@ -101,11 +101,7 @@ probe(struct ctx *ctx, struct remote *r, const char *id, const char **verdict, s
         stmt_text(q, 4, now);
         rc = stmt_run(q, err);
     }
-    if (rc == RC_OK)
-        rc = log_commit(ctx->store, err);
-    else
-        log_rollback(ctx->store);
-    return rc;
+    return log_finish(ctx->store, rc, err);
 }
 
 static const char *
@@ -136,10 +132,7 @@ answer_add(struct ctx *ctx, const char *name, const char *url, const char *id, c
     jw_str(&w, "url", url);
     jw_str(&w, "id", id);
     jw_str(&w, "create_once", verdict);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc

@@ -43,10 +43,7 @@ answer(struct ctx *ctx, const struct key *key, const struct mint *m, int created
     for (size_t i = 0; m != NULL && i < m->owed_count; i++)
         jw_str(&w, NULL, m->owed[i].object.name);
     jw_end_arr(&w);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc
@@ -99,10 +96,7 @@ store_key(struct ctx *ctx, struct mint *m, struct err *err)
         rc = mint_observe(ctx, m, err);
     if (rc == RC_OK)
         rc = log_append(ctx->store, "key.created", &body, ctx->entry, err);
-    if (rc == RC_OK)
-        rc = log_commit(ctx->store, err);
-    else
-        log_rollback(ctx->store);
+    rc = log_finish(ctx->store, rc, err);
     buf_release(&body);
     return rc;
 }

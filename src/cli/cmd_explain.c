@@ -197,10 +197,7 @@ answer_json(struct ctx *ctx, const struct asked *a, struct err *err)
             write_code(&w, code);
     }
     jw_end_arr(&w);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc

@@ -132,7 +132,8 @@ static int
 is_of_row(enum rc rc)
 {
     int status = err_exit(rc);
-    return rc != RC_KMS_MISSING && rc != RC_KMS_INTEGRITY && rc != RC_ENDPOINT_DIFFERS && rc != RC_ENDPOINT_UNKNOWN &&
+    return rc != RC_KMS_MISSING && rc != RC_KMS_INTEGRITY && rc != RC_ENDPOINT_DIFFERS &&
+           rc != RC_ENDPOINT_UNKNOWN &&
            (status == 2 || status == 6 || status == 13 || status == 14 || status == 15 ||
             status == 17);
 }
@@ -305,10 +306,7 @@ store_wave(struct import *im, struct err *err)
         if (it->kind != NULL)
             rc = log_append(im->ctx->store, it->kind, &it->body, im->ctx->entry, err);
     }
-    if (rc == RC_OK)
-        return log_commit(im->ctx->store, err);
-    log_rollback(im->ctx->store);
-    return rc;
+    return log_finish(im->ctx->store, rc, err);
 }
 
 /* Stores the wave, and only then says what became of its rows. */

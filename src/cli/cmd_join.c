@@ -61,10 +61,7 @@ answer_json(struct ctx *ctx, const struct joined *j, struct err *err)
     jw_opt(&w, "newest", j->seen.report.newest_at);
     jw_bool(&w, "admitted", trust_accepted(&j->trust));
     jw_opt(&w, "next", j->next);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc
@@ -119,19 +116,8 @@ keep_credential(struct ctx *ctx, struct err *err)
     const char *name = ini_name_at(ctx->store->conf, "copy", 0);
     if (ref == NULL || name == NULL)
         return RC_OK;
-    char bound[LIMIT_NAME + 1]; /* name is borrowed from what store_conf_set replaces */
-    (void)snprintf(bound, sizeof bound, "%s", name);
-    if (!ref_is_lasting(ref) && strcmp(ref, "prompt") != 0)
-        return RC_OK;
-    struct buf absolute;
-    buf_init(&absolute, PATH_SIZE);
-    enum rc rc = ref_absolute(&absolute, ref, err);
-    if (rc == RC_OK)
-        rc = buf_check(&absolute, "the credential's place", err);
-    if (rc == RC_OK)
-        rc = store_conf_set(ctx->store, "copy", bound, "credential", buf_str(&absolute), err);
-    buf_release(&absolute);
-    return rc;
+    int kept = 0; /* one that cannot be read again is named at every use */
+    return session_keep_credential(ctx, "copy", name, ref, &kept, err);
 }
 
 /* Who may read the sealed file is not asked: on a USB disk everybody may. */

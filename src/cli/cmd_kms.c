@@ -49,21 +49,13 @@ try_or_create(const char *name, const char *path, const char *ref, int may_creat
 static enum rc
 bind_credential(struct ctx *ctx, const char *name, const char *ref, struct err *err)
 {
-    if (!ref_is_lasting(ref) && strcmp(ref, "prompt") != 0) {
+    int kept = 0;
+    enum rc rc = session_keep_credential(ctx, "kms", name, ref, &kept, err);
+    if (rc == RC_OK && !kept)
         out_note(ctx,
                  "%s can be read only once, so it is not kept; later: keymuster kms set %s "
                  "--credential REF",
                  ref, name);
-        return RC_OK;
-    }
-    struct buf absolute;
-    buf_init(&absolute, PATH_SIZE);
-    enum rc rc = ref_absolute(&absolute, ref, err);
-    if (rc == RC_OK)
-        rc = buf_check(&absolute, "the credential's place", err);
-    if (rc == RC_OK)
-        rc = store_conf_set(ctx->store, "kms", name, "credential", buf_str(&absolute), err);
-    buf_release(&absolute);
     return rc;
 }
 
@@ -469,10 +461,7 @@ run_kms_test(struct ctx *ctx, struct err *err)
     jw_bool(&w, "reachable", 1);
     jw_int(&w, "roots", roots);
     jw_int(&w, "milliseconds", ms);
-    jw_end_obj(&w);
-    rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 /* clang-format off */

@@ -126,10 +126,7 @@ add_missing(struct ctx *ctx, struct recording *r, struct err *err)
     rc = log_begin(ctx->store, err);
     for (size_t i = 0; rc == RC_OK && i < kept; i++)
         rc = log_wrap(ctx, r, &r->m.wraps[i], err);
-    if (rc == RC_OK)
-        return log_commit(ctx->store, err);
-    log_rollback(ctx->store);
-    return rc;
+    return log_finish(ctx->store, rc, err);
 }
 
 static enum rc
@@ -203,10 +200,7 @@ answer(struct ctx *ctx, const struct recording *r, int created, const struct key
     jw_int(&w, "generation", key->generation);
     jw_str(&w, "uuid", key->uuid);
     jw_opt(&w, "entry", ctx->entry);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 /* A wrap is under one root key; a password is wrapped under as many as are named. */

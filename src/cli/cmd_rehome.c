@@ -204,10 +204,7 @@ commit_wave(struct rehome *r, size_t from, size_t to, struct err *err)
         if (r->jobs[i].ciphertext.len > 0)
             rc = append_job(r, &r->jobs[i], err);
     }
-    if (rc == RC_OK)
-        return log_commit(r->ctx->store, err);
-    log_rollback(r->ctx->store);
-    return rc;
+    return log_finish(r->ctx->store, rc, err);
 }
 
 /* Wave by wave, so that an interruption loses at most the key under way; run again, it goes on. */

@@ -325,10 +325,7 @@ answer_exec(struct ctx *ctx, const struct showing *s, int status, struct err *er
     session_answer(&doc, &w, "exec");
     showing_members(&w, s);
     jw_int(&w, "status", status);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc

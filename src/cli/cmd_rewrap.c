@@ -256,10 +256,7 @@ commit_wave(struct rewrap *r, size_t from, size_t to, struct err *err)
         if (r->jobs[i].fresh.len > 0)
             rc = append_fresh(r, &r->jobs[i], err);
     }
-    if (rc == RC_OK)
-        return log_commit(r->ctx->store, err);
-    log_rollback(r->ctx->store);
-    return rc;
+    return log_finish(r->ctx->store, rc, err);
 }
 
 static enum rc

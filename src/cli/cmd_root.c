@@ -43,10 +43,7 @@ record_root(struct ctx *ctx, const char *name, const struct object *kms,
         rc = log_append(ctx->store, "root.added", &body, ctx->entry, err);
     if (rc == RC_OK)
         rc = session_observe(ctx, &fresh, info, err);
-    if (rc == RC_OK)
-        rc = log_commit(ctx->store, err);
-    else
-        log_rollback(ctx->store);
+    rc = log_finish(ctx->store, rc, err);
     buf_release(&body);
     return rc;
 }
@@ -153,11 +150,7 @@ observe_now(struct ctx *ctx, const struct root *root, const struct root_info *in
     enum rc rc = log_begin(ctx->store, err);
     if (rc == RC_OK)
         rc = session_observe(ctx, root, info, err);
-    if (rc == RC_OK)
-        rc = log_commit(ctx->store, err);
-    else
-        log_rollback(ctx->store);
-    return rc;
+    return log_finish(ctx->store, rc, err);
 }
 
 static enum rc
@@ -184,10 +177,7 @@ answer_change(struct ctx *ctx, const struct root *root, const struct root_info *
     jw_str(&w, "version", info->version);
     jw_int(&w, "versions", info->versions);
     jw_opt(&w, "restore_until", until);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc
@@ -387,7 +377,8 @@ static const struct opt_spec create_options[] = {
 static const struct opt_spec add_options[] = {
     {OPT_KMS, "kms", 0, "KMS", 0, "the KMS that holds it"},
     {OPT_KEY, "key", 0, "ID|CRN|ALIAS", 0, "its id, CRN or alias there"},
-    {OPT_RING, "ring", 0, "RING", 0, "its key ring, for a credential with rights on that ring only"},
+    {OPT_RING, "ring", 0, "RING", 0,
+     "its key ring, for a credential with rights on that ring only"},
     CREDENTIAL_ROWS,
     OPT_END,
 };
@@ -406,8 +397,9 @@ const struct cmd cmd_root_table[] = {
     {"root", "create", "NAME --kms KMS", "Makes a root key in a KMS and records it.",
      create_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_root_create,
      "keymuster root create mad-main --kms kp-mad\n"},
-    {"root", "add", "NAME --kms KMS --key ID|CRN|ALIAS [--ring RING]", "Records a root key that a KMS has already.",
-     add_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_root_add, NULL},
+    {"root", "add", "NAME --kms KMS --key ID|CRN|ALIAS [--ring RING]",
+     "Records a root key that a KMS has already.", add_options, 1, 1, CMD_WRITE, GROUP_SET_UP,
+     run_root_add, NULL},
     CHANGE_ROW("rotate", "Gives a root key a new version; wraps of older versions still open.", 0,
                run_rotate),
     CHANGE_ROW("disable", "Suspends a root key; nothing wrapped by it opens meanwhile.", 0,

@@ -62,10 +62,7 @@ found(struct ctx *ctx, struct store *store, const char *site, struct err *err)
         rc = log_append(store, "site.added", &body, NULL, err);
     if (rc == RC_OK)
         rc = store_meta_set(store, "site", uuid, err);
-    if (rc == RC_OK)
-        rc = log_commit(store, err);
-    else
-        log_rollback(store);
+    rc = log_finish(store, rc, err);
     buf_release(&body);
     return rc;
 }
@@ -84,10 +81,7 @@ answer_init(struct ctx *ctx, const char *site, struct err *err)
         jw_str(&w, "author", store->self.author);
         jw_str(&w, "public_key", store->self.text);
         jw_str(&w, "site", site);
-        jw_end_obj(&w);
-        enum rc rc = out_json(ctx, &doc, err);
-        buf_release(&doc);
-        return rc;
+        return out_object(ctx, &doc, &w, err);
     }
     out_field(ctx, "store", store->dir);
     out_field(ctx, "escrow", store->escrow);
@@ -186,10 +180,7 @@ cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const c
     jw_str(&w, "uuid", uuid);
     jw_bool(&w, "dry_run", ctx->dry_run);
     jw_opt(&w, "entry", ctx->entry);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc

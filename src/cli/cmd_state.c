@@ -211,10 +211,7 @@ answer(const struct change *c, const struct changed *k, struct err *err)
             write_value(c, i, c->set[i].field, &w);
     }
     jw_opt(&w, "entry", k->entry);
-    jw_end_obj(&w);
-    enum rc rc = out_json(c->ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(c->ctx, &doc, &w, err);
 }
 
 /* All of them or none. */

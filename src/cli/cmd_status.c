@@ -385,10 +385,7 @@ status_json(struct status *s, const char *site, struct err *err)
         jw_str(&w, NULL, s->warnings[i]);
     jw_end_arr(&w);
     jw_int(&w, "warnings_left_off", (int64_t)(s->warning_count - warnings_kept(s)));
-    jw_end_obj(&w);
-    enum rc rc = out_json(s->ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(s->ctx, &doc, &w, err);
 }
 
 static enum rc
@@ -456,10 +453,7 @@ run_verify(struct ctx *ctx, struct err *err)
     jw_int(&w, "heads", v.heads);
     jw_opt(&w, "digest", v.digest);
     jw_int(&w, "unpublished", unpublished);
-    jw_end_obj(&w);
-    rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 /* ---- audit log ---- */
@@ -489,10 +483,7 @@ dump_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
         jw_str(&w, "hash", hash);
         jw_bool(&w, "quarantined", quarantined);
         jw_raw(&w, "entry", line, len);
-        jw_end_obj(&w);
-        rc = out_json(d->ctx, &doc, err);
-        buf_release(&doc);
-        return rc;
+        return out_object(d->ctx, &doc, &w, err);
     }
     struct buf copy;
     buf_init(&copy, LIMIT_ENTRY);

@@ -280,11 +280,7 @@ recall(struct ctx *ctx, struct err *err)
     enum rc rc = log_begin(ctx->store, err);
     if (rc == RC_OK)
         rc = memory_merge(ctx->store, err);
-    if (rc == RC_OK)
-        rc = log_commit(ctx->store, err);
-    else
-        log_rollback(ctx->store);
-    return rc;
+    return log_finish(ctx->store, rc, err);
 }
 
 static enum rc

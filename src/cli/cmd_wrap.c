@@ -251,10 +251,7 @@ answer_retired(struct retire *r, struct err *err)
     if (!r->already)
         jw_int(&w, "left", r->left);
     jw_opt(&w, "entry", ctx->entry);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc

@@ -259,10 +259,7 @@ answer(struct ctx *ctx, const char *schema, const char *member, const struct buf
     jw_obj(&w, NULL);
     jw_str(&w, "schema", schema);
     jw_str(&w, member, buf_str(text));
-    jw_end_obj(&w);
-    rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc

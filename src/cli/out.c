@@ -67,6 +67,15 @@ out_json(struct ctx *ctx, const struct buf *doc, struct err *err)
     return rc;
 }
 
+enum rc
+out_object(struct ctx *ctx, struct buf *doc, struct jw *w, struct err *err)
+{
+    jw_end_obj(w);
+    enum rc rc = out_json(ctx, doc, err);
+    buf_release(doc);
+    return rc;
+}
+
 void
 out_text(struct ctx *ctx, const char *text)
 {
@@ -236,10 +245,7 @@ write_summary(struct ctx *ctx, int exit_status, struct err *err)
     jw_int(&w, "items", (int64_t)ctx->items);
     if (ctx->summary.len > 0)
         jw_raw(&w, "result", ctx->summary.data, ctx->summary.len);
-    jw_end_obj(&w);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
+    return out_object(ctx, &doc, &w, err);
 }
 
 enum rc

@@ -17,12 +17,16 @@
 #include "base/err.h"
 #include "cli/cmd.h"
 
+struct jw;
+
 /* ctx->format is json or ndjson. */
 int out_is_json(const struct ctx *ctx);
 
 /* Writes the document (one JSON value without any line feed; else RC_INTERNAL) and a line feed. A
  * second one is RC_INTERNAL with -o json. */
 enum rc out_json(struct ctx *ctx, const struct buf *doc, struct err *err) MUST_CHECK;
+/* Ends the object that session_answer began, writes it as out_json does, and releases doc. */
+enum rc out_object(struct ctx *ctx, struct buf *doc, struct jw *w, struct err *err) MUST_CHECK;
 
 /* Appends to ctx->out, escaped: one line, or several. */
 void out_text(struct ctx *ctx, const char *text);

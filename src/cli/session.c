@@ -439,6 +439,26 @@ session_key(const struct ctx *ctx, const char *ref, struct key *out, struct err 
 }
 
 enum rc
+session_keep_credential(struct ctx *ctx, const char *section, const char *name, const char *ref,
+                        int *kept, struct err *err)
+{
+    struct buf absolute;
+    char bound[LIMIT_NAME + 1]; /* name may be borrowed from what store_conf_set replaces */
+    *kept = ref_is_lasting(ref) || strcmp(ref, "prompt") == 0;
+    if (!*kept)
+        return RC_OK;
+    (void)snprintf(bound, sizeof bound, "%s", name);
+    buf_init(&absolute, PATH_SIZE);
+    enum rc rc = ref_absolute(&absolute, ref, err);
+    if (rc == RC_OK)
+        rc = buf_check(&absolute, "the credential's place", err);
+    if (rc == RC_OK)
+        rc = store_conf_set(ctx->store, section, bound, "credential", buf_str(&absolute), err);
+    buf_release(&absolute);
+    return rc;
+}
+
+enum rc
 session_keys_check(struct ctx *ctx, size_t count, struct err *err)
 {
     size_t unknown = 0;

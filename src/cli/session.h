@@ -66,8 +66,15 @@ enum rc session_record(struct ctx *ctx, const char *kind, const struct buf *body
  */
 enum rc session_publish(struct ctx *ctx, struct err *err) MUST_CHECK;
 
+/*
+ * Notes in keymuster.conf where the credential of [section name] is kept, as an absolute place.
+ * *kept 0 and nothing noted when the reference can be read only once.
+ */
+enum rc session_keep_credential(struct ctx *ctx, const char *section, const char *name,
+                                const char *ref, int *kept, struct err *err) MUST_CHECK;
+
 /* Starts an answer: a JSON object with its schema, "keymuster.<name>/1". Follow with members,
- * jw_end_obj, out_json. */
+ * out_object. */
 void session_answer(struct buf *doc, struct jw *w, const char *name);
 
 /* Appends a root.observed entry in the running transaction when it tells something new. */

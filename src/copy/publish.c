@@ -173,10 +173,7 @@ remember(struct store *store, struct err *err)
     if (rc != RC_OK)
         return rc;
     rc = memory_merge(store, err);
-    if (rc == RC_OK)
-        return log_commit(store, err);
-    log_rollback(store);
-    return rc;
+    return log_finish(store, rc, err);
 }
 
 static enum rc
@@ -190,11 +187,7 @@ record(struct store *store, const struct copy *copy, const struct parts *parts, 
         rc = seen_raise(store, copy->id, parts->list[i].author, &parts->list[i].shown, err);
     if (rc == RC_OK)
         rc = seen_reached(store, copy, err);
-    if (rc != RC_OK) {
-        log_rollback(store);
-        return rc;
-    }
-    rc = log_commit(store, err);
+    rc = log_finish(store, rc, err);
     if (rc == RC_OK)
         memory_save(store, warning); /* a mirror: the store itself knows */
     return rc;

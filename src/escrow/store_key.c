@@ -101,10 +101,7 @@ store_take_key(struct store *store, const struct secret *key, const struct sign_
     if (rc != RC_OK)
         return rc;
     rc = store_become(store, pub, err);
-    if (rc == RC_OK)
-        return log_commit(store, err);
-    log_rollback(store);
-    return rc;
+    return log_finish(store, rc, err);
 }
 
 enum rc

@@ -426,10 +426,6 @@ trust_override(struct store *store, const char *author, const char *verdict, str
             stmt_text(q, 2, verdict);
         rc = stmt_run(q, err);
     }
-    if (rc != RC_OK) {
-        log_rollback(store);
-        return rc;
-    }
     store->trust_dirty = 1;
-    return log_commit(store, err);
+    return log_finish(store, rc, err);
 }

@@ -181,10 +181,7 @@ write_first(struct store *store, const char *accepted, const char *author_name, 
     rc = begin_log(store, accepted, name, site, err);
     if (rc == RC_OK)
         rc = store_meta_set(store, "site", site, err);
-    if (rc == RC_OK)
-        return log_commit(store, err);
-    log_rollback(store);
-    return rc;
+    return log_finish(store, rc, err);
 }
 
 /* ---- the binding ---- */
@@ -332,11 +329,7 @@ settle_site(struct store *store, const struct join *how, struct err *err)
     if (rc != RC_OK)
         return rc;
     rc = store_meta_set(store, "site", site, err);
-    if (rc != RC_OK) {
-        log_rollback(store);
-        return rc;
-    }
-    rc = log_commit(store, err);
+    rc = log_finish(store, rc, err);
     if (rc == RC_OK)
         memcpy(store->site, site, sizeof site);
     return rc;
@@ -369,11 +362,7 @@ settle_name(struct store *store, const char *name, struct err *err)
     if (rc != RC_OK)
         return rc;
     rc = store_meta_set(store, "name", name, err);
-    if (rc != RC_OK) {
-        log_rollback(store);
-        return rc;
-    }
-    rc = log_commit(store, err);
+    rc = log_finish(store, rc, err);
     if (rc == RC_OK)
         (void)snprintf(store->name, sizeof store->name, "%s", name);
     return rc;

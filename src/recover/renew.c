@@ -98,10 +98,7 @@ author_renew(struct store *store, const char *reason, struct err *err)
         rc = log_begin(store, err);
     if (rc == RC_OK) {
         rc = write_all(store, key, &pub, reason, err);
-        if (rc == RC_OK)
-            rc = log_commit(store, err);
-        else
-            log_rollback(store);
+        rc = log_finish(store, rc, err);
     }
     secret_free(key);
     if (rc == RC_OK) {

@@ -109,10 +109,7 @@ reveal_shown(struct store *store, const struct reveal *r, const struct unwrap *u
         rc = append_refreshed(store, r, u, err);
     if (rc == RC_OK)
         rc = log_append(store, "reveal.shown", &shown, NULL, err);
-    if (rc == RC_OK)
-        rc = log_commit(store, err);
-    else
-        log_rollback(store);
+    rc = log_finish(store, rc, err);
 out:
     buf_release(&shown);
     return rc == RC_OK ? rc : no_record(r, err);
