@@ -7,8 +7,9 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DI
 
 # header pattern -> the only files that may include it
 set(room_sqlite3.h "^db/db\\.c$")
-set(room_curl/curl.h "^net/http\\.c$")
+set(room_curl/curl.h "^net/libcurl\\.h$")
 set(room_cjson/cJSON.h "^text/json\\.c$")
+set(room_net/libcurl.h "^net/(http|libcurl)\\.c$")
 set(room_sodium.h "^(base/secret\\.c|crypt/[a-z]+\\.c)$")
 
 set(broken "")
@@ -25,7 +26,8 @@ foreach(floor IN LISTS floors)
         if(target EQUAL -1 OR target GREATER level)
           string(APPEND broken "  src/${name} includes up: ${line}\n")
         endif()
-      elseif(line MATCHES "<(sqlite3\\.h|curl/curl\\.h|cjson/cJSON\\.h|sodium\\.h)>")
+      endif()
+      if(line MATCHES "[<\"](net/libcurl\\.h|sqlite3\\.h|curl/curl\\.h|cjson/cJSON\\.h|sodium\\.h)[>\"]")
         if(NOT name MATCHES "${room_${CMAKE_MATCH_1}}")
           string(APPEND broken "  src/${name} may not include <${CMAKE_MATCH_1}>\n")
         endif()

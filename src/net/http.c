@@ -1,7 +1,5 @@
 #include "net/http.h"
 
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 
 #include "base/clock.h"
 #include "crypt/hash.h"
+#include "net/libcurl.h"
 #include "net/url.h"
 #include "net/wait.h"
 #include "sys/env.h"
@@ -30,111 +29,6 @@ enum {
 
 /* TLS 1.3 has forward secrecy in every suite; of TLS 1.2 these. */
 static const char suites[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
-/* ---- libcurl ---- */
-
-/* The prototypes of curl.h, which has no types for them. */
-static struct {
-    void *library;
-    CURLcode (*global_init)(long flags);
-    curl_version_info_data *(*version_info)(CURLversion age);
-    CURL *(*easy_init)(void);
-    CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
-    CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
-    void (*easy_cleanup)(CURL *easy);
-    const char *(*easy_strerror)(CURLcode code);
-    CURLM *(*multi_init)(void);
-    CURLMcode (*multi_setopt)(CURLM *multi, CURLMoption option, ...);
-    CURLMcode (*multi_add)(CURLM *multi, CURL *easy);
-    CURLMcode (*multi_remove)(CURLM *multi, CURL *easy);
-    CURLMcode (*multi_perform)(CURLM *multi, int *running);
-    CURLMcode (*multi_poll)(CURLM *multi, struct curl_waitfd fds[], unsigned count, int ms,
-                            int *ready);
-    CURLMsg *(*multi_read)(CURLM *multi, int *left);
-    CURLMcode (*multi_cleanup)(CURLM *multi);
-    struct curl_slist *(*list_append)(struct curl_slist *list, const char *line);
-    void (*list_free)(struct curl_slist *list);
-} curl;
-
-int
-http_loaded(void)
-{
-    return curl.library != NULL;
-}
-
-/* POSIX lets a function's address pass through a data pointer; ISO C wants it copied. */
-static int
-symbol(void *function, const char *name)
-{
-    void *found = dlsym(curl.library, name);
-    memcpy(function, &found, sizeof found);
-    return found == NULL;
-}
-
-static int
-symbols(void)
-{
-    return symbol(&curl.global_init, "curl_global_init") |
-           symbol(&curl.version_info, "curl_version_info") |
-           symbol(&curl.easy_init, "curl_easy_init") |
-           symbol(&curl.easy_setopt, "curl_easy_setopt") |
-           symbol(&curl.easy_getinfo, "curl_easy_getinfo") |
-           symbol(&curl.easy_cleanup, "curl_easy_cleanup") |
-           symbol(&curl.easy_strerror, "curl_easy_strerror") |
-           symbol(&curl.multi_init, "curl_multi_init") |
-           symbol(&curl.multi_setopt, "curl_multi_setopt") |
-           symbol(&curl.multi_add, "curl_multi_add_handle") |
-           symbol(&curl.multi_remove, "curl_multi_remove_handle") |
-           symbol(&curl.multi_perform, "curl_multi_perform") |
-           symbol(&curl.multi_poll, "curl_multi_poll") |
-           symbol(&curl.multi_read, "curl_multi_info_read") |
-           symbol(&curl.multi_cleanup, "curl_multi_cleanup") |
-           symbol(&curl.list_append, "curl_slist_append") |
-           symbol(&curl.list_free, "curl_slist_free_all");
-}
-
-static enum rc
-no_curl(struct err *err, const char *why)
-{
-    (void)err_set(err, RC_CONFIG, "the network library libcurl cannot be used");
-    (void)err_why(err, "%.400s", why);
-    return err_hint(err, "apt-get install libcurl4");
-}
-
-/* The cipher names and verify results below are OpenSSL's. */
-static enum rc
-check_version(struct err *err)
-{
-    const curl_version_info_data *v = curl.version_info(CURLVERSION_NOW);
-    if (v == NULL || v->version_num < 0x075500 || (v->features & CURL_VERSION_SSL) == 0)
-        return no_curl(err, "it is older than 7.85, or made without TLS");
-    if (v->ssl_version == NULL || strstr(v->ssl_version, "OpenSSL") == NULL)
-        return no_curl(err, "it was not made with OpenSSL");
-    return RC_OK;
-}
-
-static enum rc
-load(struct err *err)
-{
-    if (curl.library != NULL)
-        return RC_OK;
-    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        const char *why = dlerror();
-        return no_curl(err, why != NULL ? why : "it is not installed");
-    }
-    curl.library = library;
-    enum rc rc = RC_OK;
-    if (symbols() != 0)
-        rc = no_curl(err, "it lacks functions that are needed");
-    else if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        rc = no_curl(err, "it does not start");
-    else
-        rc = check_version(err);
-    if (rc != RC_OK)
-        curl.library = NULL; /* stays mapped: it has run code */
-    return rc;
-}
 
 /* ---- a client ---- */
 
@@ -172,7 +66,7 @@ http_new(struct http **out, const struct http_config *config, struct err *err)
     *out = NULL;
     enum rc rc = check_ca(config->ca, err);
     if (rc == RC_OK)
-        rc = load(err);
+        rc = libcurl_load(err);
     if (rc != RC_OK)
         return rc;
     struct http *h = calloc(1, sizeof *h);
@@ -508,7 +402,8 @@ handshake_fault(struct transfer *t)
     (void)curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
     if (os != 0 || strstr(t->detail, "SSL_ERROR_SYSCALL") != NULL ||
         strstr(t->detail, "eof") != NULL)
-        return unreachable(t, FAULT_UNCONNECTED, "it broke off the handshake; does it speak TLS 1.2 or later?");
+        return unreachable(t, FAULT_UNCONNECTED,
+                           "it broke off the handshake; does it speak TLS 1.2 or later?");
     return untrusted(t, "no agreement on TLS 1.2 or later with forward secrecy");
 }
 

@@ -87,7 +87,4 @@ enum rc http_run(struct http *http, struct http_request *const *requests, size_t
  * there is one that fits. */
 int http_header(const struct http_request *r, const char *name, char *out, size_t size);
 
-/* Whether libcurl was loaded in this process; for tests. */
-int http_loaded(void);
-
 #endif
