@@ -108,14 +108,7 @@ newest() { # SUBFOLDER
 }
 
 @test "equal names made apart are both kept, shown with their site, and wanted by UUID" {
-    scene_two
-    mv "$USB" "$T/away"
-    "$KEYMUSTER" -C "$FRA" create both --purpose backup-job --root fra-main || true
-    "$KEYMUSTER" -C "$MAD" create both --purpose backup-job --root mad-main || true
-    mv "$T/away" "$USB"
-    fra sync
-    mad sync
-    fra sync
+    scene_both
     [ "$(ask .digest -C "$FRA" status)" = "$(ask .digest -C "$MAD" status)" ]
     ends 0 -C "$FRA" list
     says '1 (fra)' '1 (mad)'

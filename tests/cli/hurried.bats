@@ -44,14 +44,7 @@ entries() { "$KEYMUSTER" -C "$FRA" audit log | wc -l; }
 }
 
 @test "a name that stands for two keys: every verb wants the UUID, and nothing is done" {
-    scene_two
-    mv "$USB" "$T/away"
-    "$KEYMUSTER" -C "$FRA" create both --purpose backup-job --root fra-main || true
-    "$KEYMUSTER" -C "$MAD" create both --purpose backup-job --root mad-main || true
-    mv "$T/away" "$USB"
-    fra sync
-    mad sync
-    fra sync
+    scene_both
     printf 'canary' >"$T/pw"
     local words before
     before=$(entries)

@@ -9,11 +9,7 @@ setup() {
 }
 
 teardown() {
-    local pid
-    for pid in ${started[@]+"${started[@]}"}; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
+    stop_started
     sim_stop
 }
 

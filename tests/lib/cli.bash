@@ -39,12 +39,16 @@ fresh_home() {
 setup() { fresh_home; }
 
 # Ends what this test started, and nothing else.
-teardown() {
+stop_started() {
     local pid
     for pid in ${started[@]+"${started[@]}"}; do
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
+}
+
+teardown() {
+    stop_started
     if [ -n "${mounted-}" ]; then
         umount "$mounted" || true
     fi
@@ -166,6 +170,18 @@ scene_two() {
     fra author admit "$(ask .author -C "$MAD" status)"
     fra sync
     mad sync
+}
+
+# The same, and a key `both` that the two sites made apart.
+scene_both() {
+    scene_two
+    mv "$USB" "$T/away"
+    "$KEYMUSTER" -C "$FRA" create both --purpose backup-job --root fra-main || true
+    "$KEYMUSTER" -C "$MAD" create both --purpose backup-job --root mad-main || true
+    mv "$T/away" "$USB"
+    fra sync
+    mad sync
+    fra sync
 }
 
 # What every --from needs at the remote site.
