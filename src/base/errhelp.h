@@ -137,7 +137,7 @@
       "make room and run the same command again") \
     X(RC_STORE_CORRUPT, \
       "The store contradicts itself: the database is damaged, or something in it is not what the log says.", \
-      "a disk or memory fault, or a change by another program\n" \
+      "a disk or memory fault, or a change by another program: a table or trigger altered, a file put beside the database\n" \
       "author.key is not the key of this store\n" \
       "two entries give one key two different check values", \
       "stop using it and keep it as it is; look: keymuster verify\n" \
@@ -179,6 +179,10 @@
       "a file was cut, edited or replaced by something else\n" \
       "it comes from another program", \
       "bring it back from a backup or fetch it again; if nobody edited it, treat it as tampered with") \
+    X(RC_STORE_OPEN, \
+      "Other users can write to the store or to a file in it, so what it says could be theirs. It was not used.", \
+      "it was put back or copied without its permissions; a folder was shared with a group", \
+      "chmod go-w DIR DIR/*; then look at it: keymuster verify") \
     /* ---- 3: KMS ---- */ \
     X(RC_KMS_PASSPHRASE, \
       "The passphrase does not open the KMS file. The file itself is sound.", \

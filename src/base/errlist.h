@@ -35,6 +35,7 @@
     X(RC_READ_ONLY, 2015, 1, 0, "the place cannot be written")                                     \
     X(RC_STORE_OLD, 2016, 16, 0, "the store is older than what it has published")                  \
     X(RC_MALFORMED, 2017, 15, 0, "stored data is malformed")                                       \
+    X(RC_STORE_OPEN, 2018, 2, 0, "others can write to the store")                                  \
     X(RC_KMS_PASSPHRASE, 3001, 12, 0, "wrong passphrase")                                          \
     X(RC_KMS_NO_CREDENTIAL, 3002, 4, 0, "no credential is bound to the KMS")                       \
     X(RC_KMS_REFUSED, 3003, 4, 0, "the KMS refused the credential")                                \

@@ -1,7 +1,6 @@
 #include "db/db.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,11 @@
 
 #include "base/limits.h"
 #include "db/migrate.h"
+#include "db/raw.h"
+#include "db/schema.h"
 #include "sys/file.h"
 
-enum { APPLICATION_ID = 1263358804, STMT_MAX = 256 }; /* "KMST" */
+enum { STMT_MAX = 256 };
 
 struct stmt {
     struct db *db;
@@ -94,44 +95,6 @@ fail(struct db *db, int code, const char *doing, struct err *err)
     return rc;
 }
 
-static uint32_t
-big_endian(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* Judges the file by its first 100 bytes, before SQLite sees it (a foreign file may be hostile). */
-static enum rc
-check_identity(const char *path, int *version, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        if (errno == ENOENT)
-            return err_set(err, RC_NO_STORE, "no store: %s is not there", path);
-        if (errno == ELOOP)
-            return err_set(err, RC_STORE_FOREIGN, "%s is a link, not a database", path);
-        return err_errno(err, RC_IO, "opening %s", path);
-    }
-    unsigned char head[100];
-    ssize_t n = pread(fd, head, sizeof head, 0);
-    (void)close(fd);
-    if (n != (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0)
-        return err_set(err, RC_STORE_FOREIGN, "%s is no database of keymuster", path);
-    if (big_endian(head + 68) != APPLICATION_ID) {
-        (void)err_set(err, RC_STORE_FOREIGN, "%s is a database of another program", path);
-        return err_why(err, "its application id is %08x, not %08x", big_endian(head + 68),
-                       APPLICATION_ID);
-    }
-    *version = (int)big_endian(head + 60);
-    if (*version > migration_count) {
-        (void)err_set(err, RC_STORE_NEWER, "%s was written by a newer keymuster", path);
-        (void)err_why(err, "its schema is version %d; this program knows up to %d", *version,
-                      migration_count);
-        return err_hint(err, "use the newer program; nothing was touched");
-    }
-    return RC_OK;
-}
-
 static enum rc
 settings(struct db *db, int wait_ms, struct err *err)
 {
@@ -193,7 +156,7 @@ db_open(struct db **out, const char *path, enum db_flags flags, int wait_ms, str
 {
     *out = NULL;
     int version = 0;
-    enum rc rc = check_identity(path, &version, err);
+    enum rc rc = raw_check(path, &version, err);
     if (rc != RC_OK)
         return rc;
     /* Even a reader may have to roll back a journal that a killed writer left, so it opens for
@@ -202,6 +165,8 @@ db_open(struct db **out, const char *path, enum db_flags flags, int wait_ms, str
     if (flags == DB_WRITE && !writable)
         return err_errno(err, RC_READ_ONLY, "%s cannot be written", path);
     rc = open_raw(out, path, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, wait_ms, err);
+    if (rc == RC_OK)
+        rc = schema_check(*out, err);
     if (rc == RC_OK && version < migration_count) {
         rc = keep_old(*out, version, err);
         if (rc == RC_OK)
@@ -217,13 +182,19 @@ db_open(struct db **out, const char *path, enum db_flags flags, int wait_ms, str
 enum rc
 db_create(struct db **out, const char *path, struct err *err)
 {
+    return db_create_at(out, path, migration_count, err);
+}
+
+enum rc
+db_create_at(struct db **out, const char *path, int version, struct err *err)
+{
     *out = NULL;
     int on_disk = path[0] != '\0' && path[0] != ':';
     if (on_disk && file_exists(path) == 1)
         return err_set(err, RC_EXISTS, "%s is there already", path);
     enum rc rc = open_raw(out, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0, err);
     if (rc == RC_OK)
-        rc = migrate(*out, migrations, migration_count, err);
+        rc = migrate(*out, migrations, version, err);
     if (rc != RC_OK) {
         db_close(*out);
         *out = NULL;

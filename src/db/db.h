@@ -16,16 +16,19 @@ struct db;
 enum db_flags { DB_READ = 0, DB_WRITE = 1 };
 
 /*
- * Opens an existing escrow database after checking identity and version on its raw bytes:
- * RC_NO_STORE, RC_STORE_FOREIGN, RC_STORE_NEWER. Settings of design section 6 (DELETE journal,
- * EXTRA, secure_delete, defensive, no mmap). DB_WRITE migrates an older one, keeping a VACUUM INTO
- * copy beside it. wait_ms: how long to wait for another writer.
+ * Opens an existing escrow database after checking its raw bytes and what lies beside it
+ * (db/raw.h): RC_NO_STORE, RC_STORE_FOREIGN, RC_STORE_OWNER, RC_STORE_OPEN, RC_STORE_NEWER,
+ * RC_STORE_CORRUPT; the last one also when its schema is not keymuster's (db/schema.h). Settings of
+ * design section 6 (DELETE journal, EXTRA, secure_delete, defensive, no mmap). DB_WRITE migrates an
+ * older one, keeping a VACUUM INTO copy beside it. wait_ms: how long to wait for another writer.
  */
 enum rc db_open(struct db **out, const char *path, enum db_flags flags, int wait_ms,
                 struct err *err) MUST_CHECK;
 /* A new database with all migrations applied. RC_EXISTS. path ":memory:" or "" (temporary file) for
  * verify. */
 enum rc db_create(struct db **out, const char *path, struct err *err) MUST_CHECK;
+/* The same as it was at an older schema version. */
+enum rc db_create_at(struct db **out, const char *path, int version, struct err *err) MUST_CHECK;
 void db_close(struct db *db);
 const char *db_path(const struct db *db);
 

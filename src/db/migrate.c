@@ -10,8 +10,8 @@ db_schema_version(void)
     return migration_count;
 }
 
-static enum rc
-read_version(struct db *db, int *version, struct err *err)
+enum rc
+migrate_version(struct db *db, int *version, struct err *err)
 {
     struct stmt *q = NULL;
     enum rc rc = db_query(db, &q, "PRAGMA user_version", err);
@@ -28,7 +28,7 @@ static enum rc
 step_body(struct db *db, const struct migration *step, struct err *err)
 {
     int version = 0;
-    enum rc rc = read_version(db, &version, err);
+    enum rc rc = migrate_version(db, &version, err);
     if (rc != RC_OK || version >= step->number)
         return rc; /* another process was faster */
     if (version != step->number - 1)
@@ -41,7 +41,7 @@ step_body(struct db *db, const struct migration *step, struct err *err)
     (void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d", step->number);
     rc = db_exec(db, sql, err);
     if (rc == RC_OK)
-        rc = read_version(db, &version, err);
+        rc = migrate_version(db, &version, err);
     if (rc == RC_OK && version != step->number)
         rc = err_set(err, RC_STORE_CORRUPT, "the schema version was not taken");
     return rc;

@@ -23,4 +23,7 @@ extern const int migration_count;
 enum rc migrate(struct db *db, const struct migration *steps, int count,
                 struct err *err) MUST_CHECK;
 
+/* The number of the last step that a database took; 0 for an empty one. */
+enum rc migrate_version(struct db *db, int *version, struct err *err) MUST_CHECK;
+
 #endif

@@ -190,6 +190,31 @@ load_meta(struct store *store, int *current, struct err *err)
 /* ---- opening ---- */
 
 static enum rc
+others_write(const char *path, struct err *err)
+{
+    (void)err_set(err, RC_STORE_OPEN, "other users can write to %s", path);
+    return err_hint(err, "close it: chmod go-w %s\nthen look at what it says: keymuster verify",
+                    path);
+}
+
+/* keymuster.conf says where credentials go. */
+static enum rc
+check_conf(const char *dir, struct err *err)
+{
+    struct stat st;
+    char path[PATH_SIZE];
+    enum rc rc = path_join(path, dir, "keymuster.conf", err);
+    if (rc != RC_OK)
+        return rc;
+    if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return RC_OK; /* reading it says so */
+    if (st.st_uid != geteuid())
+        return err_set(err, RC_STORE_OWNER, "%s belongs to another user (number %u)", path,
+                       (unsigned)st.st_uid);
+    return (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ? RC_OK : others_write(path, err);
+}
+
+static enum rc
 check_place(const char *dir, struct err *err)
 {
     const char *type = NULL;
@@ -214,7 +239,7 @@ check_place(const char *dir, struct err *err)
         return err_hint(err, "run it as that user: sudo -u '#%u' keymuster ...",
                         (unsigned)st.st_uid);
     }
-    return RC_OK;
+    return (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ? check_conf(dir, err) : others_write(dir, err);
 }
 
 static enum rc

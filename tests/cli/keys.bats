@@ -238,6 +238,7 @@ load ../lib/cli.bash
 }
 
 @test "verify finds an altered line, an altered table, and a foreign author.key" {
+    local trigger
     scene_keys
     ends 0 -C "$FRA" verify
     cp "$FRA/escrow.db" "$T/good.db"
@@ -245,7 +246,13 @@ load ../lib/cli.bash
     ends 15 -o json -C "$FRA" verify
     error_is KM2010
     cp "$T/good.db" "$FRA/escrow.db"
+    # Without its trigger the database is not opened at all; with it again, what the line says is found out.
+    trigger=$(sqlite3 "$FRA/escrow.db" "SELECT sql FROM sqlite_schema WHERE name = 'entry_keep'")
     sqlite3 "$FRA/escrow.db" "DROP TRIGGER entry_keep; UPDATE entry SET line = replace(line, 'config-backup', 'backup-config')"
+    ends 15 -o json -C "$FRA" verify --log
+    error_is KM2010
+    says 'trigger entry_keep is missing'
+    sqlite3 "$FRA/escrow.db" "$trigger"
     ends 15 -o json -C "$FRA" verify --log
     error_is KM2014
     cp "$T/good.db" "$FRA/escrow.db"
