@@ -1,5 +1,6 @@
 # Embeds migrations/NNNN_name.sql. Fails on a gap in the numbers and on an edit of a released file: each released file's
 # SHA-256 stands in migrations/CHECKSUMS.
+include(${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
 file(GLOB files ${CMAKE_SOURCE_DIR}/migrations/[0-9][0-9][0-9][0-9]_*.sql)
 list(SORT files)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${files} ${CMAKE_SOURCE_DIR}/migrations/CHECKSUMS)
@@ -20,9 +21,8 @@ foreach(path IN LISTS files)
       message(FATAL_ERROR "migrations: ${name}.sql is released and must not be edited; add a new one")
     endif()
   endforeach()
-  file(READ ${path} hex HEX)
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-  string(APPEND out "static const char sql_${number}[] = {${bytes}0};\n")
+  embed_bytes(bytes ${path})
+  string(APPEND out "static const char sql_${number}[] = {${bytes}};\n")
   string(APPEND rows "    {${number}, \"${name}\", sql_${number}},\n")
   math(EXPR want "${want} + 1")
 endforeach()

@@ -311,10 +311,10 @@ check_recovery(struct inspect *in, struct err *err)
     enum rc rc = trust_of(in->store, in->store->self.author, &trust, err);
     d.can = rc == RC_OK && trust_accepted(&trust); /* another's signature there would say nothing */
     for (size_t i = 0; rc == RC_OK && recovery_files_name(i) != NULL; i++) {
-        int good = 0;
+        enum recovery_state state = RECOVERY_GOOD;
         (void)snprintf(d.name, sizeof d.name, "recovery/%s", recovery_files_name(i));
-        rc = recovery_files_good(in->store, in->copy, i, &good, err);
-        if (rc == RC_OK && !good)
+        rc = recovery_files_look(in->store, in->copy, i, &state, err);
+        if (rc == RC_OK && state == RECOVERY_ALTERED)
             rc = in->fn(in->arg, &d, err);
     }
     return rc;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "copy/recovery_program.h"
+#include "copy/recovery_scripts.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 #include "escrow/view.h"
@@ -13,7 +14,7 @@
 
 static const char TRUSTED[] = "keymuster recovery 1";
 
-enum { FILE_MOST = 64 * 1024 * 1024 };
+enum { FILE_MOST = 64 * 1024 * 1024, PAGES = 2 };
 
 struct writing {
     const struct store *store;
@@ -84,6 +85,8 @@ put_root(struct writing *w, const char *uuid, struct err *err)
         return rc;
     buf_addf(w->out, "  root key    %s, id %s\n", object.name, root.id);
     rc = put_field(w, object.uuid, "crn", "  crn         ", err);
+    if (rc == RC_OK)
+        rc = put_field(w, object.uuid, "ring", "  ring        ", err);
     if (rc != RC_OK || root.kms.uuid[0] == '\0')
         return rc;
     buf_addf(w->out, "  KMS         %s\n", root.kms.name);
@@ -187,11 +190,14 @@ static const char start_commands[] =
 
 static const char start_without[] =
     "\n## Without keymuster\n\n"
-    "Find the key in `KEYS.txt`. Unwrap its WDEK in the KMS named there, with the AAD in that "
-    "order.\n"
-    "What comes back is bytes (in base64, from a cloud KMS); the line *form* says how they are "
-    "the\n"
-    "password. Everything else in this copy is lines of JSON, signed in minisign's format.\n";
+    "From IBM Key Protect or HPCS, with sh, curl and jq, or with PowerShell, here in this "
+    "folder:\n\n"
+    "    sh recover-without-keymuster.sh KEYS.txt KEY\n"
+    "    powershell/unwrap-offline.ps1 KEYS.txt KEY -Show\n\n"
+    "By hand: find the key in `KEYS.txt`. Unwrap its WDEK in the KMS named there, with the AAD in "
+    "that\norder. What comes back is bytes (in base64, from a cloud KMS); the line *form* says how "
+    "they are\nthe password. Everything else in this copy is lines of JSON, signed in minisign's "
+    "format.\n";
 
 static const char start_program[] =
     "\n## The program itself\n\n"
@@ -255,8 +261,16 @@ recovery_send(struct copy *copy, const struct secret *key, const char *name, con
 const char *
 recovery_files_name(size_t i)
 {
-    static const char *const names[] = {"START-HERE.md", "KEYS.txt"};
-    return i < sizeof names / sizeof names[0] ? names[i] : NULL;
+    static const char *const pages[PAGES] = {"START-HERE.md", "KEYS.txt"};
+    if (i < PAGES)
+        return pages[i];
+    return i - PAGES < recovery_script_count ? recovery_scripts[i - PAGES].name : NULL;
+}
+
+static int
+is_script(const struct recovery_script *script, const struct buf *text)
+{
+    return text->len == script->len && memcmp(text->data, script->text, script->len) == 0;
 }
 
 /* A text and its signature, tried with every accepted author's key. */
@@ -282,11 +296,12 @@ judge(void *arg, const struct log_author *author, struct err *err)
 }
 
 enum rc
-recovery_files_good(const struct store *store, struct copy *copy, size_t i, int *good,
-                    struct err *err)
+recovery_files_look(const struct store *store, struct copy *copy, size_t i,
+                    enum recovery_state *state, struct err *err)
 {
     struct judging j = {.store = store};
     char path[64];
+    *state = RECOVERY_GOOD;
     buf_init(&j.text, FILE_MOST);
     buf_init(&j.sig, FILE_MOST);
     (void)snprintf(path, sizeof path, "recovery/%s", recovery_files_name(i));
@@ -294,34 +309,57 @@ recovery_files_good(const struct store *store, struct copy *copy, size_t i, int 
     (void)snprintf(path, sizeof path, "recovery/%s.minisig", recovery_files_name(i));
     if (rc == RC_OK)
         rc = remote_get(copy->remote, path, &j.sig, err);
-    *good = rc == RC_NOT_FOUND;
-    if (rc == RC_OK) {
+    int got = rc == RC_OK;
+    if (got)
         rc = log_authors(store, judge, &j, err);
-        *good = j.good;
-    } else if (rc == RC_NOT_FOUND || rc == RC_COPY_TAMPERED) {
-        rc = RC_OK;
-    }
+    if (rc == RC_NOT_FOUND)
+        *state = RECOVERY_MISSING;
+    else if (rc == RC_COPY_TAMPERED || (got && !j.good))
+        *state = RECOVERY_ALTERED;
+    else if (i >= PAGES && !is_script(&recovery_scripts[i - PAGES], &j.text))
+        *state = RECOVERY_OTHER;
     buf_release(&j.text);
     buf_release(&j.sig);
-    return rc;
+    return rc == RC_NOT_FOUND || rc == RC_COPY_TAMPERED ? RC_OK : rc;
+}
+
+/* What cannot be looked at is left alone. */
+static int
+needs_writing(const struct store *store, struct copy *copy, size_t i)
+{
+    enum recovery_state state = RECOVERY_GOOD;
+    struct err scratch = ERR_INIT;
+    return recovery_files_look(store, copy, i, &state, &scratch) == RC_OK && state != RECOVERY_GOOD;
 }
 
 int
 recovery_files_due(const struct store *store, struct copy *copy)
 {
-    static const char *const last[] = {"recovery/KEYS.txt.minisig",
-                                       "recovery/START-HERE.md.minisig"};
-    int due = 0;
-    for (size_t i = 0; i < sizeof last / sizeof last[0]; i++) {
-        struct err scratch = ERR_INIT;
-        struct buf sig;
-        int good = 1;
-        buf_init(&sig, 1024);
-        due |= remote_get(copy->remote, last[i], &sig, &scratch) == RC_NOT_FOUND;
-        due |= recovery_files_good(store, copy, i, &good, &scratch) == RC_OK && !good;
-        buf_release(&sig);
+    for (size_t i = 0; recovery_files_name(i) != NULL; i++) {
+        if (needs_writing(store, copy, i))
+            return 1;
     }
-    return due;
+    return 0;
+}
+
+static enum rc
+send_scripts(const struct store *store, struct copy *copy, const struct secret *key,
+             struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < recovery_script_count; i++) {
+        const struct recovery_script *script = &recovery_scripts[i];
+        struct buf text;
+        if (!needs_writing(store, copy, PAGES + i))
+            continue;
+        buf_init(&text, script->len);
+        buf_add(&text, script->text, script->len);
+        rc = buf_check(&text, script->name, err);
+        if (rc == RC_OK)
+            rc = recovery_send(copy, key, script->name, &text, err);
+        buf_release(&text);
+    }
+    return rc;
 }
 
 enum rc
@@ -344,6 +382,8 @@ recovery_files_write(struct store *store, struct copy *copy, struct err *err)
         rc = recovery_send(copy, key, "KEYS.txt", &keys, err);
     if (rc == RC_OK)
         rc = recovery_send(copy, key, "START-HERE.md", &start, err);
+    if (rc == RC_OK)
+        rc = send_scripts(store, copy, key, err);
     secret_free(key);
     buf_release(&keys);
     buf_release(&start);

@@ -75,7 +75,7 @@ put_site(struct making *m, const char *uuid)
 static enum rc
 put_root(struct making *m, const char *uuid, struct err *err)
 {
-    static const char *const root_fields[] = {"crn", NULL};
+    static const char *const root_fields[] = {"crn", "ring", NULL};
     static const char *const kms_fields[] = {"provider", "endpoint", "iam",     "file",
                                              "instance", "region",   "kept_at", NULL};
     struct object object;

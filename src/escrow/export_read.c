@@ -175,7 +175,7 @@ put_values(struct reading *r, const struct json *from, const char *const *names)
 static enum rc
 add_root(struct reading *r, const struct json *wrap, const char *at, struct err *err)
 {
-    static const char *const root_members[] = {"uuid", "name", "id", "crn", NULL};
+    static const char *const root_members[] = {"uuid", "name", "id", "crn", "ring", NULL};
     static const char *const kms_members[] = {"uuid",    "name", "provider", "endpoint",
                                               "iam",     "file", "instance", "region",
                                               "kept_at", "site", NULL};
