@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/plant.h"
 #include "db/migrate.h"
 #include "db/raw.h"
 #include "db/schema.h"
@@ -107,13 +108,20 @@ settings(struct db *db, int wait_ms, struct err *err)
         code = sqlite3_db_config(db->raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     if (code != SQLITE_OK)
         return fail(db, code, "setting up", err);
-    return db_exec(
-        db,
-        "PRAGMA mmap_size=0; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA "
-        "secure_delete=ON;"
-        "PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA;"
-        "PRAGMA journal_mode=DELETE",
-        err);
+    enum rc rc =
+        db_exec(db,
+                "PRAGMA mmap_size=0; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA "
+                "secure_delete=ON;"
+                "PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA;"
+                "PRAGMA journal_mode=DELETE",
+                err);
+    if (rc == RC_OK && PLANTED("sync_off"))
+        rc = db_exec(db, "PRAGMA synchronous=OFF", err);
+    if (rc == RC_OK && PLANTED("sync_normal"))
+        rc = db_exec(db, "PRAGMA synchronous=NORMAL", err);
+    if (rc == RC_OK && PLANTED("sync_full"))
+        rc = db_exec(db, "PRAGMA synchronous=FULL", err);
+    return rc;
 }
 
 static enum rc
@@ -223,7 +231,8 @@ db_exec(struct db *db, const char *sql, struct err *err)
 enum rc
 db_begin(struct db *db, struct err *err)
 {
-    int code = sqlite3_exec(db->raw, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    const char *begin = PLANTED("begin_deferred") ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE";
+    int code = sqlite3_exec(db->raw, begin, NULL, NULL, NULL);
     return code == SQLITE_OK ? RC_OK : fail(db, code, "starting to write", err);
 }
 

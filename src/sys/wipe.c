@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plant.h"
+
 /* glibc exports its own under these names, and has no header for them. */
 extern void *__libc_malloc(size_t size);
 extern void __libc_free(void *block);
@@ -22,7 +24,8 @@ free(void *block)
 {
     if (block == NULL)
         return;
-    explicit_bzero(block, malloc_usable_size(block));
+    if (!PLANTED("no_wipe"))
+        explicit_bzero(block, malloc_usable_size(block));
     __libc_free(block);
 }
 
