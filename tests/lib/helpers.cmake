@@ -14,6 +14,7 @@ test_helper(kms_batch kms_floor)
 test_helper(hold_lock sys_floor)
 test_helper(killat)
 test_helper(scan)
+test_helper(powercut)
 
 # What every test that runs the program gets.
 set(test_environment
