@@ -1,3 +1,4 @@
+#define ERR_DEFINES
 #include "base/err.h"
 
 #include <errno.h>
@@ -130,6 +131,8 @@ err_clear(struct err *err)
 {
     memset(err, 0, sizeof *err);
 }
+
+static void vset(struct err *err, enum rc code, const char *fmt, va_list args) PRINTF(3, 0);
 
 static void
 vset(struct err *err, enum rc code, const char *fmt, va_list args)

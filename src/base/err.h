@@ -53,6 +53,16 @@ enum rc err_why(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 /* Adds a line to what can be done. Returns err->code. */
 enum rc err_hint(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
+#if defined __clang_analyzer__ && !defined ERR_DEFINES
+/* It reads one file at a time and would not know that these never return RC_OK. */
+#define err_set(err, code, ...) (err_set(err, code, __VA_ARGS__), (code))
+#define err_errno(err, code, ...) (err_errno(err, code, __VA_ARGS__), (code))
+#define err_nomem(err) (err_nomem(err), RC_NO_MEMORY)
+#define err_wrap(err, ...) (err_wrap(err, __VA_ARGS__), RC_INTERNAL)
+#define err_why(err, ...) (err_why(err, __VA_ARGS__), RC_INTERNAL)
+#define err_hint(err, ...) (err_hint(err, __VA_ARGS__), RC_INTERNAL)
+#endif
+
 void err_clear(struct err *err);
 
 /* Exit status, one-line text, "retry may help" of a code; an unknown code is an internal error. */

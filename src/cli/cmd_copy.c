@@ -207,7 +207,6 @@ run_set(struct ctx *ctx, struct err *err)
     struct object o;
     struct remote *r = NULL;
     struct copy_identity seen;
-    char uuid[UUID_TEXT + 1];
     enum rc rc = object_find(ctx->store, "copy", opt_arg(&ctx->opts, 0), &o, err);
     if (rc == RC_OK)
         rc = check_every(ctx, err);
@@ -221,7 +220,7 @@ run_set(struct ctx *ctx, struct err *err)
         rc = err_set(err, RC_COPY_FOREIGN, "%s is a copy of another escrow, %s", remote_url(r),
                      seen.escrow);
     if (rc == RC_OK) {
-        uuid[0] = '\0';
+        char uuid[UUID_TEXT + 1] = "";
         if (seen.id[0] != '\0')
             copy_id_to_uuid(uuid, seen.id);
         if (strcmp(uuid, o.uuid) != 0) {

@@ -283,7 +283,7 @@ static enum rc
 reach_root(struct ctx *ctx, struct mint *m, const char *name, struct err *nearest, struct err *err)
 {
     struct kms *kms = NULL;
-    struct root_info info;
+    struct root_info info = {.state = ROOT_UNKNOWN};
     struct err why = ERR_INIT;
     enum rc rc = mint_root(ctx, m, name, "create", err);
     if (rc != RC_OK)

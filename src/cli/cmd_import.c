@@ -259,12 +259,12 @@ static enum rc
 say(struct import *im, const struct item *it, struct err *err)
 {
     struct ctx *ctx = im->ctx;
-    char line[24];
-    char key[KEY_NAME_BYTES + 32];
     struct buf one;
     struct jw own;
     struct jw *w = &im->w;
     if (!out_is_json(ctx)) {
+        char line[24];
+        char key[KEY_NAME_BYTES + 32];
         (void)snprintf(line, sizeof line, "%lld", (long long)it->line);
         (void)snprintf(key, sizeof key, it->generation > 0 ? "%s@%lld" : "%s", it->name,
                        (long long)it->generation);

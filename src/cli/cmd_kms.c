@@ -245,7 +245,7 @@ set_ibm(struct ctx *ctx, const struct object *kms, struct err *err)
     if (rc == RC_OK && !ctx->dry_run)
         rc = ibm_words_bind(ctx, kms->name, &w, 0, err);
     if (rc == RC_OK && !ctx->dry_run && opt_has(&ctx->opts, OPT_CREDENTIAL))
-        rc = bind_credential(ctx, kms->name, w.credential, err);
+        rc = bind_credential(ctx, kms->name, opt_get(&ctx->opts, OPT_CREDENTIAL), err);
     return rc == RC_OK ? set_endpoint(ctx, kms, given ? w.endpoint : NULL, err) : rc;
 }
 

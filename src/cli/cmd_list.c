@@ -280,10 +280,10 @@ static enum rc
 show_field(struct ctx *ctx, const struct key *k, const char *field, struct buf *v, struct jw *w,
            struct err *err)
 {
-    char until[TIME_TEXT + 1];
     int raw = strcmp(field, "labels") == 0 || strcmp(field, "known_to") == 0;
     enum rc rc = field_get(ctx->store, k->uuid, field, v, NULL, err);
     if (rc == RC_OK && strcmp(field, "needed_until") == 0) { /* in a conflict the later counts */
+        char until[TIME_TEXT + 1] = "";
         rc = field_latest(ctx->store, k->uuid, field, until, err);
         if (until[0] != '\0') {
             buf_clear(v);

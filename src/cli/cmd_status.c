@@ -171,7 +171,6 @@ status_clock(struct status *s, const struct log_author *a, int own, struct err *
     struct stmt *q = NULL;
     int64_t at = 0;
     int64_t now = clock_now_ms();
-    char ago[AGO_TEXT];
     enum rc rc = db_query(s->ctx->store->db, &q,
                           "SELECT json_extract(line, '$.at') FROM entry WHERE author = ?1"
                           " ORDER BY seq DESC LIMIT 1",
@@ -182,6 +181,7 @@ status_clock(struct status *s, const struct log_author *a, int own, struct err *
     rc = stmt_row(q, err);
     if (rc == RC_OK && stmt_more(q) && time_parse(&at, col_text(q, 0)) == 0 &&
         time_is_ahead(at, now)) {
+        char ago[AGO_TEXT];
         time_ago(ago, at, now);
         warn(s, "clock: the newest entry of %s%.8s (%s) is %s; one of the two clocks is wrong",
              own ? "this store's author " : "author ", a->author, a->name, ago);

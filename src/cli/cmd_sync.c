@@ -114,49 +114,53 @@ each(struct syncing *s, struct result *r, int publish, struct err *err)
     return rc;
 }
 
+/* What came of one copy: the worst failure is the answer. */
+static void
+weigh(struct syncing *s, struct result *r, enum rc got, const struct err *now, struct err *worst)
+{
+    if (got == RC_OK)
+        return;
+    r->reached = 0; /* nothing is sent to a copy that does not verify */
+    /* Named already; what could be put back is. */
+    if (r->damaged && err_exit(got) == 15) {
+        out_note(s->ctx, "%s: nothing is exchanged with it: %s", r->name, now->msg);
+        return;
+    }
+    if (worst->code == RC_OK ||
+        err_worse_exit(err_exit(worst->code), err_exit(got)) != err_exit(worst->code)) {
+        *worst = *now;
+        worst->code = got;
+    }
+}
+
 static enum rc
 exchange(struct syncing *s, struct err *err)
 {
     int made = 0;
+    int rounds = s->ctx->dry_run ? 1 : 2;
     enum rc rc = RC_OK;
-    enum rc worst = RC_OK;
-    struct err first = ERR_INIT;
+    struct err worst = ERR_INIT;
     /* Each copy gets its turn, whatever came of the one before; the worst failure is the answer. */
-    for (int publish = 0; publish <= !s->ctx->dry_run; publish++) {
-        if (publish && worst == RC_OK)
+    for (int publish = 0; publish < rounds; publish++) {
+        if (publish && worst.code == RC_OK)
             rc = record_risk(s, err);
-        if (publish && worst == RC_OK && rc == RC_OK)
+        if (publish && worst.code == RC_OK && rc == RC_OK)
             rc = publish_prepare(s->ctx->store, &made, err);
         if (rc != RC_OK)
             return rc;
         for (size_t i = 0; i < s->count; i++) {
             struct err now = ERR_INIT;
-            enum rc got = worst != RC_OK && publish && !s->r[i].reached
-                              ? RC_OK
-                              : each(s, &s->r[i], publish, &now);
+            enum rc got = each(s, &s->r[i], publish, &now);
             if (got == RC_INTERRUPTED) {
                 *err = now;
                 return got;
             }
-            /* Named already; what could be put back is. */
-            if (s->r[i].damaged && err_exit(got) == 15) {
-                out_note(s->ctx, "%s: nothing is exchanged with it: %s", s->r[i].name, now.msg);
-                s->r[i].reached = 0;
-                got = RC_OK;
-            }
-            if (got != RC_OK) {
-                s->r[i].reached = 0; /* nothing is sent to a copy that does not verify */
-                if (worst == RC_OK ||
-                    err_worse_exit(err_exit(worst), err_exit(got)) != err_exit(worst)) {
-                    worst = got;
-                    first = now;
-                }
-            }
+            weigh(s, &s->r[i], got, &now, &worst);
         }
     }
-    if (worst != RC_OK)
-        *err = first;
-    return worst;
+    if (worst.code != RC_OK)
+        *err = worst;
+    return worst.code;
 }
 
 /* ---- --repair ---- */
@@ -217,6 +221,34 @@ say_repaired(struct ctx *ctx, const struct result *r)
 
 /* ---- the answer ---- */
 
+static void
+add_member(struct jw *w, const struct ctx *ctx, const struct result *r)
+{
+    jw_obj(w, NULL);
+    jw_str(w, "name", r->name);
+    jw_bool(w, "reached", r->reached);
+    jw_int(w, "pulled", r->pulled.new_entries);
+    jw_int(w, "again", r->pulled.again);
+    jw_int(w, "lagging", r->pulled.lagging);
+    jw_int(w, "skipped", r->pulled.skipped);
+    jw_int(w, "sent_segments", r->sent.segments);
+    jw_int(w, "sent_heads", r->sent.heads);
+    jw_int(w, "own_entries", r->sent.own_entries);
+    if (opt_has(&ctx->opts, OPT_REPAIR))
+        repair_member(w, &r->repair);
+    jw_end_obj(w);
+}
+
+static void
+say_exchanged(struct ctx *ctx, const struct result *r)
+{
+    long long taken = r->pulled.new_entries;
+    long long sent = r->sent.segments + r->sent.heads;
+    out_printf(ctx, "%s: %s %lld entr%s, sent %lld object%s\n", r->name,
+               ctx->dry_run ? "would take" : "took", taken, taken == 1 ? "y" : "ies", sent,
+               sent == 1 ? "" : "s");
+}
+
 static enum rc
 answer(struct syncing *s, struct err *err)
 {
@@ -235,29 +267,12 @@ answer(struct syncing *s, struct err *err)
         if (r->sent.note[0] != '\0')
             out_note(ctx, "%s: recovery/ there is not up to date: %s", r->name, r->sent.note);
         if (json) {
-            jw_obj(&w, NULL);
-            jw_str(&w, "name", r->name);
-            jw_bool(&w, "reached", r->reached);
-            jw_int(&w, "pulled", r->pulled.new_entries);
-            jw_int(&w, "again", r->pulled.again);
-            jw_int(&w, "lagging", r->pulled.lagging);
-            jw_int(&w, "skipped", r->pulled.skipped);
-            jw_int(&w, "sent_segments", r->sent.segments);
-            jw_int(&w, "sent_heads", r->sent.heads);
-            jw_int(&w, "own_entries", r->sent.own_entries);
-            if (opt_has(&ctx->opts, OPT_REPAIR))
-                repair_member(&w, &r->repair);
-            jw_end_obj(&w);
+            add_member(&w, ctx, r);
             continue;
         }
         say_repaired(ctx, r);
-        if (r->reached) {
-            out_printf(ctx, "%s: %s %lld entr%s, sent %lld object%s\n", r->name,
-                       ctx->dry_run ? "would take" : "took", (long long)r->pulled.new_entries,
-                       r->pulled.new_entries == 1 ? "y" : "ies",
-                       (long long)(r->sent.segments + r->sent.heads),
-                       r->sent.segments + r->sent.heads == 1 ? "" : "s");
-        }
+        if (r->reached)
+            say_exchanged(ctx, r);
     }
     if (json)
         jw_end_arr(&w);

@@ -82,9 +82,9 @@ run_wrap_list(struct ctx *ctx, struct err *err)
     } else {
         rc = cmd_table_new(&wl.l.table, ctx, titles, err);
     }
+    struct key key;
+    wl.key = &key;
     for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++) {
-        struct key key;
-        wl.key = &key;
         rc = session_key(ctx, opt_arg(&ctx->opts, i), &key, err);
         if (rc == RC_OK)
             rc = wrap_each(ctx->store, key.uuid, list_wrap, &wl, err);

@@ -26,7 +26,7 @@ take_instance(struct ibm_words *out, const char *text, struct crn *crn, struct e
         return RC_OK;
     }
     char lower[UUID_TEXT + 1] = "";
-    for (size_t i = 0; text[i] != '\0' && i < UUID_TEXT; i++)
+    for (size_t i = 0; i < UUID_TEXT && text[i] != '\0'; i++)
         lower[i] = (char)(text[i] >= 'A' && text[i] <= 'F' ? text[i] - 'A' + 'a' : text[i]);
     if (strlen(text) != UUID_TEXT || !uuid_is(lower)) {
         (void)err_set(err, RC_BAD_VALUE, "--instance is neither a UUID nor a CRN of Key Protect");

@@ -50,6 +50,7 @@ lines_next(struct lines *l, int *more, struct err *err)
     size_t n = 0;
     int c = 0;
     buf_clear(&l->text);
+    /* The stream is this thread's alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while ((c = getc_unlocked(l->file)) != EOF && c != '\n') {
         chunk[n++] = (char)c;
         if (n == sizeof chunk) {

@@ -37,7 +37,9 @@ prepare(struct ctx *ctx, int argc, char **argv, struct err *err)
         return rc;
     process_harden();
     signals_catch();
-    (void)setlocale(LC_CTYPE, ""); /* without the locale everything works, in ASCII */
+    /* Without the locale everything works, in ASCII. There is one thread yet.
+     * NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    (void)setlocale(LC_CTYPE, "");
     ctx->format = out_guess(argc, argv);
     return crypt_init(err);
 }

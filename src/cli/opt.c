@@ -265,7 +265,7 @@ add_value(struct opts *o, const struct opt_spec *spec, const char *text, struct 
 {
     if (!(spec->flags & OPT_MANY) && opt_has(o, spec->id))
         return err_set(err, RC_USAGE, "--%s is given twice", spec->name);
-    if (spec->flags & OPT_SECRET_REF) {
+    if ((spec->flags & OPT_SECRET_REF) && text != NULL) {
         char what[SHOWN + 3] = "--";
         strncat(what, spec->name, SHOWN);
         const char *ref = text;

@@ -232,12 +232,12 @@ write_summary(struct ctx *ctx, int exit_status, struct err *err)
 {
     struct buf doc;
     struct jw w;
-    char name[CMD_NAME];
     buf_init(&doc, ctx->summary.len + 1024);
     jw_init(&w, &doc);
     jw_obj(&w, NULL);
     jw_str(&w, "schema", "keymuster.summary/1");
     if (ctx->cmd != NULL) {
+        char name[CMD_NAME];
         cmd_name(name, ctx->cmd);
         jw_str(&w, "command", name);
     }
@@ -405,6 +405,7 @@ static void
 error_text(struct buf *out, const struct err *err)
 {
     const char *msg = err->msg[0] == '\0' ? err_text(err->code) : err->msg;
+    /* No thread sets a locale. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *dot = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "\xc2\xb7" : "-";
     buf_adds(out, "keymuster: ");
     escape_terminal(out, msg, strlen(msg), ESCAPE_LINE);

@@ -25,12 +25,10 @@ split_word(const char **from, char **to)
             quote = '\0';
         } else if (*p == '\\' && quote != '\'') {
             /* Inside "..." a backslash only escapes these. */
-            if (quote == '"' && (p[1] == '\0' || strchr("\"\\$`", p[1]) == NULL))
-                *(*to)++ = *p;
-            else if (*++p == '\0')
+            int escapes = quote != '"' || (p[1] != '\0' && strchr("\"\\$`", p[1]) != NULL);
+            if (escapes && *++p == '\0')
                 return -1;
-            else
-                *(*to)++ = *p;
+            *(*to)++ = *p;
         } else {
             *(*to)++ = *p;
         }

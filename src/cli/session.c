@@ -269,7 +269,7 @@ static enum rc
 tell_ring(void *arg, const struct object *o, struct err *err)
 {
     struct rings *r = arg;
-    struct root root;
+    struct root root = {0};
     struct buf ring;
     buf_init(&ring, LIMIT_TEXT);
     enum rc rc = field_get(r->store, o->uuid, "ring", &ring, NULL, err);

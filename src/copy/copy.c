@@ -129,9 +129,8 @@ identify_escrow(struct remote *r, struct copy_identity *out, struct buf *text, s
         (void)err_why(err, "there is no %s", ESCROW_OBJECT);
         (void)err_hint(err, "is the disk or share mounted? `keymuster copy add` makes a place a "
                             "copy");
+        rc = err->code;
     }
-    if (rc == RC_NOT_FOUND)
-        rc = RC_COPY_NONE;
     if (rc == RC_OK)
         rc = read_escrow(r, out, doc, err);
     if (rc == RC_OK) {

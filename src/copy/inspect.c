@@ -62,7 +62,7 @@ static enum rc
 check_fixed(struct inspect *in, enum object_kind kind, const char *name, struct err *err)
 {
     struct damaged d = {.kind = kind, .can = 1};
-    int found, readable;
+    int found = 0, readable = 0;
     (void)snprintf(d.name, sizeof d.name, "%s", name);
     enum rc rc = kind == OBJECT_ESCROW ? copy_escrow_object(in->store, &in->held, err)
                                        : copy_copy_object(in->store, in->copy, &in->held, err);
@@ -107,7 +107,7 @@ check_head(struct inspect *in, int64_t number, struct err *err)
 {
     struct damaged d = {.kind = OBJECT_HEAD, .number = number};
     struct mark held;
-    int found, readable;
+    int found = 0, readable = 0;
     memcpy(d.author, in->author, sizeof d.author);
     head_name(d.name, in->author, number);
     enum rc rc = held_at(in->store, in->author, number, &held, &in->held, err);
@@ -128,7 +128,7 @@ check_segment(struct inspect *in, const struct head_segment *s, int promised, st
 {
     struct damaged d = {.kind = OBJECT_SEGMENT, .segment = *s};
     char sha[HASH_TEXT + 1];
-    int found, readable;
+    int found = 0, readable = 0;
     memcpy(d.author, in->author, sizeof d.author);
     segment_name(d.name, in->author, s);
     enum rc rc = fetch(in, d.name, SEGMENT_MAX, &found, &readable, err);
@@ -153,9 +153,10 @@ parse_segment(struct head_segment *s, const char *name)
     char last[DIGITS + 1] = "";
     if (strlen(name) != FIXED + strlen(".ndjson") || strcmp(name + FIXED, ".ndjson") != 0)
         return -1;
+    const char *second = name + DIGITS + 1;
     memcpy(first, name, DIGITS);
-    memcpy(last, name + DIGITS + 1, DIGITS);
-    memcpy(s->sha256, name + 2 * (DIGITS + 1), HASH_TEXT);
+    memcpy(last, second, DIGITS);
+    memcpy(s->sha256, second + DIGITS + 1, HASH_TEXT);
     s->sha256[HASH_TEXT] = '\0';
     s->first = newest_number(first);
     s->last = newest_number(last);

@@ -179,7 +179,6 @@ remember(struct store *store, struct err *err)
 static enum rc
 record(struct store *store, const struct copy *copy, const struct parts *parts, struct err *err)
 {
-    char warning[256];
     enum rc rc = log_begin(store, err);
     if (rc != RC_OK)
         return rc;
@@ -188,8 +187,10 @@ record(struct store *store, const struct copy *copy, const struct parts *parts, 
     if (rc == RC_OK)
         rc = seen_reached(store, copy, err);
     rc = log_finish(store, rc, err);
-    if (rc == RC_OK)
-        memory_save(store, warning); /* a mirror: the store itself knows */
+    if (rc == RC_OK) {
+        char unsaid[256]; /* a mirror: the store itself knows */
+        memory_save(store, unsaid);
+    }
     return rc;
 }
 

@@ -335,14 +335,15 @@ static enum rc
 finish(struct roster *r, struct err *err)
 {
     struct store *store = r->pull.store;
-    char warning[256];
     if ((r->pull.flags & PULL_DRY) != 0) {
         log_rollback(store);
         return RC_OK;
     }
     enum rc rc = log_commit(store, err);
-    if (rc == RC_OK)
-        memory_save(store, warning); /* a mirror: the store itself knows */
+    if (rc == RC_OK) {
+        char unsaid[256]; /* a mirror: the store itself knows */
+        memory_save(store, unsaid);
+    }
     return rc;
 }
 

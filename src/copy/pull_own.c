@@ -64,13 +64,13 @@ static enum rc
 segment_same(struct looking *l, const struct head_segment *s, int *same, struct err *err)
 {
     struct buf mine;
-    char sha[HASH_TEXT + 1];
     *same = 0;
     if (s->last > l->end.seq)
         return RC_OK;
     buf_init(&mine, SEGMENT_MAX);
     enum rc rc = segment_build(l->p->store, l->self, s->first, s->last, &mine, err);
     if (rc == RC_OK) {
+        char sha[HASH_TEXT + 1];
         sha256_hex(sha, buf_str(&mine), mine.len);
         *same = strcmp(sha, s->sha256) == 0;
     }
@@ -256,7 +256,7 @@ saying_of(unsigned char out[HASH_SIZE], const struct entry *e, const struct rest
           struct err *err)
 {
     struct buf text;
-    buf_init(&text, 2 * LIMIT_ENTRY);
+    buf_init(&text, (size_t)2 * LIMIT_ENTRY);
     buf_addf(&text, "%s\n", e->kind);
     restate_body(&text, e, map);
     sha256(out, buf_str(&text), text.len);

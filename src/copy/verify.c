@@ -82,7 +82,7 @@ verify_heads(void *arg, const struct log_author *a, struct err *err)
 static enum rc
 verify_tables(const struct store *store, char digest[DIGEST_TEXT], struct err *err)
 {
-    char rebuilt[DIGEST_TEXT];
+    char rebuilt[DIGEST_TEXT] = "";
     enum rc rc = db_integrity(store->db, err);
     if (rc == RC_OK)
         rc = index_verify(store, err);

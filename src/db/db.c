@@ -1,5 +1,6 @@
 #include "db/db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -49,50 +50,53 @@ hint_damaged(struct err *err)
                     "folder");
 }
 
-/* What SQLite said becomes our code; the texts are SQLite's own and hold no bound value. */
 static enum rc
-fail(struct db *db, int code, const char *doing, struct err *err)
+rc_of(int code, int os)
 {
-    const char *text = db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code);
-    int os = db->raw != NULL ? sqlite3_system_errno(db->raw) : 0;
-    enum rc rc = RC_IO;
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        rc = RC_STORE_BUSY;
-        break;
+        return RC_STORE_BUSY;
     case SQLITE_FULL:
-        rc = RC_DISK_FULL;
-        break;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        rc = RC_STORE_CORRUPT;
-        break;
+        return RC_DISK_FULL;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        rc = RC_READ_ONLY;
-        break;
+        return RC_READ_ONLY;
     case SQLITE_NOMEM:
-        rc = RC_NO_MEMORY;
-        break;
+        return RC_NO_MEMORY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
-        rc = RC_STORE_CORRUPT;
-        break;
+        return RC_STORE_CORRUPT;
     default:
-        break;
+        return os == ENOSPC || os == EDQUOT ? RC_DISK_FULL : RC_IO;
     }
-    if (rc == RC_IO && (os == ENOSPC || os == EDQUOT))
-        rc = RC_DISK_FULL;
-    (void)err_set(err, rc, "%s %s", doing, db->path);
-    err->os_errno = os;
-    (void)err_why(err, "%s", text);
+}
+
+static void
+hint(enum rc rc, int code, struct err *err)
+{
     if (rc == RC_STORE_BUSY)
         (void)err_hint(err, "another keymuster is writing; try again in a moment");
     if (rc == RC_DISK_FULL)
         (void)err_hint(err, "free some space, then run the command again; nothing was stored");
     if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
         (void)hint_damaged(err);
+}
+
+/* What SQLite said becomes our code; the texts are SQLite's own and hold no bound value. */
+static enum rc
+fail(struct db *db, int code, const char *doing, struct err *err)
+{
+    const char *text = db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code);
+    int os = db->raw != NULL ? sqlite3_system_errno(db->raw) : 0;
+    enum rc rc = rc_of(code, os);
+    (void)err_set(err, rc, "%s %s", doing, db->path);
+    err->os_errno = os;
+    (void)err_why(err, "%s", text);
+    hint(rc, code, err);
+    assert(rc != RC_OK);
     return rc;
 }
 

@@ -194,12 +194,11 @@ apply_wrap(struct apply *a, const char *key, const struct json *w, struct err *e
     if (rc != RC_OK || a->judging)
         return rc;
     struct stmt *q = NULL;
-    if (rc == RC_OK)
-        rc = db_query(a->db, &q,
-                      "INSERT OR IGNORE INTO wrap (key, id, root, version, ciphertext, aad, how, "
-                      "at, entry, author,"
-                      " seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                      err);
+    rc = db_query(a->db, &q,
+                  "INSERT OR IGNORE INTO wrap (key, id, root, version, ciphertext, aad, how, "
+                  "at, entry, author,"
+                  " seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                  err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, key);
@@ -468,11 +467,10 @@ apply_event(struct apply *a, struct err *err)
     if (rc != RC_OK || a->judging)
         return rc;
     struct stmt *q = NULL;
-    if (rc == RC_OK)
-        rc = db_query(a->db, &q,
-                      "INSERT OR IGNORE INTO event (entry, author, seq, at, kind, object, body)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                      err);
+    rc = db_query(a->db, &q,
+                  "INSERT OR IGNORE INTO event (entry, author, seq, at, kind, object, body)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                  err);
     if (rc != RC_OK)
         return rc;
     stmt_blob(q, 1, a->e->hash, HASH_SIZE);

@@ -132,8 +132,8 @@ rebuild(const struct store *from, struct store *to, struct err *err)
 enum rc
 index_verify(const struct store *store, struct err *err)
 {
-    unsigned char mine[HASH_SIZE];
-    unsigned char again[HASH_SIZE];
+    unsigned char mine[HASH_SIZE] = {0};
+    unsigned char again[HASH_SIZE] = {0};
     struct store fresh = {.lock_fd = -1, .self = store->self, .founder = store->founder};
     memcpy(fresh.escrow, store->escrow, sizeof fresh.escrow);
     enum rc rc = check_rules(store, err);

@@ -260,10 +260,10 @@ enum rc
 key_is_known(const struct store *store, const char *ref, int *known, struct err *err)
 {
     struct key key;
-    char name[REF_BYTES];
     struct finding f = {.out = &key, .until = INT64_MAX};
     *known = 0;
     if (!uuid_is(ref)) {
+        char name[REF_BYTES];
         enum rc rc = look_for(store, ref, &f, name, err);
         *known = rc == RC_OK && f.hits > 0;
         return rc;

@@ -173,14 +173,14 @@ load_meta(struct store *store, int *current, struct err *err)
         rc = err_set(err, RC_STORE_CORRUPT, "the author's key in %s is malformed", store->dir);
     if (rc == RC_OK)
         rc = store_meta(store, "name", &v, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         (void)snprintf(store->name, sizeof store->name, "%s", buf_str(&v));
-    if (rc == RC_OK)
         rc = store_meta(store, "site", &v, err);
-    if (rc == RC_OK)
+    }
+    if (rc == RC_OK) {
         (void)snprintf(store->site, sizeof store->site, "%s", buf_str(&v));
-    if (rc == RC_OK)
         rc = store_meta(store, "apply_version", &v, err);
+    }
     *current = strcmp(buf_str(&v), APPLY_VERSION) == 0;
     escrow_id(store->escrow, &store->founder);
     buf_release(&v);

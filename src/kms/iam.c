@@ -109,12 +109,13 @@ keep_token(struct iam *iam, const char *text, struct err *err)
     size_t len = strlen(text);
     drop_token(iam);
     size_t room = SECRET_SLOT - iam->key_len;
-    size_t first = len < room ? len : room;
+    size_t rest = len > room ? len - room : 0;
+    size_t first = len - rest;
     enum rc rc = secret_add(iam->held, text, first, err);
-    if (rc == RC_OK && len > first)
+    if (rc == RC_OK && rest > 0)
         rc = secret_new(&iam->more, err);
-    if (rc == RC_OK && len > first)
-        rc = secret_add(iam->more, text + first, len - first, err);
+    if (rc == RC_OK && rest > 0)
+        rc = secret_add(iam->more, text + first, rest, err);
     if (rc != RC_OK) {
         drop_token(iam);
         return rc;

@@ -143,9 +143,9 @@ enum rc
 ibm_ask_one(struct ibm *ibm, struct ibm_call *c, const char *doing, struct ibm_error *verdict,
             struct err *err)
 {
-    struct ibm_error none;
-    struct ibm_error *e = verdict != NULL ? verdict : &none;
-    memset(e, 0, sizeof *e);
+    struct ibm_error own = {0};
+    struct ibm_error *e = verdict != NULL ? verdict : &own;
+    *e = own;
     enum rc rc = buf_check(&c->body, "a request", err);
     if (rc == RC_OK)
         rc = ibm_ask(ibm, &c, 1, err);

@@ -154,8 +154,10 @@ keep(char *out, size_t size, const char *text)
         text = "";
     while (*text == ' ')
         text++;
-    for (; *text != '\0' && n + 1 < size; text++)
-        out[n++] = (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text;
+    for (; *text != '\0' && n + 1 < size; text++) {
+        int control = (unsigned char)*text < ' ' || *text == 127;
+        memcpy(out + n++, control ? " " : text, 1);
+    }
     /* never half a character */
     while (n > 0 && *text != '\0' && ((unsigned char)out[n - 1] & 0xc0) == 0x80)
         n--;

@@ -412,9 +412,10 @@ connect_fault(struct transfer *t)
 {
     long os = 0;
     char why[160];
+    char text[128];
     (void)curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
-    (void)snprintf(why, sizeof why, "no connection: %.120s",
-                   os != 0 ? strerror((int)os) : t->detail);
+    int known = os != 0 && strerror_r((int)os, text, sizeof text) == 0;
+    (void)snprintf(why, sizeof why, "no connection: %.120s", known ? text : t->detail);
     return unreachable(t, FAULT_UNCONNECTED, why);
 }
 
@@ -454,11 +455,11 @@ own_fault(struct transfer *t, CURLcode code)
 static enum fault
 fault_of(struct transfer *t, CURLcode code)
 {
-    char why[80];
     /* By ranges of meaning; what is not listed is a mistake of ours. */
     if (code == CURLE_OK)
         return FAULT_NONE;
     if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
+        char why[80];
         (void)snprintf(why, sizeof why, "it is larger than %zu bytes", t->r->text.max);
         return unfit(t, why);
     }
@@ -567,16 +568,18 @@ static void
 finish_try(struct engine *e, struct transfer *t, CURLcode code)
 {
     struct http_request *r = t->r;
-    char after[64], date[64];
+    char after[64];
     long status = 0;
     int64_t now = clock_mono_ms();
     enum fault fault = fault_of(t, code);
     (void)curl.easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     r->status = fault == FAULT_NONE ? (int)status : 0;
     r->wait_ms = -1;
-    if (fault == FAULT_NONE && http_header(r, "Retry-After", after, sizeof after))
+    if (fault == FAULT_NONE && http_header(r, "Retry-After", after, sizeof after)) {
+        char date[64];
         r->wait_ms = wait_asked(after, http_header(r, "Date", date, sizeof date) ? date : NULL,
                                 clock_now_ms());
+    }
     if (fault == FAULT_NONE && r->status >= 300 && r->status < 400)
         fault = redirect_fault(t);
     stop(e->h, t);

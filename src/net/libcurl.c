@@ -63,6 +63,7 @@ libcurl_load(struct err *err)
         return RC_OK;
     void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
+        /* The C library's is of each thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         const char *why = dlerror();
         return no_curl(err, why != NULL ? why : "it is not installed");
     }

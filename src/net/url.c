@@ -18,7 +18,9 @@ bad(struct err *err, const char *what, const char *why)
 static char
 lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        c = (char)(c - 'A' + 'a');
+    return c;
 }
 
 /* The scheme; text behind it, or NULL. */

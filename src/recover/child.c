@@ -319,7 +319,7 @@ signals_begin(struct sigaction old[PASSED], sigset_t *mask)
     (void)sigemptyset(&block);
     for (int i = 0; i < PASSED; i++)
         (void)sigaddset(&block, passed[i]);
-    (void)sigprocmask(SIG_BLOCK, &block, mask);
+    (void)pthread_sigmask(SIG_BLOCK, &block, mask);
     child_pid = 0;
     for (int i = 0; i < PASSED; i++) {
         (void)sigaction(passed[i], NULL, &old[i]);
@@ -390,7 +390,7 @@ become(struct outfit *o, const struct child_plan *plan, const sigset_t *mask)
             if (sigaction(passed[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
                 (void)sigaction(passed[i], &plain, NULL);
         }
-        (void)sigprocmask(SIG_SETMASK, mask, NULL);
+        (void)pthread_sigmask(SIG_SETMASK, mask, NULL);
         environ = o->env;
         (void)execvp(o->argv[0], o->argv); /* returns only on failure */
     }
@@ -466,7 +466,7 @@ child_run(const struct child_plan *plan, const struct secret *s, int *status, st
         child_pid = (sig_atomic_t)pid;
     else
         rc = err_errno(err, RC_EXEC_FAILED, "making a process");
-    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     if (rc == RC_OK)
         rc = attend(&o, pid, s, status, err);
     signals_end(old);

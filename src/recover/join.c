@@ -53,7 +53,9 @@ host_as_name(char out[LIMIT_NAME + 1])
         if (c >= 'A' && c <= 'Z')
             c = "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
         int fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("._-", c) != NULL;
-        out[n++] = fits ? c : '-';
+        if (!fits)
+            c = '-';
+        out[n++] = c;
     }
     out[n] = '\0';
     if (n == 0)

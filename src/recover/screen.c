@@ -74,6 +74,7 @@ screen_begin(struct screen *sc, struct err *err)
         return rc;
     sc->page = secret_page();
     sc->mapped = sc->page != NULL;
+    /* cppcheck-suppress knownConditionTrueFalse ; with headers that do not know memfd_secret */
     if (sc->mapped)
         return RC_OK;
     rc = secret_new(&sc->slot, err);
@@ -190,7 +191,7 @@ rows_of_line(const struct shape *shape)
 static size_t
 rows_of_groups(const struct shape *shape)
 {
-    return shape->units / (GROUP * groups_in_line(shape)) + 1;
+    return shape->units / groups_in_line(shape) / GROUP + 1;
 }
 
 /* The i-th unit as text; returns the bytes of the secret it took. Hex digits come from arithmetic:
@@ -215,7 +216,7 @@ put_unbroken(struct screen *sc, const struct shape *shape, const struct secret *
 {
     size_t at = 0;
     for (size_t unit = 0; unit < shape->units; unit++)
-        at += put_unit(sc, shape, s, at, unit & 1);
+        at += put_unit(sc, shape, s, at, (unit & 1) != 0);
     puts_screen(sc, "\r\n");
 }
 
@@ -233,7 +234,7 @@ put_groups(struct screen *sc, const struct shape *shape, const struct secret *s)
         /* A blank of the secret, as against one between groups. */
         if (blank)
             puts_screen(sc, "\033[7m");
-        at += put_unit(sc, shape, s, at, unit & 1);
+        at += put_unit(sc, shape, s, at, (unit & 1) != 0);
         if (blank)
             puts_screen(sc, "\033[27m");
     }
@@ -351,7 +352,7 @@ closes(int key)
 static void
 stay(struct screen *sc, struct deliver *d, const struct secret *s, int *seen)
 {
-    struct shape shape = {.width = 0};
+    struct shape shape = {.width = 1}; /* no terminal's: the first look draws */
     int64_t began = clock_mono_ms();
     int64_t until = began + d->show_ms;
     while (d->end == DELIVER_OPEN && !sc->failed) {

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,10 +57,8 @@ make_one(const char *path, size_t name_at, mode_t mode, struct err *err)
         (void)close(fd);
     }
     char parent[PATH_SIZE] = ".";
-    if (name_at > 0) {
-        memcpy(parent, path, name_at);
-        parent[name_at] = '\0';
-    }
+    if (name_at > 0)
+        (void)snprintf(parent, sizeof parent, "%.*s", (int)name_at, path);
     return dir_sync(parent, err);
 }
 

@@ -140,9 +140,10 @@ env_used_as_credential(const char *name)
 char **
 env_for_child(void)
 {
-    static char *none[] = {NULL};
-    if (env.child == NULL)
+    if (env.child == NULL) {
+        static char *none[] = {NULL};
         return none; /* not scrubbed: what is a credential was not noted, so give nothing */
+    }
     size_t kept = 0;
     for (size_t i = 0; i < env.count; i++) {
         if (!env.marked[i])

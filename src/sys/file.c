@@ -77,7 +77,7 @@ file_read_fd(struct buf *out, int fd, const char *what, struct err *err)
         size_t want = out->len < CHUNK ? CHUNK : out->len;
         if (want > out->max - out->len)
             want = out->max - out->len;
-        char beyond;
+        char beyond = 0;
         char *to = want > 0 ? buf_room(out, want) : &beyond;
         if (to == NULL)
             return buf_check(out, what, err);

@@ -79,7 +79,20 @@ fs_type_is_network(long magic, const char *fstype)
     return network_name(magic, fstype) != NULL;
 }
 
-/* The type that /proc/self/mountinfo gives for a device: "36 35 98:0 / /mnt opts - TYPE ...". */
+/* A line of /proc/self/mountinfo, "36 35 98:0 / /mnt opts - TYPE ...", is of this device. */
+static int
+is_mount_of(const char *line, dev_t dev)
+{
+    char want[32];
+    (void)snprintf(want, sizeof want, "%u:%u ", major(dev), minor(dev));
+    for (int word = 0; word < 2; word++) {
+        line += strcspn(line, " ");
+        line += strspn(line, " ");
+    }
+    return strncmp(line, want, strlen(want)) == 0;
+}
+
+/* The type that /proc/self/mountinfo gives for a device. */
 static void
 mount_type(char *out, size_t size, dev_t dev)
 {
@@ -89,11 +102,8 @@ mount_type(char *out, size_t size, dev_t dev)
         return;
     char line[4096];
     while (fgets(line, sizeof line, f) != NULL) {
-        unsigned maj;
-        unsigned min;
         const char *dash = strstr(line, " - ");
-        if (dash == NULL || sscanf(line, "%*u %*u %u:%u", &maj, &min) != 2 || major(dev) != maj ||
-            minor(dev) != min)
+        if (dash == NULL || !is_mount_of(line, dev))
             continue;
         size_t len = strcspn(dash + 3, " \n");
         if (len < size) {

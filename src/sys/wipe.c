@@ -29,8 +29,8 @@ free(void *block)
     __libc_free(block);
 }
 
-void *
-realloc(void *block, size_t size)
+static void *
+resize(void *block, size_t size)
 {
     if (block == NULL)
         return __libc_malloc(size);
@@ -51,6 +51,12 @@ realloc(void *block, size_t size)
     return moved;
 }
 
+void *
+realloc(void *block, size_t size)
+{
+    return resize(block, size);
+}
+
 /* glibc's may call its realloc without asking for ours. */
 void *
 reallocarray(void *block, size_t count, size_t size)
@@ -59,7 +65,7 @@ reallocarray(void *block, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(block, count * size);
+    return resize(block, count * size);
 }
 
 #else

@@ -147,11 +147,11 @@ static long
 exponent_of(const char *text, size_t len)
 {
     const long enough = 10000; /* NUMBER_MAX digits cannot bring that back in range */
-    long value = 0;
+    long size = 0;
     size_t i = *text == '-' || *text == '+' ? 1 : 0;
     for (; i < len; i++)
-        value = value < enough ? value * 10 + (text[i] - '0') : enough;
-    return *text == '-' ? -value : value;
+        size = size < enough ? size * 10 + (text[i] - '0') : enough;
+    return *text == '-' ? -size : size;
 }
 
 static struct decimal

@@ -87,8 +87,7 @@ static const char *const not_canonical[] = {
     "Zg=A",
     " Zm9v",
     "Zm9v====",
-    "\xc3\xa9"
-    "AA",
+    "\xc3\xa9\x41\x41",
     "Zm9:",
     "Zm9@",
     "Zm9[",

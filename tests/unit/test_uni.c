@@ -33,8 +33,7 @@ utf8_invalid(void **state)
                                       "\xc0\x80",
                                       "\xc1\xbf",
                                       "\xc2",
-                                      "\xc2"
-                                      "A",
+                                      "\xc2\x41",
                                       "\xe0\x80\x80",
                                       "\xe0\x9f\xbf",
                                       "\xe2\x82",
