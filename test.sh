@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds keymuster and runs every test: units, command line and faults as users run it, units again with the sanitizers.
+# Builds keymuster with gcc and clang and runs every test: analyzers, units, command line and faults as users run it,
+# units again with the sanitizers.
 # Installs what is missing (apt, Debian 12). Exit 0 only when everything passed.
 #
 #   ./test.sh
@@ -56,8 +57,28 @@ lane() { # NAME PRESET CTEST-OPTION...
     lane_status=0
 }
 
+# Runs a script that prints TAP.
+script() { # NAME COMMAND...
+    local name=$1 tap=build/script.tap status=0 p f s
+    shift
+    said "$name"
+    "$@" >"$tap" || status=$?
+    cat -- "$tap"
+    p=$(grep '^ok ' "$tap" | grep -vc '# skip' || true)
+    s=$(grep -c '^ok .*# skip' "$tap" || true)
+    f=$(grep -c '^not ok ' "$tap" || true)
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+        f=1
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '%d passed, %d failed in %d s\n' "$p" "$f" $((SECONDS - lane_began))
+}
+
 build ci
+script 'clang-tidy and cppcheck' tests/lanes/analyzers.sh build/ci
 lane 'units and command line' ci -LE fault
+build clang
+lane 'units, by clang' clang -L unit
 build asan
 # Not those that trace the program: the leak check does not run under a tracer.
 lane 'units and command line with the sanitizers' asan -R 'unit/|cli/(keys|life|adopt|copies|recovery|duty|author|repair|conflict)'
