@@ -219,10 +219,10 @@ judge_journal(int fd, const char *path, const char *journal, int *fits, struct e
 {
     int side = -1;
     struct journal j;
-    unsigned char header[HEADER];
     enum rc rc = open_own(&side, journal, RC_STORE_CORRUPT, err);
     *fits = 1;
     if (rc == RC_OK && side >= 0 && !writer_runs(fd)) {
+        unsigned char header[HEADER];
         rc = read_journal(&j, side, journal, err);
         if (rc == RC_OK)
             rc = read_header(fd, path, header, err);
