@@ -90,6 +90,33 @@ key_each(const struct store *store, const char *name, key_fn fn, void *arg, stru
     return rc;
 }
 
+enum rc
+key_each_after(const struct store *store, const struct key *after, int64_t most, key_fn fn,
+               void *arg, struct err *err)
+{
+    struct stmt *q = NULL;
+    struct key k;
+    enum rc rc = db_query(store->db, &q,
+                          KEY_COLUMNS "AND (name, generation, uuid) > (?1, ?2, ?3)"
+                                      " ORDER BY name, generation, uuid LIMIT ?4",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, after != NULL ? after->name : "");
+    stmt_int(q, 2, after != NULL ? after->generation : 0);
+    stmt_text(q, 3, after != NULL ? after->uuid : "");
+    stmt_int(q, 4, most);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        rc = read_key(store, q, &k, err);
+        if (rc == RC_OK)
+            rc = fn(arg, &k, err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
 /* ---- finding one ---- */
 
 /* NAME@GEN: splits a trailing @ and digits off. 0 when there is none. */

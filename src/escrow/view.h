@@ -94,6 +94,10 @@ int key_ref_is_name(const char *ref);
 typedef enum rc (*key_fn)(void *arg, const struct key *key, struct err *err);
 enum rc key_each(const struct store *store, const char *name, key_fn fn, void *arg,
                  struct err *err) MUST_CHECK;
+/* The next ones behind `after` in that order (NULL: from the first), at most `most`: for a walk that
+ * writes, or waits for a KMS, in between. */
+enum rc key_each_after(const struct store *store, const struct key *after, int64_t most, key_fn fn,
+                       void *arg, struct err *err) MUST_CHECK;
 /* The check value; *found 0 when there is none. Two that differ: RC_STORE_CORRUPT. */
 enum rc key_check(const struct store *store, const char *key, struct check_value *out, int *found,
                   struct err *err) MUST_CHECK;

@@ -196,8 +196,10 @@ judge(struct looked *l, struct ibm *ibm, const struct ibm_call *c, struct kms_op
             (void)err_hint(&op->err, "it asks to wait %lld s",
                            (long long)(r->wait_ms + 999) / 1000);
     }
-    if (op->rc == RC_OK)
+    if (op->rc == RC_OK) {
+        kms_op_taken(op);
         return;
+    }
     if (op->err.request[0] == '\0')
         memcpy(op->err.request, c->request, sizeof c->request);
     if (r->rc == RC_OK && r->status != 200)

@@ -64,6 +64,13 @@ kms_op_release(struct kms_op *op)
     buf_release(&op->fresh);
 }
 
+void
+kms_op_taken(struct kms_op *op)
+{
+    if (op->verb == KMS_UNWRAP && op->take != NULL)
+        op->take(op->take_arg, op);
+}
+
 /* Leaves rc, err and request. */
 static void
 op_clear_outputs(struct kms_op *op)

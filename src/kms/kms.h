@@ -53,6 +53,10 @@ enum kms_verb { KMS_WRAP, KMS_UNWRAP, KMS_REWRAP };
  * (base64-decoded payload bytes); wrap, rewrap: fresh; unwrap of an older version: fresh is a new
  * wrap under the current version, else empty; version: the version that wrapped the input (unwrap,
  * rewrap) or the output (wrap); fresh_version: of fresh.
+ *
+ * Places for secrets are few, and a batch may be large: take (may be NULL) is called during kms_run
+ * as soon as an unwrap has succeeded, and takes or frees *plain, so that the next one has a place.
+ * It must not ask the same KMS.
  */
 struct kms_op {
     enum kms_verb verb;
@@ -61,6 +65,8 @@ struct kms_op {
     size_t aad_count;
     const struct secret *payload;
     const char *ciphertext;
+    void (*take)(void *arg, struct kms_op *op);
+    void *take_arg;
 
     enum rc rc;
     struct err err;

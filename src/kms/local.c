@@ -144,7 +144,9 @@ local_run(void *self, struct kms_op *ops, size_t count, struct err *err)
     for (size_t i = 0; i < count; i++) {
         local_request(ops[i].request);
         ops[i].rc = run_op(&s, &ops[i]);
-        if (ops[i].rc != RC_OK)
+        if (ops[i].rc == RC_OK)
+            kms_op_taken(&ops[i]);
+        else
             memcpy(ops[i].err.request, ops[i].request, sizeof ops[i].err.request);
     }
     local_session_end(&s);

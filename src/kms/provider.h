@@ -27,6 +27,9 @@ struct kms_provider {
                            struct root_info *out, struct err *err);
 };
 
+/* A provider calls it for each op that succeeded, as soon as it has. */
+void kms_op_taken(struct kms_op *op);
+
 extern const struct kms_provider local_provider; /* kms/local.c */
 extern const struct kms_provider ibm_provider;   /* kms/ibm.c */
 

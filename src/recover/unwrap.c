@@ -359,35 +359,3 @@ unwrap_key(const struct store *store, const struct key *key, const char *root, u
     }
     return rc;
 }
-
-enum rc
-unwrap_prove(const struct store *store, const struct key *key, struct kms *kms, const char *root,
-             const char *ciphertext, const struct unwrap_aad *aad, struct err *err)
-{
-    struct kms_op op;
-    struct secret *text = NULL;
-    struct check_value check;
-    int found = 0;
-    int match = 1;
-    kms_op_init(&op, KMS_UNWRAP, root);
-    op.aad = aad->list;
-    op.aad_count = aad->count;
-    op.ciphertext = ciphertext;
-    enum rc rc = key_check(store, key->uuid, &check, &found, err);
-    if (rc == RC_OK)
-        rc = kms_run(kms, &op, 1, err);
-    if (rc == RC_OK && op.rc != RC_OK) {
-        *err = op.err;
-        rc = op.rc;
-    }
-    if (rc == RC_OK)
-        rc = unwrap_form(&text, op.plain, key->form, err);
-    if (rc == RC_OK && found)
-        rc = check_compare(&match, &check, text, key->uuid, err);
-    if (rc == RC_OK && !match)
-        rc = err_set(err, RC_CHECK_MISMATCH,
-                     "key %s: the wrap gives another value than the right one", key->name);
-    secret_free(text);
-    kms_op_release(&op);
-    return rc;
-}

@@ -45,14 +45,6 @@ struct unwrap_aad {
 enum rc unwrap_aad_read(struct unwrap_aad *out, const char *json, struct err *err) MUST_CHECK;
 void unwrap_aad_release(struct unwrap_aad *aad); /* takes a zeroed struct */
 
-/*
- * Proves one wrap of a key: unwraps it in kms under root (id in the KMS) and compares with the
- * check value. RC_CHECK_MISMATCH; a key without check value passes when the wrap opens at all.
- */
-enum rc unwrap_prove(const struct store *store, const struct key *key, struct kms *kms,
-                     const char *root, const char *ciphertext, const struct unwrap_aad *aad,
-                     struct err *err) MUST_CHECK;
-
 /* Payload bytes to password text by the key's form ("base64", "bytes"); *out a new slot. */
 enum rc unwrap_form(struct secret **out, const struct secret *payload, const char *form,
                     struct err *err) MUST_CHECK;
