@@ -14,7 +14,8 @@
 struct front *fronts;
 cJSON *request_log;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-enum { LOG_MAX = 20000 };
+static unsigned added; /* to the log since it was last counted */
+enum { LOG_MAX = 20000, LOG_SLACK = 1000 };
 
 const char *
 header_of(const struct request *r, const char *name)
@@ -91,7 +92,10 @@ log_request(const struct request *r, const struct answer *a, const cJSON *fault)
     if (fault)
         set_number(e, "fault", number_of(fault, "id"));
     cJSON_AddItemToArray(request_log, e);
-    if (cJSON_GetArraySize(request_log) > LOG_MAX)
+    if (++added < LOG_SLACK) /* counting walks the whole list */
+        return;
+    added = 0;
+    for (int extra = cJSON_GetArraySize(request_log) - LOG_MAX; extra > 0; extra--)
         cJSON_DeleteItemFromArray(request_log, 0);
 }
 
