@@ -1,35 +1,62 @@
-/* What rehome and wrap add are to do: keys, each with the root key it is to be wrapped under, too.
- * The plan is complete before anything is done. */
+/*
+ * rehome and wrap add: keys, each with the root key it is to be wrapped under, too.
+ *
+ * The plan is complete before anything is done (rehome_plan.c). Then it is carried out in waves
+ * (rehome.c): a wave's calls run concurrently, each new wrap is unwrapped and compared with what
+ * was wrapped, and what a wave made is one transaction. After an interruption or a kill the same
+ * command goes on: what was recorded is there by then.
+ */
 #ifndef CLI_REHOME_H
 #define CLI_REHOME_H
 
-#include "cli/cmd.h"
+#include "cli/progress.h"
 #include "escrow/view.h"
+#include "recover/prove.h"
+#include "recover/unwrap.h"
 
-enum { REHOME_TARGETS = 64 };
+enum { REHOME_TARGETS = 64, REHOME_AWAY = 32 };
 
 /* A root key to wrap under. */
 struct target {
     struct root root;
     struct kms *kms; /* NULL: not asked yet */
     struct root_info info;
+    enum rc rc; /* why it is of no use; nothing more is tried under it then */
+    struct err err;
+    size_t tried, same; /* in this wave; how many failed with the code in err */
 };
 
 enum outcome { PLANNED, ADDED, THERE, FAILED };
 
-/* A key to be wrapped under the new root key. */
+/* A key to be wrapped under the new root key; small, for there may be many. */
+struct move {
+    char key[UUID_TEXT + 1];
+    unsigned char target;  /* index in rehome.targets */
+    unsigned char outcome; /* enum outcome */
+    int64_t line;          /* of the map; 0: named otherwise */
+};
+
+/* One of the wave. */
 struct job {
-    struct key key;
+    struct move *move;
     struct target *to;
-    int64_t line; /* of the map; 0: named otherwise */
-    enum outcome outcome;
-    struct buf aad;        /* that of the wrap which opened; the new one has the same */
-    struct buf ciphertext; /* the new wrap; empty once recorded */
+    struct key key;
+    struct unwrap_first source; /* the wrap that is opened */
+    struct proof opened;        /* what came of that */
+    int later;                  /* no place for its payload in this round */
+    struct secret payload;      /* a view into rehome.payloads */
+    struct buf aad;             /* that of the wrap which opened; the new one has the same */
+    struct buf ciphertext;      /* the new wrap */
     char version[UUID_TEXT + 1];
+    int proven;
     struct buf fresh; /* what the unwrap of an older version returned; or empty */
     char fresh_root[UUID_TEXT + 1];
     char fresh_version[UUID_TEXT + 1];
 };
+
+/* Each key of the plan once its outcome is settled and recorded. version: that of the new wrap, or
+ * "". */
+typedef enum rc (*rehome_fn)(void *arg, const struct job *job, struct err *err);
 
 struct rehome {
     struct ctx *ctx;
@@ -37,10 +64,22 @@ struct rehome {
     struct object from; /* uuid "": any root key */
     struct target targets[REHOME_TARGETS];
     size_t target_count;
-    struct job *jobs;
-    size_t count;
+    struct move *moves;
+    size_t count, room;
+    rehome_fn told;
+    void *arg;
     int64_t added, there, failed;
     struct err first; /* of the first failure */
+    /* inside: the wave */
+    struct job *jobs;
+    size_t job_count;
+    struct secret *payloads; /* those of the wave, one behind the other, in one place */
+    struct {
+        char uuid[UUID_TEXT + 1];
+        struct err err;
+    } away[REHOME_AWAY]; /* KMSs that could not be reached, so as not to wait again */
+    size_t away_count;
+    struct progress progress;
 };
 
 /*
@@ -51,6 +90,13 @@ struct rehome {
 enum rc rehome_plan(struct rehome *r, const char *to, struct err *err) MUST_CHECK;
 /* How many are still to be done, under this root key or (NULL) under any. */
 size_t rehome_planned(const struct rehome *r, const struct target *to);
+
+/*
+ * Carries the plan out; with --dry-run it only tries whether each key opens. The targets must have
+ * been asked. RC_INTERRUPTED, RC_CHECK_MISMATCH, RC_KMS_REPLY (what was proven besides is recorded)
+ * and what the store says; other refusals are counted in failed, and warned about.
+ */
+enum rc rehome_run(struct rehome *r, struct err *err) MUST_CHECK;
 void rehome_release(struct rehome *r);
 
 #endif

@@ -8,23 +8,13 @@
 #include "cli/session.h"
 #include "text/uni.h"
 
-void
-rehome_release(struct rehome *r)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        buf_release(&r->jobs[i].aad);
-        buf_release(&r->jobs[i].ciphertext);
-        buf_release(&r->jobs[i].fresh);
-    }
-    free(r->jobs);
-}
-
 size_t
 rehome_planned(const struct rehome *r, const struct target *to)
 {
     size_t planned = 0;
     for (size_t i = 0; i < r->count; i++)
-        planned += r->jobs[i].outcome == PLANNED && (to == NULL || r->jobs[i].to == to);
+        planned +=
+            r->moves[i].outcome == PLANNED && (to == NULL || &r->targets[r->moves[i].target] == to);
     return planned;
 }
 
@@ -78,32 +68,33 @@ look_wrap(void *arg, const struct wrap *w, struct err *err)
 }
 
 static enum rc
-add_job(struct rehome *r, const struct key *key, struct target *to, int64_t line, int there,
-        struct err *err)
+add_move(struct rehome *r, const struct key *key, const struct target *to, int64_t line, int there,
+         struct err *err)
 {
-    struct job *jobs = realloc(r->jobs, (r->count + 1) * sizeof *jobs);
-    if (jobs == NULL)
-        return err_nomem(err);
-    r->jobs = jobs;
-    struct job *j = &jobs[r->count++];
-    memset(j, 0, sizeof *j);
-    j->key = *key;
-    j->to = to;
-    j->line = line;
-    j->outcome = there ? THERE : PLANNED;
+    if (r->count == r->room) {
+        size_t room = r->room > 0 ? 2 * r->room : 64;
+        struct move *moves = realloc(r->moves, room * sizeof *moves);
+        if (moves == NULL)
+            return err_nomem(err);
+        r->moves = moves;
+        r->room = room;
+    }
+    struct move *m = &r->moves[r->count++];
+    memset(m, 0, sizeof *m);
+    memcpy(m->key, key->uuid, sizeof m->key);
+    m->target = (unsigned char)(to - r->targets);
+    m->line = line;
+    m->outcome = there ? THERE : PLANNED;
     r->there += there;
-    buf_init(&j->aad, LIMIT_BODY);
-    buf_init(&j->ciphertext, LIMIT_CIPHERTEXT);
-    buf_init(&j->fresh, LIMIT_CIPHERTEXT);
     return RC_OK;
 }
 
-static const struct job *
-job_of(const struct rehome *r, const char *key)
+static const struct move *
+move_of(const struct rehome *r, const char *key)
 {
     for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->jobs[i].key.uuid, key) == 0)
-            return &r->jobs[i];
+        if (strcmp(r->moves[i].key, key) == 0)
+            return &r->moves[i];
     }
     return NULL;
 }
@@ -119,14 +110,14 @@ plan_named(struct rehome *r, const char *ref, struct target *to, int64_t line, s
         rc = wrap_each(r->ctx->store, key.uuid, look_wrap, &l, err);
     if (rc != RC_OK)
         return rc;
-    const struct job *before = job_of(r, key.uuid);
+    const struct move *before = move_of(r, key.uuid);
     if (before != NULL && line == 0)
         return RC_OK;
     if (before != NULL)
         return err_set(err, RC_BAD_VALUE, "%s@%lld stands on line %lld already", key.name,
                        (long long)key.generation, (long long)before->line);
     if (r->from.uuid[0] == '\0' || l.from)
-        return add_job(r, &key, to, line, l.to, err);
+        return add_move(r, &key, to, line, l.to, err);
     (void)err_set(err, RC_NOT_FOUND, "%s@%lld has no wrap under %s", key.name,
                   (long long)key.generation, r->from.name);
     return err_hint(err, "see its wraps: keymuster wrap list %s", key.uuid);
@@ -140,7 +131,7 @@ plan_any(void *arg, const struct key *key, struct err *err)
     if (strcmp(key->state, "destroyed") == 0)
         return RC_OK;
     enum rc rc = wrap_each(r->ctx->store, key->uuid, look_wrap, &l, err);
-    return rc == RC_OK && l.from ? add_job(r, key, &r->targets[0], 0, l.to, err) : rc;
+    return rc == RC_OK && l.from ? add_move(r, key, &r->targets[0], 0, l.to, err) : rc;
 }
 
 /* ---- a map ---- */

@@ -13,15 +13,17 @@ proof_init(struct proof *p, const struct store *store, const struct key *key, st
     return key_check(store, key->uuid, &p->check, &p->has_check, err);
 }
 
-static enum rc
-judge(struct proof *p, const struct secret *plain)
+enum rc
+proof_judge(struct proof *p, const struct secret *plain)
 {
     struct secret *text = NULL;
     int match = 1;
     err_clear(&p->err);
+    p->rc = RC_OK;
     if (p->payload != NULL && !secret_equal(plain, p->payload))
-        return err_set(&p->err, RC_KMS_REPLY,
-                       "key %s: the new wrap gives another value than was wrapped", p->key->name);
+        return p->rc = err_set(&p->err, RC_KMS_REPLY,
+                               "key %s: the new wrap gives another value than was wrapped",
+                               p->key->name);
     enum rc rc = unwrap_form(&text, plain, p->key->form, &p->err);
     if (rc == RC_OK && p->has_check && p->payload == NULL)
         rc = check_compare(&match, &p->check, text, p->key->uuid, &p->err);
@@ -29,14 +31,14 @@ judge(struct proof *p, const struct secret *plain)
         rc = err_set(&p->err, RC_CHECK_MISMATCH,
                      "key %s: the wrap gives another value than the right one", p->key->name);
     secret_free(text);
-    return rc;
+    return p->rc = rc;
 }
 
 void
 proof_take(void *arg, struct kms_op *op)
 {
     struct proof *p = arg;
-    p->rc = judge(p, op->plain);
+    (void)proof_judge(p, op->plain);
     secret_free(op->plain);
     op->plain = NULL;
 }

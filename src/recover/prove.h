@@ -18,6 +18,8 @@ struct proof {
 
 enum rc proof_init(struct proof *p, const struct store *store, const struct key *key,
                    struct err *err) MUST_CHECK;
+/* Compares a value with the check value and the payload. */
+enum rc proof_judge(struct proof *p, const struct secret *plain);
 /* For kms_op.take, with the proof as take_arg: judges the value and frees it. */
 void proof_take(void *arg, struct kms_op *op);
 /* After kms_run: RC_OK when the wrap opened and its value is right. RC_CHECK_MISMATCH when it is

@@ -333,6 +333,49 @@ try_all(struct hunt *h, struct err *err)
     return none_opened(h, err);
 }
 
+static void
+hunt_release(struct hunt *h)
+{
+    for (size_t i = 0; i < h->count; i++)
+        free(h->list[i].text);
+    free(h->list);
+}
+
+enum rc
+unwrap_first(struct unwrap_first *out, const struct store *store, const struct key *key,
+             const char *root, struct err *err)
+{
+    struct hunt h = {.store = store, .key = key, .root = root};
+    memset(out, 0, sizeof *out);
+    buf_init(&out->ciphertext, LIMIT_CIPHERTEXT);
+    buf_init(&out->aad, LIMIT_BODY);
+    enum rc rc = wrap_each(store, key->uuid, collect, &h, err);
+    if (rc == RC_OK && h.count == 0)
+        rc = none_at_all(&h, err);
+    if (rc == RC_OK) {
+        qsort(h.list, h.count, sizeof *h.list, by_promise);
+        rc = load_root(store, h.list[0].wrap.root, &out->root, err);
+    }
+    if (rc == RC_OK) {
+        memcpy(out->wrap, h.list[0].wrap.id, sizeof out->wrap);
+        memcpy(out->version, h.list[0].wrap.version, sizeof out->version);
+        buf_adds(&out->ciphertext, h.list[0].wrap.ciphertext);
+        buf_adds(&out->aad, h.list[0].wrap.aad);
+        rc = buf_check(&out->ciphertext, "a wrap", err);
+    }
+    if (rc == RC_OK)
+        rc = buf_check(&out->aad, "a wrap's AAD", err);
+    hunt_release(&h);
+    return rc;
+}
+
+void
+unwrap_first_release(struct unwrap_first *f)
+{
+    buf_release(&f->ciphertext);
+    buf_release(&f->aad);
+}
+
 enum rc
 unwrap_key(const struct store *store, const struct key *key, const char *root, unwrap_open_fn open,
            void *arg, struct unwrap *out, struct err *err)
@@ -350,9 +393,7 @@ unwrap_key(const struct store *store, const struct key *key, const char *root, u
         qsort(h.list, h.count, sizeof *h.list, by_promise);
         rc = try_all(&h, err);
     }
-    for (size_t i = 0; i < h.count; i++)
-        free(h.list[i].text);
-    free(h.list);
+    hunt_release(&h);
     if (rc != RC_OK) {
         secret_free(out->text);
         out->text = NULL;

@@ -36,6 +36,19 @@ void unwrap_release(struct unwrap *u); /* takes a zeroed struct */
 enum rc unwrap_key(const struct store *store, const struct key *key, const char *root,
                    unwrap_open_fn open, void *arg, struct unwrap *out, struct err *err) MUST_CHECK;
 
+/* The wrap that unwrap_key would try first. For a batch, which falls back on unwrap_key where that
+ * one does not open. */
+struct unwrap_first {
+    struct root root;
+    char wrap[HASH_TEXT + 1];
+    char version[UUID_TEXT + 1];
+    struct buf ciphertext, aad;
+};
+/* RC_NOT_FOUND: no wrap, or its root key is not known here. Release in any case. */
+enum rc unwrap_first(struct unwrap_first *out, const struct store *store, const struct key *key,
+                     const char *root, struct err *err) MUST_CHECK;
+void unwrap_first_release(struct unwrap_first *f); /* takes a zeroed struct */
+
 /* An AAD list (JSON array of strings) as kms_op wants it; texts belong to doc. */
 struct unwrap_aad {
     struct json *doc;
