@@ -82,8 +82,6 @@ lane 'units, by clang' clang -L unit
 build asan
 # Not those that trace the program: the leak check does not run under a tracer.
 lane 'units and command line with the sanitizers' asan -R 'unit/|cli/(keys|life|adopt|copies|recovery|duty|author|repair|conflict)'
-build plant-early-ack
-build plant
 lane 'faults' ci -L fault
 
 if [ "$skipped" -gt 0 ]; then

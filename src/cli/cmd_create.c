@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plant.h"
 #include "cli/cmd_tables.h"
 #include "cli/mint.h"
 #include "cli/out.h"
@@ -136,10 +137,8 @@ finish(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
         rc = key_find(ctx->store, m->uuid, &key, err);
     if (rc == RC_OK)
         rc = mint_release_rule(ctx, &key, &released, err);
-#ifndef PLANT_EARLY_ACK
-    if (rc == RC_OK && (d == NULL || d->kind != DELIVER_STDOUT))
+    if (rc == RC_OK && (d == NULL || d->kind != DELIVER_STDOUT) && !PLANTED("early-ack"))
         rc = answer(ctx, &key, m, 1, released, err);
-#endif
     if (rc == RC_OK && m->owed_count > 0)
         out_note(ctx, "owed: a wrap under %zu more root key%s", m->owed_count,
                  m->owed_count == 1 ? "" : "s");
@@ -175,6 +174,17 @@ find_origin(struct ctx *ctx, struct mint *m, struct err *err)
     return rc;
 }
 
+/* The planted fault of that name. */
+static enum rc
+acknowledge_early(struct ctx *ctx, const struct mint *m, struct err *err)
+{
+    struct key early = {.generation = 1};
+    (void)snprintf(early.name, sizeof early.name, "%s", m->name);
+    (void)snprintf(early.uuid, sizeof early.uuid, "%s", m->uuid);
+    enum rc rc = answer(ctx, &early, m, 1, 1, err);
+    return rc == RC_OK ? out_flush(ctx, err) : rc;
+}
+
 static enum rc
 make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
 {
@@ -190,16 +200,8 @@ make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
         rc = mint_prove(ctx, m, err);
     if (rc == RC_OK)
         rc = mint_check(m, err);
-#ifdef PLANT_EARLY_ACK
-    /* The planted fault: acknowledges before the commit. tests/fault must catch this build. */
-    struct key early = {.generation = 1};
-    (void)snprintf(early.name, sizeof early.name, "%s", m->name);
-    (void)snprintf(early.uuid, sizeof early.uuid, "%s", m->uuid);
-    if (rc == RC_OK)
-        rc = answer(ctx, &early, m, 1, 1, err);
-    if (rc == RC_OK)
-        rc = out_flush(ctx, err);
-#endif
+    if (rc == RC_OK && PLANTED("early-ack"))
+        rc = acknowledge_early(ctx, m, err);
     if (rc == RC_OK)
         rc = store_key(ctx, m, err);
     return rc == RC_OK ? finish(ctx, m, d, err) : rc;

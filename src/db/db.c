@@ -119,11 +119,11 @@ settings(struct db *db, int wait_ms, struct err *err)
                 "PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA;"
                 "PRAGMA journal_mode=DELETE",
                 err);
-    if (rc == RC_OK && PLANTED("sync_off"))
+    if (rc == RC_OK && PLANTED("sync-off"))
         rc = db_exec(db, "PRAGMA synchronous=OFF", err);
-    if (rc == RC_OK && PLANTED("sync_normal"))
+    if (rc == RC_OK && PLANTED("sync-normal"))
         rc = db_exec(db, "PRAGMA synchronous=NORMAL", err);
-    if (rc == RC_OK && PLANTED("sync_full"))
+    if (rc == RC_OK && PLANTED("sync-full"))
         rc = db_exec(db, "PRAGMA synchronous=FULL", err);
     return rc;
 }
@@ -133,7 +133,7 @@ open_raw(struct db **out, const char *path, int flags, int wait_ms, struct err *
 {
     *out = NULL;
     struct db *db = calloc(1, sizeof *db);
-    if (db == NULL)
+    if (db == NULL && !PLANTED("unchecked-alloc"))
         return err_nomem(err);
     (void)snprintf(db->path, sizeof db->path, "%s", path);
     int code = sqlite3_open_v2(path, &db->raw, flags | SQLITE_OPEN_NOMUTEX, NULL);
@@ -235,7 +235,7 @@ db_exec(struct db *db, const char *sql, struct err *err)
 enum rc
 db_begin(struct db *db, struct err *err)
 {
-    const char *begin = PLANTED("begin_deferred") ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE";
+    const char *begin = PLANTED("begin-deferred") ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE";
     int code = sqlite3_exec(db->raw, begin, NULL, NULL, NULL);
     return code == SQLITE_OK ? RC_OK : fail(db, code, "starting to write", err);
 }
@@ -244,7 +244,7 @@ enum rc
 db_commit(struct db *db, struct err *err)
 {
     int code = sqlite3_exec(db->raw, "COMMIT", NULL, NULL, NULL);
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK || PLANTED("ignore-sync"))
         return RC_OK;
     enum rc rc = fail(db, code, "writing", err);
     /*

@@ -93,7 +93,7 @@ env_scrub(char **environ_in, struct err *err)
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         env.original[i] = environ_in[i];
-        if (is_allowed(environ_in[i]) || PLANTED("no_scrub"))
+        if (is_allowed(environ_in[i]) || PLANTED("no-scrub"))
             environ_in[kept++] = environ_in[i];
     }
     environ_in[kept] = NULL;

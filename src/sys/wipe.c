@@ -24,7 +24,7 @@ free(void *block)
 {
     if (block == NULL)
         return;
-    if (!PLANTED("no_wipe"))
+    if (!PLANTED("no-wipe"))
         explicit_bzero(block, malloc_usable_size(block));
     __libc_free(block);
 }

@@ -10,8 +10,7 @@
 #   power.sh planted       the same rig must find what weaker settings of SQLite lose: synchronous OFF, NORMAL, FULL
 #
 # Not simulated: a disk that keeps a later write and loses an earlier one between two syncs.
-# Environment: KEYMUSTER, KM_TOOLS (powercut, kms_tool), KM_PLANTED (the build of the preset `plant`). Needs root and
-# loop devices; says "SKIP ALL" where it cannot mount. Prints a line of sums and a TAP line.
+# Environment: KEYMUSTER, KM_TOOLS (powercut, kms_tool, plant-sync-*). Needs root and loop devices; says "SKIP ALL" where it cannot mount. Prints a line of sums and a TAP line.
 set -euo pipefail
 : "${KEYMUSTER:?}" "${KM_TOOLS:?}"
 
@@ -295,12 +294,11 @@ real() { # LEAST STEP RANDOM
 # A weaker setting: the same rig must find a loss. Without a copy, whose own syncs would cover it up.
 weaker() { # FAULT
     local i
-    export KM_FAULT=$1
-    program=$KM_PLANTED publish=0
+    program=$KEYMUSTER publish=0
+    [ "$1" = none ] || program=$KM_TOOLS/plant-$1
     mount_all
     do_it -C store init --site fra
     for i in 1 2 3 4 5 6; do do_it -C store site add "s$i"; done
-    unset KM_FAULT
     judge
     sums "$1"
 }
@@ -309,16 +307,15 @@ case $setting in
 fast) real 300 3 120 ;;
 full) real 3000 1 2500 ;;
 planted)
-    [ -x "${KM_PLANTED-}" ] || skip 'the planted build is not there'
     n=0 failed=0
-    for fault in sync_off sync_normal sync_full none; do
+    for fault in sync-off sync-normal sync-full none; do
         n=$((n + 1))
         bad=none
         (weaker "$fault" && echo "$cuts_bad" >"$top/bad") && bad=$(cat "$top/bad")
         ended
         mkdir -p "$top"
         if [ "$fault" = none ] && [ "$bad" = 0 ]; then
-            echo "ok $n without a fault the planted build loses nothing"
+            echo "ok $n without a fault nothing is lost in the same way"
         elif [ "$fault" != none ] && [ "$bad" != none ] && [ "$bad" -gt 0 ]; then
             echo "ok $n $fault is caught"
         else

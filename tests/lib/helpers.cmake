@@ -16,6 +16,19 @@ test_helper(killat)
 test_helper(scan)
 test_helper(powercut)
 
+# keymuster with a deliberate fault (src/base/plant.h), to prove that a test catches it: the sources that have it are
+# compiled once more, and their objects go before the libraries that hold the sound ones. tests/plant-NAME.
+function(planted name)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/ OUTPUT_VARIABLE sources)
+  add_executable(plant-${name} ${CMAKE_SOURCE_DIR}/src/cli/main.c ${sources})
+  target_compile_definitions(plant-${name} PRIVATE PLANT="${name}")
+  target_link_libraries(plant-${name} PRIVATE cli_floor warnings hardening)
+  if(NOT "src/sys/wipe.c" IN_LIST ARGN)
+    target_link_libraries(plant-${name} PRIVATE wipe_object)
+  endif()
+  set_target_properties(plant-${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endfunction()
+
 # What every test that runs the program gets.
 set(test_environment
   KEYMUSTER=$<TARGET_FILE:keymuster>

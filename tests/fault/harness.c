@@ -1,0 +1,240 @@
+/*
+ * The fault harness. Lays faults on every command of a table (scenarios.c), and judges each time
+ * what is left (judge.c).
+ *
+ *   harness LANE [--full] [--only SCENARIO [--nth N]] [--planted PROGRAM]
+ *   harness prepare DIR      makes the state that the scenarios start from, in a new folder
+ *   harness list             names the lanes and the scenarios
+ *
+ * --full takes every fault, not an even choice; KM_FAULT=full in the environment does the same.
+ * --planted: the program has a deliberate fault, and the lane must catch it. --nth takes the one
+ * fault with the number that a complaint named, and leaves the folder.
+ *
+ * Environment: KEYMUSTER, KM_TOOLS (kms_tool, libfault_oom.so), KM_FAULT_JOBS (2). Exit 0 when all
+ * was well. Prints a line of sums, then a TAP line.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+enum { JOBS = 16, TOP = 200 };
+
+void
+die(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)fputs("the harness itself: ", stderr);
+    (void)vfprintf(stderr, fmt, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    exit(2);
+}
+
+struct asked {
+    const struct lane *lane;
+    const char *only, *planted;
+    long nth;
+    int full;
+};
+
+static const char *
+needed(const char *name)
+{
+    const char *value = getenv(name);
+    if (value == NULL || value[0] == '\0')
+        die("%s is not set", name);
+    return value;
+}
+
+static void
+world_init(struct world *w, const struct asked *a, const char *dir)
+{
+    char oom[512];
+    memset(w, 0, sizeof *w);
+    w->sound = needed("KEYMUSTER");
+    w->program = a->planted != NULL ? a->planted : w->sound;
+    w->tools = needed("KM_TOOLS");
+    (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
+    (void)snprintf(oom, sizeof oom, "%s/libfault_oom.so", w->tools);
+    trace_begin(oom);
+}
+
+/* One worker, in a process of its own: what it sums up goes through the pipe. */
+static pid_t
+start(const struct asked *a, const char *top, int part, int of, int to)
+{
+    static struct world w;
+    char dir[TOP + 8];
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    struct walk k = {
+        .w = &w, .only = a->only, .nth = a->nth, .full = a->full, .part = part, .of = of};
+    (void)snprintf(dir, sizeof dir, "%s/%d", top, part);
+    world_init(&w, a, dir);
+    lane_walk(a->lane, &k);
+    exit(write(to, &k.sums, sizeof k.sums) == sizeof k.sums ? 0 : 2);
+}
+
+static void
+work(const struct asked *a, const char *top, int jobs, struct sums *all)
+{
+    int fds[2];
+    int ok = 1;
+    struct sums s;
+    memset(all, 0, sizeof *all);
+    if (pipe(fds) != 0)
+        die("pipe: %s", strerror(errno));
+    for (int i = 0; i < jobs; i++) {
+        if (start(a, top, i, jobs, fds[1]) < 0)
+            die("fork: %s", strerror(errno));
+    }
+    (void)close(fds[1]);
+    for (int status; wait(&status) > 0;)
+        ok = ok && status == 0;
+    while (read(fds[0], &s, sizeof s) == sizeof s) {
+        all->runs += s.runs;
+        all->struck += s.struck;
+        all->same += s.same;
+        all->acked += s.acked;
+        all->shown += s.shown;
+        all->bad += s.bad;
+    }
+    if (!ok)
+        die("a worker gave up");
+}
+
+/* A process is killed here, not a machine: in memory, syncs cost nothing. */
+static void
+make_top(char top[TOP])
+{
+    const char *tmp = getenv("TMPDIR");
+    if (tmp == NULL)
+        tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    (void)snprintf(top, TOP, "%.100s/fault-XXXXXX", tmp);
+    if (mkdtemp(top) == NULL)
+        die("%s: %s", top, strerror(errno));
+}
+
+static void
+remove_top(const char *top, int jobs)
+{
+    for (int i = 0; i < jobs; i++) {
+        char dir[TOP + 8];
+        (void)snprintf(dir, sizeof dir, "%s/%d", top, i);
+        tree_empty(dir);
+        (void)rmdir(dir);
+    }
+    (void)rmdir(top);
+}
+
+static int
+lane_run(const struct asked *a)
+{
+    char top[TOP];
+    struct sums s;
+    const char *jobs = getenv("KM_FAULT_JOBS");
+    int count = jobs != NULL ? (int)strtol(jobs, NULL, 10) : 2;
+    time_t began = time(NULL);
+    if (count < 1 || count > JOBS)
+        count = 2;
+    make_top(top);
+    work(a, top, a->nth >= 0 ? 1 : count, &s);
+    if (a->nth < 0)
+        remove_top(top, count);
+    else
+        printf("left in %s\n", top);
+    printf(
+        "%s%s: %ld %s in %ld runs, %ld s; nothing had changed in %ld, %ld acknowledged, %ld shown, "
+        "%ld wrong\n",
+        a->lane->name, a->full ? " (full)" : "", s.struck, a->lane->counts, s.runs,
+        (long)(time(NULL) - began), s.same, s.acked, s.shown, s.bad);
+    if (a->planted != NULL) {
+        printf("%s 1 %s catches the planted fault of %s\n", s.bad > 0 ? "ok" : "not ok",
+               a->lane->name, strrchr(a->planted, '/') + 1);
+        return s.bad > 0 ? 0 : 1;
+    }
+    int ok = s.bad == 0 && (a->only != NULL || s.struck >= a->lane->least);
+    printf("%s 1 %s: %ld %s, at least %ld wanted, %ld wrong\n", ok ? "ok" : "not ok", a->lane->name,
+           s.struck, a->lane->counts, a->only != NULL ? 0 : a->lane->least, s.bad);
+    return ok ? 0 : 1;
+}
+
+static int
+prepare(const char *dir)
+{
+    static struct world w;
+    const struct asked none = {0};
+    char path[TOP];
+    if (dir[0] != '/') {
+        char here[TOP / 2];
+        if (getcwd(here, sizeof here) == NULL)
+            die("%s", strerror(errno));
+        (void)snprintf(path, sizeof path, "%s/%.90s", here, dir);
+        dir = path;
+    }
+    world_init(&w, &none, dir);
+    lane_base(&w);
+    return 0;
+}
+
+static int
+list(void)
+{
+    for (const struct lane *l = lanes; l->name != NULL; l++)
+        printf("lane %s\n", l->name);
+    for (const struct scenario *s = scenarios; s->name != NULL; s++)
+        printf("scenario %s\n", s->name);
+    return 0;
+}
+
+static const struct lane *
+lane_of(const char *name)
+{
+    for (const struct lane *l = lanes; l->name != NULL; l++) {
+        if (strcmp(l->name, name) == 0)
+            return l;
+    }
+    return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *setting = getenv("KM_FAULT");
+    struct asked a = {.nth = -1, .full = setting != NULL && strcmp(setting, "full") == 0};
+    (void)umask(077);
+#ifndef __x86_64__
+    puts("SKIP ALL: calls are traced on x86-64 only");
+    return 0;
+#endif
+    if (argc == 3 && strcmp(argv[1], "prepare") == 0)
+        return prepare(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "list") == 0)
+        return list();
+    a.lane = argc > 1 ? lane_of(argv[1]) : NULL;
+    if (a.lane == NULL)
+        die("name a lane: harness list");
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--full") == 0)
+            a.full = 1;
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            a.only = argv[++i];
+        else if (strcmp(argv[i], "--nth") == 0 && i + 1 < argc)
+            a.nth = strtol(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--planted") == 0 && i + 1 < argc)
+            a.planted = argv[++i];
+        else
+            die("what is %s?", argv[i]);
+    }
+    return lane_run(&a);
+}

@@ -1,0 +1,296 @@
+/* The lanes: which faults each lays on every scenario of the table. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+enum { TEXT = 2048, SLOWER = 8, SAID_OF = 12 };
+
+/* Faults of one scenario, all of them; the fast setting takes an even choice. */
+struct list {
+    struct fault *f;
+    size_t count, room;
+};
+
+static void
+add(struct list *l, struct fault f)
+{
+    if (l->count == l->room) {
+        l->room = l->room * 2 + 256;
+        l->f = realloc(l->f, l->room * sizeof *l->f);
+        if (l->f == NULL)
+            die("out of memory");
+    }
+    l->f[l->count++] = f;
+}
+
+static struct outcome run, second; /* large, so not on the stack */
+static struct calls calls, verify_calls, sync_calls;
+
+static void
+run_scenario(struct walk *k, const struct scenario *s, const struct fault *f, struct calls *record,
+             unsigned flags, struct outcome *o)
+{
+    char text[TEXT];
+    char *words[WORDS];
+    script_words(k->w, s->run, text, sizeof text, words);
+    if (s->flags & S_TTY)
+        flags |= RUN_TTY;
+    trace_run(o, k->w->program, words, k->w->dir, f, record, flags);
+}
+
+/* How many of all are taken. */
+static size_t
+share(const struct walk *k, const struct scenario *s, size_t all, size_t fast)
+{
+    if (k->full)
+        return all;
+    if (s->flags & S_SLOW)
+        fast = fast / SLOWER + 1;
+    return all < fast ? all : fast;
+}
+
+static void
+complain(struct walk *k, const struct scenario *s, const struct fault *f, size_t nth)
+{
+    char text[160];
+    fault_text(text, sizeof text, f);
+    if (k->sums.bad++ < SAID_OF)
+        (void)fprintf(stderr, "%s, fault %zu, %s: %s\n", s->name, nth, text, k->w->why);
+}
+
+/* Restores the state, runs with the fault, judges. */
+static void
+one(struct walk *k, const struct scenario *s, const struct tree *start, const struct fault *f,
+    size_t nth)
+{
+    struct judgement j;
+    tree_restore(start, k->w->dir);
+    run_scenario(k, s, f, NULL, 0, &run);
+    k->sums.runs++;
+    k->sums.struck += run.struck;
+    if (judge(k->w, s, &run, start, &j) != 0)
+        complain(k, s, f, nth);
+    k->sums.same += j.same;
+    k->sums.acked += j.acked;
+    k->sums.shown += j.shown;
+}
+
+/* This worker's share of an even choice of the list. */
+static void
+each(struct walk *k, const struct scenario *s, const struct tree *start, struct list *l,
+     size_t fast,
+     void (*fn)(struct walk *, const struct scenario *, const struct tree *, const struct fault *,
+                size_t))
+{
+    size_t take = share(k, s, l->count, fast);
+    for (size_t i = 0; i < take; i++) {
+        size_t nth = take > 1 ? i * (l->count - 1) / (take - 1) : 0; /* the last one, too */
+        if (k->nth >= 0 ? nth == (size_t)k->nth : i % (size_t)k->of == (size_t)k->part)
+            fn(k, s, start, &l->f[nth], nth);
+    }
+    free(l->f);
+}
+
+/* ---- kill ---- */
+
+/* All calls; in the fast setting first those before which something changed, as the state between
+ * two changes is the same. */
+static void
+kills(const struct walk *k, struct list *l)
+{
+    for (long n = 1; n <= calls.count; n++) {
+        struct fault f = {FAULT_KILL, n, calls.number[n - 1], 0, 0};
+        if (k->full || n == calls.count || (n > 1 && call_changes(calls.number[n - 2])))
+            add(l, f);
+    }
+}
+
+static void
+walk_kill(struct walk *k, const struct scenario *s, const struct tree *start)
+{
+    struct list l = {NULL, 0, 0};
+    kills(k, &l);
+    each(k, s, start, &l, 60, one);
+}
+
+/* ---- error ---- */
+
+static void
+errors(struct list *l)
+{
+    for (long n = 1; n <= calls.count; n++) {
+        int kinds[4];
+        int late = 0;
+        int number = calls.number[n - 1];
+        size_t count = call_errors(number, kinds, 4, &late);
+        for (size_t i = 0; i < count; i++) {
+            add(l, (struct fault){FAULT_ERROR, n, number, kinds[i], 0});
+            if (kinds[i] != EINTR) /* nobody is interrupted for ever */
+                add(l, (struct fault){FAULT_ERROR, n, number, kinds[i], 1});
+        }
+        if (late)
+            add(l, (struct fault){FAULT_LATE, n, number, EIO, 0});
+    }
+}
+
+static void
+walk_error(struct walk *k, const struct scenario *s, const struct tree *start)
+{
+    struct list l = {NULL, 0, 0};
+    errors(&l);
+    each(k, s, start, &l, 90, one);
+}
+
+/* ---- alloc ---- */
+
+static void
+walk_alloc(struct walk *k, const struct scenario *s, const struct tree *start)
+{
+    struct list l = {NULL, 0, 0};
+    tree_restore(start, k->w->dir);
+    run_scenario(k, s, NULL, NULL, RUN_COUNT_ALLOCS, &run);
+    if (run.allocs < 20)
+        die("%s: only %ld allocations were counted", s->name, run.allocs);
+    for (long n = 1; n <= run.allocs; n++) {
+        add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 0});
+        add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 1});
+    }
+    each(k, s, start, &l, 140, one);
+}
+
+/* ---- showing ---- */
+
+static void
+walk_show(struct walk *k, const struct scenario *s, const struct tree *start)
+{
+    struct list l = {NULL, 0, 0};
+    kills(k, &l);
+    each(k, s, start, &l, 60, one);
+    l = (struct list){NULL, 0, 0};
+    errors(&l);
+    each(k, s, start, &l, 80, one);
+}
+
+/* ---- second ---- */
+
+static unsigned
+some(unsigned most) /* from 1 on; the same each time */
+{
+    static unsigned state = 1;
+    state = state * 1664525U + 1013904223U;
+    return most > 0 ? 1 + (state >> 8) % most : 1;
+}
+
+/* A fault in the command that comes next: it looks, it synchronises, or it is the same again. */
+static void
+one_second(struct walk *k, const struct scenario *s, const struct tree *start,
+           const struct fault *first, size_t nth)
+{
+    static const char *const next[] = {"-C store verify", "-C store sync"};
+    char text[TEXT];
+    char *words[WORDS];
+    unsigned which = some(3) - 1;
+    const struct calls *of = which == 0 ? &verify_calls : which == 1 ? &sync_calls : &calls;
+    struct fault f = {FAULT_KILL, (long)some((unsigned)of->count), 0, EIO, 0};
+    f.call = of->number[f.at - 1];
+    if (some(2) == 1)
+        f.kind = some(4) == 1 ? FAULT_LATE : FAULT_ERROR;
+    tree_restore(start, k->w->dir);
+    run_scenario(k, s, first, NULL, 0, &run);
+    int acked = judge_acknowledged(k->w, s, &run);
+    if (which == 2) {
+        run_scenario(k, s, &f, NULL, 0, &second);
+    } else {
+        script_words(k->w, next[which], text, sizeof text, words);
+        trace_run(&second, k->w->program, words, k->w->dir, &f, NULL, 0);
+    }
+    k->sums.runs++;
+    k->sums.struck += run.struck && second.struck;
+    k->sums.acked += acked;
+    if (judge_second(k->w, s, &second, acked) != 0) {
+        complain(k, s, first, nth);
+        fault_text(text, sizeof text, &f);
+        if (k->sums.bad <= SAID_OF)
+            (void)fprintf(stderr, "    then %s, %s\n", which < 2 ? next[which] : "the same again",
+                          text);
+    }
+}
+
+static void
+walk_second(struct walk *k, const struct scenario *s, const struct tree *start)
+{
+    struct list l = {NULL, 0, 0};
+    char text[TEXT];
+    char *words[WORDS];
+    script_words(k->w, "-C store verify", text, sizeof text, words);
+    trace_run(&second, k->w->program, words, k->w->dir, NULL, &verify_calls, 0);
+    script_words(k->w, "-C store sync", text, sizeof text, words);
+    trace_run(&second, k->w->program, words, k->w->dir, NULL, &sync_calls, 0);
+    for (long n = 2; n <= calls.count; n++) {
+        if (!call_changes(calls.number[n - 2]))
+            continue;
+        add(&l, (struct fault){FAULT_KILL, n, calls.number[n - 1], 0, 0});
+        add(&l, (struct fault){FAULT_ERROR, n - 1, calls.number[n - 2], EIO, 1});
+    }
+    each(k, s, start, &l, 12, one_second);
+}
+
+/* ---- all of them ---- */
+
+const struct lane lanes[] = {
+    {"kill", "kills", 2000, walk_kill, 0},
+    {"error", "injected errors", 3000, walk_error, 0},
+    {"alloc", "failed allocations", 5000, walk_alloc, 0},
+    {"showing", "faults while a secret is handed out", 800, walk_show, S_SHOWS},
+    {"second", "second faults", 300, walk_second, 0},
+    {NULL, NULL, 0, NULL, 0},
+};
+
+void
+lane_base(struct world *w)
+{
+    if (mkdir(w->dir, 0700) != 0)
+        die("%s: %s", w->dir, strerror(errno));
+    if (script_run(w, scenario_base) != 0)
+        die("the base: %s", w->why);
+}
+
+static void
+walk_scenario(const struct lane *lane, struct walk *k, const struct scenario *s)
+{
+    struct judgement j;
+    if (script_run(k->w, s->prepare) != 0)
+        die("%s: preparing: %s", s->name, k->w->why);
+    struct tree *start = tree_load(k->w->dir);
+    judge_start(k->w, s, start);
+    run_scenario(k, s, NULL, &calls, 0, &run);
+    if (judge(k->w, s, &run, start, &j) != 0 || !j.acked || calls.count < 50)
+        die("%s does not work without any fault: %s %s", s->name, k->w->why, run.tty.text);
+    if (((s->flags & S_SHOWS) != 0) != j.shown)
+        die("%s: the secret was%s shown", s->name, j.shown ? "" : " not");
+    lane->walk(k, s, start);
+    tree_free(start);
+}
+
+void
+lane_walk(const struct lane *lane, struct walk *k)
+{
+    lane_base(k->w);
+    judge_begin(k->w);
+    struct tree *base = tree_load(k->w->dir);
+    size_t vars = k->w->var_count;
+    for (const struct scenario *s = scenarios; s->name != NULL; s++) {
+        if ((s->flags & lane->flags) != lane->flags ||
+            (k->only != NULL && strcmp(k->only, s->name) != 0))
+            continue;
+        tree_restore(base, k->w->dir);
+        k->w->var_count = vars;
+        walk_scenario(lane, k, s);
+    }
+    tree_free(base);
+}

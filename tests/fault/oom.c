@@ -1,0 +1,95 @@
+/*
+ * Preloaded into keymuster by the fault harness: makes the Nth allocation from main on fail, or all
+ * from the Nth on, and counts them. What it does and what it saw is in a file that both map
+ * (KM_OOM). Programs that keymuster starts inherit it and are left alone.
+ *
+ * keymuster's own realloc calls __libc_malloc, so that name is taken, too.
+ */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "oom.h"
+
+static struct oom *shared; /* NULL before main, and in other programs */
+static int (*real_main)(int, char **, char **);
+static void *(*next_malloc)(size_t);
+static void *(*next_calloc)(size_t, size_t);
+
+void *__libc_malloc(size_t size);
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+
+/* Object and function pointers do not convert in ISO C. */
+static void
+look_up(void *function, const char *name)
+{
+    void *found = dlsym(RTLD_NEXT, name);
+    memcpy(function, &found, sizeof found);
+}
+
+static int
+fails(void)
+{
+    if (shared == NULL)
+        return 0;
+    long n = ++shared->count;
+    if (shared->at == 0 || n < shared->at || (n > shared->at && !shared->sticky))
+        return 0;
+    shared->failed++;
+    errno = ENOMEM;
+    return 1;
+}
+
+void *
+__libc_malloc(size_t size)
+{
+    if (next_malloc == NULL)
+        look_up(&next_malloc, "__libc_malloc");
+    return fails() ? NULL : next_malloc(size);
+}
+
+void *
+malloc(size_t size)
+{
+    return __libc_malloc(size);
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+    if (next_calloc == NULL)
+        look_up(&next_calloc, "__libc_calloc");
+    return fails() ? NULL : next_calloc(count, size);
+}
+
+static int
+counted_main(int argc, char **argv, char **envp)
+{
+    const char *path = getenv("KM_OOM");
+    int fd =
+        path != NULL && strcmp(argv[0], "keymuster") == 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        void *mapped = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        (void)close(fd);
+        if (mapped != MAP_FAILED)
+            shared = mapped;
+    }
+    return real_main(argc, argv, envp);
+}
+
+int
+__libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                  void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+    int (*next)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),
+                void (*)(void), void *) = NULL;
+    look_up(&next, "__libc_start_main");
+    real_main = main;
+    return next(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
+}

@@ -1,0 +1,201 @@
+/* The table that every lane walks. A new command costs a row. */
+#include "fault.h"
+
+/* clang-format off: one row, one scenario, as wide as it is */
+
+/* Two sites, cheap KMSs, a copy, a released key, a second author with news on the copy that `store`
+ * has not pulled, and an entry of `store` that no copy has. */
+const char scenario_base[] =
+    "!mkdir home\n!mkdir usb\n!mkdir usb2\n"
+    "!write fra.pass canary-passphrase-fra\n!write mad.pass canary-passphrase-mad\n"
+    "!write adopted canary-adopted-7Qx2\n"
+    "!tool new fra.kms fra.pass\n!tool new mad.kms mad.pass\n!tool new new.kms mad.pass\n"
+    "-C store init --site fra\n"
+    "-C store site add mad\n"
+    "-C store kms add kp-fra --site fra --provider local --file fra.kms --credential "
+    "file:fra.pass\n"
+    "-C store kms add kp-mad --site mad --provider local --file mad.kms --credential "
+    "file:mad.pass\n"
+    "-C store root create fra-main --kms kp-fra\n"
+    "-C store root create mad-main --kms kp-mad\n"
+    "-C store copy add usb ./usb --site mad\n"
+    "-C store create vbr/first --purpose backup-job --root mad-main\n"
+    "-C store reveal vbr/first --reason known --to file:known\n"
+    "-C store root rotate mad-main\n"
+    "-C store export vbr/first --file ./exported\n"
+    "!bytes payload\n!tool>wdek wrap mad.kms mad.pass mad-main payload\n!let wdek wdek\n"
+    "!write rows {\"name\":\"vbr/imported\",\"wrapped\":\"{wdek}\"}\n"
+    "-C second join --from ./usb --site mad --yes\n"
+    "$own author -C store status\n$second author -C second status\n"
+    "-C store author admit --yes {second}\n"
+    "-C second site add pulled\n"
+    "-C store site add unpublished --offline\n";
+
+#define CREATE "-C store create vbr/second --purpose config-backup --root mad-main --root fra-main"
+#define RECORD "-C store record vbr/old --purpose backup-job --root mad-main --wrapped file:wdek"
+#define ADOPT "-C store record vbr/adopted --purpose other --root mad-main --secret file:adopted"
+#define IMPORT "-C store import rows --root mad-main --purpose backup-job"
+#define JOIN "-C other join --from ./usb --site mad --yes"
+#define KMS_ADD                                                                                    \
+    "-C store kms add kp-new --site fra --provider local --file new.kms --credential "             \
+    "file:mad.pass"
+#define SPARE "-C store author spare --file spare.key --credential file:fra.pass"
+#define REVEAL "-C store reveal vbr/first --reason test"
+#define FROM_EXPORT                                                                                \
+    "reveal vbr/first --from ./exported --yes --credential file:mad.pass --kms-file mad.kms "      \
+    "--reason test"
+#define FROM_COPY                                                                                  \
+    "reveal vbr/first --from ./usb --site mad --yes --credential kp-mad=file:mad.pass --kms-file " \
+    "kp-mad=mad.kms --reason test"
+#define EXEC "-C store exec vbr/first --reason test"
+#define SHOWN_HERE "-C store -o ndjson audit log\n?\"kind\":\"reveal.shown\""
+
+const struct scenario scenarios[] = {
+    /* every day */
+    {"create", NULL, CREATE, "\"created\":true", "-C store show vbr/second", CREATE " --if-missing",
+     S_CHANGES},
+    {"rekey", NULL, "-C store rekey vbr/first", "\"created\":true", "-C store show vbr/first@2",
+     "-C store rekey vbr/first", S_CHANGES},
+    {"record", NULL, RECORD, "\"created\":true", "-C store show vbr/old", RECORD, S_CHANGES},
+    {"adopt-password", NULL, ADOPT, "\"created\":true", "-C store show vbr/adopted", ADOPT,
+     S_CHANGES | S_SLOW},
+    {"import", NULL, IMPORT, "\"recorded\":1", "-C store show vbr/imported", IMPORT, S_CHANGES},
+    {"rewrap", NULL, "-C store rewrap vbr/first", "\"rewrapped\":1",
+     "-C store show vbr/first --wraps\n?\"how\":\"rewrap\"", "-C store rewrap vbr/first",
+     S_CHANGES},
+    {"rehome", NULL, "-C store rehome vbr/first --to fra-main", "\"added\":1",
+     "-C store show vbr/first --wraps\n?\"how\":\"rehome\"",
+     "-C store rehome vbr/first --to fra-main", S_CHANGES},
+    {"wrap-add", NULL, "-C store wrap add vbr/first --root fra-main", "\"added\":1",
+     "-C store show vbr/first --wraps\n?fra-main", "-C store wrap add vbr/first --root fra-main",
+     S_CHANGES},
+    {"wrap-retire",
+     "$wrap id -C store wrap list vbr/first\n-C store wrap add vbr/first --root fra-main",
+     "-C store wrap retire vbr/first {wrap} --reason R --confirm vbr/first", NULL,
+     "-C store show vbr/first --wraps\n?\"retired\":true",
+     "=0,6 -C store wrap retire vbr/first {wrap} --reason R --confirm vbr/first", S_CHANGES},
+    {"state", NULL, "-C store state vbr/first deactivated --reason R --yes", NULL,
+     "-C store show vbr/first\n?deactivated",
+     "-C store state vbr/first deactivated --reason R --yes", S_CHANGES},
+    {"owner", NULL, "-C store state vbr/first --owner team", NULL, "-C store show vbr/first\n?team",
+     "-C store state vbr/first --owner team", S_CHANGES},
+    {"sync", NULL, "-C store sync", "\"own_entries\":",
+     "-C reader join --from ./usb --site unpublished --yes --offline\n-C store site "
+     "list\n?\"pulled\"",
+     "-C store sync", S_CHANGES},
+    {"sync-second", "-C store sync", "-C second sync", NULL,
+     "-C second site list\n?\"unpublished\"", "-C second sync\n-C second verify",
+     S_NO_LOG | S_CHANGES},
+    {"export", NULL, "-C store export vbr/first --file ./exported2", NULL, "!has exported2",
+     "!rm exported2\n-C store export vbr/first --file ./exported2", S_CHANGES},
+    {"check", NULL, "-C store check vbr/first --secret file:known", NULL, NULL,
+     "-C store check vbr/first --secret file:known", 0},
+    /* set-up */
+    {"init", NULL, "-C other init --site fra", NULL, "-C other verify",
+     "-other/escrow.db -C other init --site fra\n-C other verify", S_OTHER | S_NO_LOG | S_CHANGES},
+    {"join", NULL, JOIN, NULL, "-C other verify", "-other/escrow.db " JOIN "\n-C other verify",
+     S_OTHER | S_NO_LOG | S_CHANGES},
+    {"join-spare", SPARE, JOIN " --spare spare.key --credential spare=file:fra.pass", NULL,
+     "-C other verify",
+     "-other/escrow.db " JOIN
+     " --spare spare.key --credential spare=file:fra.pass\n-C other verify",
+     S_OTHER | S_NO_LOG | S_SLOW | S_CHANGES},
+    {"site-add", NULL, "-C store site add paris --region eu-west", NULL,
+     "-C store site list\n?\"paris\"",
+     "=0,6 -C store site add paris --region eu-west\n"
+     "-C store site list\n?\"paris\"",
+     S_CHANGES},
+    {"site-lost", NULL, "-C store site lost fra --reason R --yes --confirm fra", NULL,
+     "-C store -o ndjson audit log\n?\"kind\":\"site.lost\"",
+     "=0,6 -C store site lost fra --reason R --yes --confirm fra", S_CHANGES},
+    {"site-restored", "-C store site lost fra --reason R --yes --confirm fra",
+     "-C store site restored fra --reason R --yes", NULL, NULL,
+     "=0,6 -C store site restored fra --reason R --yes", S_CHANGES},
+    {"kms-add", NULL, KMS_ADD, NULL, "-C store kms show kp-new\n-C store kms test kp-new",
+     "=0,6 " KMS_ADD "\n-C store kms show kp-new", S_CHANGES},
+    {"kms-add-file", "!rm new.kms", KMS_ADD, NULL, "-C store kms test kp-new",
+     "=0,6 " KMS_ADD "\n-C store kms show kp-new", S_CHANGES | S_SLOW},
+    {"kms-set", "!mv mad.kms mad2.kms", "-C store kms set kp-mad --file mad2.kms", NULL,
+     "-C store kms test kp-mad",
+     "-C store kms set kp-mad --file mad2.kms\n-C store kms test kp-mad", S_NO_LOG | S_CHANGES},
+    {"root-create", NULL, "-C store root create extra --kms kp-fra", NULL,
+     "-C store root list\n?\"extra\"\n-C store root check extra",
+     "=0,6 -C store root create extra --kms kp-fra\n-C store root list\n?\"extra\"", S_CHANGES},
+    {"root-add",
+     "-C second kms set kp-fra --file fra.kms --credential file:fra.pass\n"
+     "-C second root create extra --kms kp-fra --offline\n$key id -C second root list",
+     "-C store root add again --kms kp-fra --key {key}", NULL, "-C store root list\n?\"again\"",
+     "=0,6 -C store root add again --kms kp-fra --key {key}", S_CHANGES},
+    {"root-rotate", NULL, "-C store root rotate mad-main", NULL, "-C store root check mad-main",
+     "-C store root rotate mad-main", S_CHANGES},
+    {"root-disable", NULL, "-C store root disable fra-main --yes", NULL,
+     "-C store root list\n?\"suspended\"",
+     "=0,14 -C store root disable fra-main --yes\n-C store root list", S_CHANGES},
+    {"root-enable", "-C store root disable fra-main --yes", "-C store root enable fra-main", NULL,
+     "-C store root check fra-main", "=0,14 -C store root enable fra-main\n-C store root list",
+     S_CHANGES},
+    {"root-destroy", NULL, "-C store root destroy fra-main --confirm fra-main", NULL,
+     "-C store root list\n?\"destroyed\"",
+     "=0,14 -C store root destroy fra-main --confirm fra-main\n-C store root list", S_CHANGES},
+    {"root-restore", "-C store root destroy fra-main --confirm fra-main",
+     "-C store root restore fra-main", NULL, "-C store root check fra-main",
+     "=0,14,1 -C store root restore fra-main\n-C store root list", S_CHANGES},
+    {"copy-add", NULL, "-C store copy add third ./usb2 --site fra", NULL,
+     "-C store copy list\n?\"third\"\n-C store sync third\n-C store copy check third",
+     "=0,6 -C store copy add third ./usb2 --site fra\n-C store copy set third ./usb2\n-C store sync third", S_CHANGES},
+    {"copy-set", NULL, "-C second copy set usb ./usb", NULL, "-C second copy check usb",
+     "-C second copy set usb ./usb\n-C second copy check usb", S_NO_LOG},
+    {"repair", "!damage usb/escrow.json\n!damage usb/log/{own}\n!damage usb/head/{own}",
+     "-C store sync --repair --yes usb", "\"repaired\":true",
+     "-C store copy check --deep\n!has usb/damaged", "-C store sync --repair --yes usb", S_CHANGES},
+    /* authors */
+    {"author-admit", "-C third join --from ./usb --site fra --yes\n$third author -C third status",
+     "-C store author admit --yes {third}", NULL, "-C store author list\n?{third}",
+     "-C store author admit --yes {third}", S_CHANGES},
+    {"author-trust",
+     "-C third join --from ./usb --site fra --yes\n$third author -C third status\n"
+     "-C store sync",
+     "-C store author trust {third}", NULL, "-C store author list\n?{third}",
+     "-C store author trust {third}", S_NO_LOG | S_CHANGES},
+    {"author-block", "-C store sync", "-C store author block {second}", NULL,
+     "-C store author list\n?{second}", "-C store author block {second}", S_NO_LOG | S_CHANGES},
+    {"author-retire", "-C store sync",
+     "-C store author retire {second} --reason R --confirm {second}", NULL,
+     "-C store author list\n?\"retired\":true",
+     "-C store author retire {second} --reason R --confirm {second}", S_CHANGES},
+    {"author-renew", NULL, "-C store author renew --yes",
+     "\"former\":", "-C store author list\n?\"retired\":true",
+     "-C store site add after\n!none store/author.key.new\n-C store sync\n"
+     "-C reader2 join --from ./usb --site after --yes --offline\n-C store author renew --yes\n"
+     "!none store/author.key.new",
+     S_CHANGES},
+    {"author-spare", NULL, SPARE, "\"standing\":\"spare\"",
+     "-C store sync\n-C reader join --from ./usb --site mad --yes --spare spare.key --credential "
+     "spare=file:fra.pass",
+     "!mv spare.key used.key\n" SPARE, S_CHANGES | S_SLOW},
+    {"author-adopt",
+     "$theirs entry -C second state vbr/first --owner theirs\n-C store sync\n-C store author block "
+     "{second}",
+     "-C store author adopt {theirs} --yes", NULL, "-C store show vbr/first\n?\"theirs\"",
+     "=0,6 -C store author adopt {theirs} --yes\n-C store show vbr/first\n?\"theirs\"", S_CHANGES},
+    /* a secret comes out */
+    {"reveal-file", NULL, REVEAL " --to file:secret", NULL, SHOWN_HERE,
+     "!rm secret\n" REVEAL " --to file:secret", S_SHOWS | S_FILE | S_CHANGES},
+    {"reveal-stdout", NULL, REVEAL " --to -", NULL, SHOWN_HERE, REVEAL " --to -",
+     S_SHOWS | S_CHANGES},
+    {"reveal-screen", NULL, REVEAL, NULL, SHOWN_HERE, REVEAL " --to -",
+     S_SHOWS | S_TTY | S_CHANGES},
+    {"reveal-from-copy", NULL, FROM_COPY " --to file:secret", NULL, NULL,
+     "!rm secret\n" FROM_COPY " --to file:secret", S_SHOWS | S_FILE | S_NO_LOG | S_CHANGES},
+    {"reveal-from-export", NULL, FROM_EXPORT " --to file:secret", NULL, NULL,
+     "!rm secret\n" FROM_EXPORT " --to file:secret", S_SHOWS | S_FILE | S_NO_LOG | S_CHANGES},
+    {"reveal-export-screen", NULL, FROM_EXPORT, NULL, NULL, FROM_EXPORT " --to -",
+     S_SHOWS | S_TTY | S_NO_LOG | S_CHANGES},
+    {"exec-stdin", NULL, EXEC " --stdin -- tee secret", NULL, SHOWN_HERE,
+     EXEC " --stdin -- tee secret", S_SHOWS | S_FILE | S_CHANGES},
+    {"exec-fd", NULL, EXEC " --fd 5 -- cp /dev/fd/5 secret", NULL, SHOWN_HERE,
+     EXEC " --fd 5 -- cp /dev/fd/5 secret", S_SHOWS | S_FILE | S_CHANGES},
+    {"exec-env", NULL, EXEC " --env PW -- printenv PW", NULL, SHOWN_HERE,
+     EXEC " --env PW -- printenv PW", S_SHOWS | S_CHANGES},
+    {NULL, NULL, NULL, NULL, NULL, NULL, 0},
+};

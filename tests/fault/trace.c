@@ -1,0 +1,375 @@
+/*
+ * Runs one command with one fault, under ptrace where it has to be. Counts begin at main: its
+ * first own call that nothing before it makes is umask.
+ *
+ * x86-64 only; elsewhere the harness says so and is skipped.
+ */
+#define _GNU_SOURCE /* PTRACE_O_EXITKILL, memfd_create */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "oom.h"
+
+static int out_fd = -1, err_fd = -1; /* of every run in turn */
+static struct oom *oom;
+static char oom_path[64], oom_preload[512];
+static volatile sig_atomic_t late; /* the run takes too long */
+
+static void
+on_alarm(int number)
+{
+    (void)number;
+    late = 1;
+}
+
+static int
+said_fd(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0 || fcntl(fd, F_SETFL, O_APPEND) != 0)
+        die("memfd: %s", strerror(errno));
+    return fd;
+}
+
+void
+trace_begin(const char *oom_library)
+{
+    struct sigaction act;
+    memset(&act, 0, sizeof act);
+    act.sa_handler = on_alarm; /* no SA_RESTART: waiting has to end */
+    if (sigaction(SIGALRM, &act, NULL) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+        die("setting up: %s", strerror(errno));
+    out_fd = said_fd("out");
+    err_fd = said_fd("err");
+    int fd = memfd_create("oom", 0); /* inherited: the program opens it again by its number */
+    if (fd < 0 || ftruncate(fd, sizeof *oom) != 0)
+        die("memfd: %s", strerror(errno));
+    oom = mmap(NULL, sizeof *oom, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (oom == MAP_FAILED)
+        die("mmap: %s", strerror(errno));
+    (void)snprintf(oom_path, sizeof oom_path, "KM_OOM=/proc/%d/fd/%d", (int)getpid(), fd);
+    (void)snprintf(oom_preload, sizeof oom_preload, "LD_PRELOAD=%s", oom_library);
+}
+
+/* ---- the child ---- */
+
+struct running {
+    pid_t pid;
+    int master; /* of its terminal, or -1 */
+    const struct fault *fault;
+    struct calls *calls;
+    struct outcome *o;
+    int in_main, inside, spoiling; /* past umask; between entry and exit; this exit is to fail */
+    int hit_number;                /* the system call that sticks */
+};
+
+static void
+child_terminal(int master)
+{
+    char name[64];
+    int unlock = 0;
+    int number = 0;
+    if (setsid() < 0 || ioctl(master, TIOCSPTLCK, &unlock) != 0 ||
+        ioctl(master, TIOCGPTN, &number) != 0)
+        _exit(126);
+    (void)snprintf(name, sizeof name, "/dev/pts/%d", number);
+    int fd = open(name, O_RDWR);
+    struct winsize size = {24, 80, 0, 0};
+    if (fd < 0 || ioctl(fd, TIOCSCTTY, 0) != 0 || ioctl(fd, TIOCSWINSZ, &size) != 0)
+        _exit(126);
+    for (int i = 0; i < 3; i++)
+        (void)dup2(fd, i);
+    (void)close(fd);
+}
+
+static void
+child(const struct running *r, const char *program, char *const argv[], const char *dir, int allocs)
+{
+    char home[300], state[300];
+    char lang[] = "LANG=C.UTF-8";
+    char term[] = "TERM=xterm";
+    char path[] = "PATH=/usr/bin:/bin";
+    char *names[] = {home, state, lang, term, path, NULL, NULL, NULL};
+    (void)snprintf(home, sizeof home, "HOME=%s/home", dir);
+    (void)snprintf(state, sizeof state, "XDG_STATE_HOME=%s/home/state", dir);
+    if (allocs) {
+        names[5] = oom_path;
+        names[6] = oom_preload;
+    }
+    if (chdir(dir) != 0)
+        _exit(126);
+    if (r->master >= 0) {
+        child_terminal(r->master);
+    } else {
+        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        (void)setpgid(0, 0);
+        if (null < 0 || dup2(null, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0)
+            _exit(126);
+    }
+    if ((r->fault != NULL && r->fault->kind != FAULT_ALLOC) || r->calls != NULL || r->master >= 0) {
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+            _exit(126);
+    }
+    (void)execve(program, argv, names);
+    _exit(126);
+}
+
+/* ---- its terminal ---- */
+
+static void
+drain(struct running *r)
+{
+    struct said *s = &r->o->tty;
+    struct pollfd p = {r->master, POLLIN, 0};
+    while (r->master >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN)) {
+        char chunk[4096];
+        ssize_t n = read(r->master, chunk, sizeof chunk);
+        if (n <= 0)
+            return;
+        size_t room = SAID - s->len;
+        size_t take = (size_t)n < room ? (size_t)n : room;
+        memcpy(s->text + s->len, chunk, take);
+        s->len += take;
+        s->text[s->len] = '\0';
+    }
+}
+
+/* Whoever waits for a key gets the one that closes the screen, or ends a line. */
+static void
+press(const struct running *r)
+{
+    if (r->master >= 0 && write(r->master, "q", 1) < 0)
+        die("terminal: %s", strerror(errno));
+}
+
+/* ---- from call to call ---- */
+
+static void
+get(const struct running *r, struct user_regs_struct *regs)
+{
+    if (ptrace(PTRACE_GETREGS, r->pid, NULL, regs) != 0 && errno != ESRCH)
+        die("registers: %s", strerror(errno));
+}
+
+static void
+set(const struct running *r, const struct user_regs_struct *regs)
+{
+    if (ptrace(PTRACE_SETREGS, r->pid, NULL, regs) != 0 && errno != ESRCH)
+        die("registers: %s", strerror(errno));
+}
+
+static int
+is_hit(struct running *r, int number)
+{
+    const struct fault *f = r->fault;
+    if (f == NULL || f->kind == FAULT_ALLOC || !r->in_main)
+        return 0;
+    if (r->o->calls == f->at) {
+        r->hit_number = number;
+        return 1;
+    }
+    return f->sticky && r->o->calls > f->at && number == r->hit_number;
+}
+
+static void
+strike(struct running *r, struct user_regs_struct *regs, int number)
+{
+    const struct fault *f = r->fault;
+    r->o->struck = 1;
+    if (f->kind == FAULT_KILL) {
+        r->o->killed = 1;
+        (void)kill(r->pid, SIGKILL);
+        return;
+    }
+    if (number == SYS_write && regs->rdi == 2)
+        r->o->mute = 1;
+    if (number == SYS_brk) { /* it says how far it got, never an error */
+        regs->rdi = 0;
+        set(r, regs);
+        return;
+    }
+    r->spoiling = 1;
+    if (f->kind == FAULT_ERROR) {
+        regs->orig_rax = (unsigned long long)-1;
+        set(r, regs);
+    }
+}
+
+/* Returns whether it has to be stopped at its calls any longer. */
+static int
+entry(struct running *r)
+{
+    struct user_regs_struct regs;
+    get(r, &regs);
+    int number = (int)regs.orig_rax;
+    if (number == SYS_umask)
+        r->in_main = 1;
+    if (!r->in_main)
+        return 1;
+    r->o->calls++;
+    if (r->calls != NULL && r->calls->count < CALLS)
+        r->calls->number[r->calls->count++] = (short)number;
+    if (r->master >= 0 &&
+        (number == SYS_pselect6 || number == SYS_poll || (number == SYS_read && regs.rdi <= 2)))
+        press(r);
+    if (is_hit(r, number))
+        strike(r, &regs, number);
+    return r->calls != NULL || r->master >= 0 || r->spoiling || r->fault == NULL ||
+           r->fault->sticky || r->o->calls < r->fault->at;
+}
+
+static int
+leave(struct running *r)
+{
+    struct user_regs_struct regs;
+    if (r->spoiling) {
+        get(r, &regs);
+        regs.rax = (unsigned long long)-(long long)r->fault->os_errno;
+        set(r, &regs);
+        r->spoiling = 0;
+    }
+    return r->calls != NULL || r->master >= 0 || r->fault == NULL || r->fault->sticky ||
+           !r->o->struck;
+}
+
+/* Waits for the process; a run that takes too long is ended. Returns 0 once it is gone. */
+static int
+wait_for(struct running *r, int *status)
+{
+    while (waitpid(r->pid, status, 0) < 0) {
+        if (errno != EINTR)
+            die("waiting: %s", strerror(errno));
+        drain(r);
+        if (late && !r->o->hung) {
+            r->o->hung = 1;
+            (void)kill(-r->pid, SIGKILL);
+            (void)kill(r->pid, SIGKILL);
+        }
+    }
+    drain(r);
+    return !WIFEXITED(*status) && !WIFSIGNALED(*status);
+}
+
+static void
+follow(struct running *r, int *status)
+{
+    long deliver = 0;
+    int calls = 1;
+    if (!wait_for(r, status))
+        return;
+    if (ptrace(PTRACE_SETOPTIONS, r->pid, NULL,
+               (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) != 0)
+        die("options: %s", strerror(errno));
+    for (;;) {
+        if (ptrace(calls ? PTRACE_SYSCALL : PTRACE_CONT, r->pid, NULL, (void *)deliver) != 0 &&
+            errno != ESRCH)
+            die("going on: %s", strerror(errno));
+        if (!wait_for(r, status))
+            return;
+        deliver = 0;
+        if (WSTOPSIG(*status) != (SIGTRAP | 0x80)) { /* a signal of its own: hand it on */
+            deliver = WSTOPSIG(*status) == SIGTRAP ? 0 : WSTOPSIG(*status);
+            continue;
+        }
+        r->inside = !r->inside;
+        calls = r->inside ? entry(r) : leave(r);
+    }
+}
+
+/* ---- all of it ---- */
+
+static void
+take_said(struct said *s, int fd)
+{
+    ssize_t n = pread(fd, s->text, SAID, 0);
+    s->len = n > 0 ? (size_t)n : 0;
+    s->text[s->len] = '\0';
+    if (ftruncate(fd, 0) != 0)
+        die("memfd: %s", strerror(errno));
+}
+
+static void
+watch(long seconds)
+{
+    struct itimerval t = {{0, seconds > 0 ? 100000 : 0}, {seconds, 0}};
+    late = 0;
+    if (setitimer(ITIMER_REAL, &t, NULL) != 0)
+        die("timer: %s", strerror(errno));
+}
+
+/* What the command has started may live on a little; it must be gone before anybody looks. */
+static void
+reap(struct outcome *o, pid_t group)
+{
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
+        if (late) {
+            o->hung = 1;
+            (void)kill(-group, SIGKILL);
+        }
+    }
+}
+
+static int
+terminal(void)
+{
+    int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        die("no terminal: %s", strerror(errno));
+    return fd;
+}
+
+void
+trace_run(struct outcome *o, const char *program, char *const argv[], const char *dir,
+          const struct fault *fault, struct calls *calls, unsigned flags)
+{
+    struct running r = {.master = -1, .fault = fault, .calls = calls, .o = o};
+    int allocs = (fault != NULL && fault->kind == FAULT_ALLOC) || (flags & RUN_COUNT_ALLOCS);
+    int status = 0;
+    o->status = o->signal = o->hung = o->killed = o->struck = o->mute = 0;
+    o->calls = o->allocs = 0;
+    o->tty.len = 0;
+    o->tty.text[0] = '\0';
+    if (calls != NULL)
+        calls->count = 0;
+    *oom =
+        (struct oom){allocs && fault != NULL ? fault->at : 0, fault != NULL && fault->sticky, 0, 0};
+    if (flags & RUN_TTY)
+        r.master = terminal();
+    watch(HANG_SECONDS);
+    r.pid = fork();
+    if (r.pid < 0)
+        die("fork: %s", strerror(errno));
+    if (r.pid == 0)
+        child(&r, program, argv, dir, allocs);
+    if ((fault != NULL && fault->kind != FAULT_ALLOC) || calls != NULL || r.master >= 0)
+        follow(&r, &status);
+    else
+        while (wait_for(&r, &status))
+            continue;
+    reap(o, r.pid);
+    watch(0);
+    if (r.master >= 0)
+        (void)close(r.master);
+    o->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    o->signal = WIFSIGNALED(status) && !o->killed && !o->hung ? WTERMSIG(status) : 0;
+    o->allocs = oom->count;
+    if (allocs && fault != NULL)
+        o->struck = oom->failed > 0;
+    take_said(&o->out, out_fd);
+    take_said(&o->err, err_fd);
+}
