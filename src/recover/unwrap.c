@@ -164,13 +164,16 @@ unwrap_aad_read(struct unwrap_aad *out, const char *text, struct err *err)
     enum rc rc = json_parse(&out->doc, text, strlen(text), "the wrap's AAD", err);
     if (rc != RC_OK)
         return rc;
-    for (const struct json *i = json_first(out->doc); i != NULL; i = json_next(i)) {
-        if (json_str(i) == NULL || out->count == LIMIT_AAD_COUNT)
-            return err_set(err, RC_MALFORMED, "the wrap's AAD is no list of at most %d strings",
-                           LIMIT_AAD_COUNT);
+    int fits = json_type(out->doc) == JSON_ARRAY && json_count(out->doc) <= LIMIT_AAD_COUNT;
+    for (const struct json *i = json_first(out->doc); fits && i != NULL; i = json_next(i)) {
+        fits = json_str(i) != NULL;
         out->list[out->count++] = json_str(i);
     }
-    return RC_OK;
+    if (fits)
+        return RC_OK;
+    out->count = 0;
+    return err_set(err, RC_MALFORMED, "the wrap's AAD is no list of at most %d strings",
+                   LIMIT_AAD_COUNT);
 }
 
 void

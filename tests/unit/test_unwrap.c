@@ -224,6 +224,23 @@ test_a_rotated_root_gives_a_fresh_wrap(void **state)
 }
 
 static void
+test_aad_is_a_list_of_strings(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"{}",  "{\"a\":\"b\"}", "1",     "null",
+                                      "[1]", "[[\"a\"]]",     "[\"a\""};
+    struct unwrap_aad aad;
+    assert_ok(unwrap_aad_read(&aad, "[\"one\",\"\"]", err));
+    assert_int_equal(aad.count, 2);
+    unwrap_aad_release(&aad);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_rc(unwrap_aad_read(&aad, bad[i], err), RC_MALFORMED);
+        assert_int_equal(aad.count, 0);
+        unwrap_aad_release(&aad);
+    }
+}
+
+static void
 test_forms(void **state)
 {
     (void)state;
@@ -255,6 +272,7 @@ main(void)
         cmocka_unit_test(test_no_wrap_at_all),
         cmocka_unit_test(test_a_root_not_known_here_is_passed_over),
         cmocka_unit_test(test_a_rotated_root_gives_a_fresh_wrap),
+        cmocka_unit_test(test_aad_is_a_list_of_strings),
         cmocka_unit_test(test_forms),
     };
     return cmocka_run_group_tests(tests, stores_setup, stores_teardown);
