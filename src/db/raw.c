@@ -200,9 +200,8 @@ journal_fits(const struct journal *j, const unsigned char header[HEADER])
         return 0;
     if (!j->hot)
         return 1;
-    return j->page == page_size(header) &&
-           (j->first ? now == j->counter || now == j->counter + 1
-                     : j->pages >= big_endian(header + 28));
+    return j->page == page_size(header) && (j->first ? now == j->counter || now == j->counter + 1
+                                                     : j->pages >= big_endian(header + 28));
 }
 
 /* A running writer's journal is its own affair, and SQLite leaves it alone. Bytes 2^30 (pending)
@@ -210,7 +209,8 @@ journal_fits(const struct journal *j, const unsigned char header[HEADER])
 static int
 writer_runs(int fd)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 2};
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 2};
     return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
@@ -268,7 +268,8 @@ check_no_log(const char *path, const char *suffix, struct err *err)
     if (there < 0)
         return err_errno(err, RC_IO, "looking at %s", side);
     (void)err_set(err, RC_STORE_CORRUPT, "%s lies beside the database", side);
-    (void)err_why(err, "keymuster never makes one; opening the database would take in what it says");
+    (void)err_why(err,
+                  "keymuster never makes one; opening the database would take in what it says");
     return err_hint(err, "find out who put it there; to go on: mv %s %s.old", side, side);
 }
 

@@ -332,7 +332,8 @@ test_an_altered_schema(void **state)
         {"CREATE TABLE added (x TEXT) STRICT", "table added"},
         {"CREATE INDEX added ON entry (line)", "index added"},
         {"DROP TRIGGER entry_stay", "trigger entry_stay"},
-        {"DROP TRIGGER entry_keep; CREATE TRIGGER entry_keep BEFORE UPDATE ON entry BEGIN SELECT 1; "
+        {"DROP TRIGGER entry_keep; CREATE TRIGGER entry_keep BEFORE UPDATE ON entry BEGIN SELECT "
+         "1; "
          "END",
          "trigger entry_keep"},
         {"DROP TABLE follows", "table follows"},

@@ -1,0 +1,35 @@
+/* author.key: what is read is written again as the same bytes, and signs. A file sealed by a
+ * passphrase is judged before any work is done for it; the work itself is not fuzzed. */
+#include "fuzz.h"
+
+static void
+write_again(const struct secret *key, const char *bytes, size_t len)
+{
+    struct secret *file = NULL;
+    struct err err = ERR_INIT;
+    FUZZ_CHECK(secret_new(&file, &err) == RC_OK);
+    FUZZ_CHECK(sign_key_write(file, key, &err) == RC_OK);
+    FUZZ_CHECK(file->len == len && memcmp(file->bytes, bytes, len) == 0);
+    secret_free(file);
+}
+
+void
+fuzz_one(const char *bytes, size_t len)
+{
+    struct secret *file = NULL;
+    struct secret *key = NULL;
+    struct sign_public pub;
+    struct err err = ERR_INIT;
+    if (len > SECRET_SLOT)
+        return;
+    FUZZ_CHECK(secret_new(&file, &err) == RC_OK);
+    FUZZ_CHECK(secret_add(file, bytes, len, &err) == RC_OK);
+    enum rc rc = sign_key_read(&key, &pub, file, &err);
+    if (rc == RC_OK)
+        write_again(key, bytes, len);
+    else
+        FUZZ_REFUSED(rc, RC_STORE_CORRUPT, &err, key);
+    FUZZ_PLANT(rc != RC_OK && strstr(err.why, "not BLAKE2b") != NULL);
+    secret_free(key);
+    secret_free(file);
+}
