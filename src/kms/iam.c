@@ -58,11 +58,23 @@ refused(struct err *err, int status, const char *code)
                          "set NAME --credential REF");
 }
 
-static enum rc
-answer_error(int status, const struct json *doc, struct err *err)
+/* A text of the answer that may be shown: not one that repeats the API key which was sent. */
+static const char *
+unless_key(const struct iam *iam, const char *text)
 {
-    const char *code = json_gets(doc, "errorCode");
-    const char *request = json_gets(json_get(doc, "context"), "requestId");
+    size_t len = text != NULL ? strlen(text) : 0;
+    for (size_t i = 0; iam->key_len > 0 && i + iam->key_len <= len; i++) {
+        if (memcmp(text + i, iam->held->bytes, iam->key_len) == 0)
+            return NULL;
+    }
+    return text;
+}
+
+static enum rc
+answer_error(const struct iam *iam, int status, const struct json *doc, struct err *err)
+{
+    const char *code = unless_key(iam, json_gets(doc, "errorCode"));
+    const char *request = unless_key(iam, json_gets(json_get(doc, "context"), "requestId"));
     enum rc rc;
     if (status == 429 || status >= 500) {
         rc = err_set(err, RC_IAM_UNREACHABLE,
@@ -139,7 +151,7 @@ iam_answer(struct iam *iam, int status, const char *text, size_t len, int64_t no
     enum rc rc;
     const char *token = json_gets(doc, "access_token");
     if (status != 200) {
-        rc = answer_error(status, doc, err);
+        rc = answer_error(iam, status, doc, err);
     } else if (!is_token(token) || json_geti(doc, "expires_in", &seconds) != 0 || seconds < 1) {
         (void)err_set(err, RC_KMS_REPLY, "IAM's answer cannot be used");
         rc = err_why(err, "%s",

@@ -166,6 +166,26 @@ keep(char *out, size_t size, const char *text)
     out[n] = '\0';
 }
 
+/* The same of a message, without words that are longer than any id: a service may repeat the token
+ * that it was sent. */
+static void
+keep_message(char *out, size_t size, const char *text)
+{
+    enum { WORD_MOST = 40 };
+    char kept[512];
+    size_t n = 0;
+    for (text = text != NULL ? text : ""; *text != '\0' && n + WORD_MOST + 1 < sizeof kept;) {
+        size_t word = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                   "-._~+/=");
+        size_t take = word > WORD_MOST ? 3 : word > 0 ? word : 1;
+        memcpy(kept + n, word > WORD_MOST ? "..." : text, take);
+        n += take;
+        text += word > 0 ? word : 1;
+    }
+    kept[n] = '\0';
+    keep(out, size, kept);
+}
+
 static void
 keep_code(char *out, size_t size, const char *code)
 {
@@ -186,7 +206,8 @@ ibm_error_judge(struct ibm_error *out, int status, const char *text, size_t len)
         const char *said = json_gets(reason, "message");
         keep_code(out->code, sizeof out->code, json_gets(reason, "code"));
         keep(out->field, sizeof out->field, json_gets(json_get(reason, "target"), "name"));
-        keep(out->text, sizeof out->text, said != NULL ? said : json_gets(first, "errorMsg"));
+        keep_message(out->text, sizeof out->text,
+                     said != NULL ? said : json_gets(first, "errorMsg"));
     }
     json_free(doc);
     judge_code(out);

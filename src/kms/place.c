@@ -47,7 +47,7 @@ crn_parse(struct crn *out, const char *text)
         return -1;
     if (strcmp(out->service, "kms") != 0 && strcmp(out->service, "hs-crypto") != 0)
         return -1;
-    if (out->region[0] == '\0' ||
+    if (len[5] == 0 || out->region[0] == '-' || out->region[len[5] - 1] == '-' ||
         strspn(out->region, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(out->region))
         return -1;
     return hex_is(out->account, AUTHOR_TEXT) && uuid_is(out->instance) &&

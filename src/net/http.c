@@ -144,7 +144,11 @@ http_header(const struct http_request *r, const char *name, char *out, size_t si
             while (last > value && (last[-1] == '\r' || last[-1] == ' ' || last[-1] == '\t'))
                 last--;
             size_t n = (size_t)(last - value);
-            if (n >= size || memchr(value, '\0', n) != NULL)
+            for (size_t i = 0; i < n; i++) {
+                if ((unsigned char)value[i] < ' ' && value[i] != '\t')
+                    return 0;
+            }
+            if (n >= size)
                 return 0;
             memcpy(out, value, n);
             out[n] = '\0';

@@ -84,7 +84,7 @@ enum rc http_run(struct http *http, struct http_request *const *requests, size_t
                  struct err *err) MUST_CHECK;
 
 /* Value of a header of the answer, any case of letters, into out, "" where there is none. 1 when
- * there is one that fits. */
+ * there is one that fits and has no control bytes. */
 int http_header(const struct http_request *r, const char *name, char *out, size_t size);
 
 #endif

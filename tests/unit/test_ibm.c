@@ -429,8 +429,7 @@ test_never_revoked(void **state)
     assert_int_equal(e.rc, RC_KMS_BUSY);
     ibm_error_judge(&e, 503, deleted, strlen(deleted));
     assert_int_equal(err_exit(e.rc), 5);
-    static const char blank[] =
-        "{\"resources\":[{\"reasons\":[{\"code\":\" KEY_DELETED_ERR\"}]}]}";
+    static const char blank[] = "{\"resources\":[{\"reasons\":[{\"code\":\" KEY_DELETED_ERR\"}]}]}";
     ibm_error_judge(&e, 410, blank, strlen(blank));
     assert_string_equal(e.code, "KEY_DELETED_ERR"); /* a leading blank occurs */
 }
@@ -473,6 +472,8 @@ test_crn(void **state)
         "crn:v2:bluemix:public:kms:eu-de:a/" ACCOUNT ":" INSTANCE "::",
         "crn:v1:bluemix:public:cloud-object-storage:eu-de:a/" ACCOUNT ":" INSTANCE "::",
         "crn:v1:bluemix:public:kms:eu-de.evil:a/" ACCOUNT ":" INSTANCE "::",
+        "crn:v1:bluemix:public:kms:-de:a/" ACCOUNT ":" INSTANCE "::",
+        "crn:v1:bluemix:public:kms:eu-:a/" ACCOUNT ":" INSTANCE "::",
         "crn:v1:bluemix:public:kms::a/" ACCOUNT ":" INSTANCE "::",
         "crn:v1:bluemix:public:kms:eu-de:a/0123:" INSTANCE "::",
         "crn:v1:bluemix:public:kms:eu-de:a/" ACCOUNT ":not-a-uuid::",
@@ -611,15 +612,67 @@ test_long_token(void **state)
     assert_int_equal(secret_live(), 0);
 }
 
+/* A service that repeats what it was sent does not get it into our messages. */
+static void
+test_an_echo_is_not_shown(void **state)
+{
+    (void)state;
+    static const char answer[] =
+        "{\"errorCode\":\"canary-key-of-44-characters\",\"context\":{\"requestId\":"
+        "\"x canary-key-of-44-characters\"}}";
+    static const char refusal[] =
+        "{\"resources\":[{\"errorMsg\":\"Unauthorized: Bearer eyJraWQiOiJtYWRlLXVwIiwiYWxnIjoiUlMyN"
+        "TYifQ.canary for c3b7af4a-4b21-4210-8bd0-87e1d1af6203\"}]}";
+    struct iam iam = {0};
+    struct ibm_error e;
+    struct err said = ERR_INIT;
+    struct secret *key = NULL;
+    assert_ok(secret_new(&key, err));
+    assert_ok(secret_add(key, "canary-key-of-44-characters", 27, err));
+    assert_ok(iam_init(&iam, NULL, key, err));
+    assert_int_equal(iam_answer(&iam, 400, answer, strlen(answer), 0, &said), RC_IAM_REFUSED);
+    assert_null(strstr(said.why, "canary"));
+    assert_string_equal(said.request, "");
+    iam_release(&iam);
+    secret_free(key);
+    ibm_error_judge(&e, 401, refusal, strlen(refusal));
+    assert_string_equal(e.text,
+                        "Unauthorized: Bearer ... for c3b7af4a-4b21-4210-8bd0-87e1d1af6203");
+}
+
+static void
+test_a_header_has_no_control_bytes(void **state)
+{
+    (void)state;
+    struct http_request r;
+    char value[64];
+    http_request_init(&r, "GET", "https://kms.example/");
+    buf_init(&r.head, 4096);
+    buf_adds(&r.head, "Retry-After: 12\rX\r\ncorrelation-id:\tabc \r\nLocation: a\x1b[2J\r\n");
+    assert_int_equal(http_header(&r, "Retry-After", value, sizeof value), 0);
+    assert_string_equal(value, "");
+    assert_int_equal(http_header(&r, "Location", value, sizeof value), 0);
+    assert_int_equal(http_header(&r, "Correlation-Id", value, sizeof value), 1);
+    assert_string_equal(value, "abc");
+    http_request_release(&r);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_collection),    cmocka_unit_test(test_bad_replies),
-        cmocka_unit_test(test_one_key),       cmocka_unit_test(test_states),
-        cmocka_unit_test(test_never_revoked), cmocka_unit_test(test_text_is_tame),
-        cmocka_unit_test(test_crn),           cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_may_ask),       cmocka_unit_test(test_form),
+        cmocka_unit_test(test_an_echo_is_not_shown),
+        cmocka_unit_test(test_a_header_has_no_control_bytes),
+        cmocka_unit_test(test_collection),
+        cmocka_unit_test(test_bad_replies),
+        cmocka_unit_test(test_one_key),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_never_revoked),
+        cmocka_unit_test(test_text_is_tame),
+        cmocka_unit_test(test_crn),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_may_ask),
+        cmocka_unit_test(test_form),
         cmocka_unit_test(test_long_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
