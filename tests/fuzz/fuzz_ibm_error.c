@@ -18,6 +18,7 @@ judge(int status, const char *bytes, size_t len)
     FUZZ_CHECK(memchr(e.text, '\0', sizeof e.text) != NULL && utf8_is(e.text, strlen(e.text)));
     for (const char *p = e.text; *p != '\0'; p++)
         FUZZ_CHECK((unsigned char)*p >= 0x20 && *p != 0x7f && *p != '\x1b');
+    FUZZ_CHECK(strstr(e.text, "eyJraWQiOiJtYWRlLXVwIiwiYWxnIjoiUlMyNTYifQ") == NULL);
     if (status == 401 || status == 403 || status == 429 || status >= 500)
         FUZZ_CHECK(e.class != 'X' && e.class != 'S' && e.class != '?');
     FUZZ_CHECK(ibm_error_set(&err, &e, "unwrapping") == e.rc && err.code == e.rc &&

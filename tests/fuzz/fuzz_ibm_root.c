@@ -8,7 +8,7 @@ static void
 check(const struct root_info *info)
 {
     FUZZ_CHECK(uuid_is(info->id));
-    FUZZ_CHECK(strcmp(root_state_name(info->state), "unknown") != 0);
+    FUZZ_CHECK(info->state >= ROOT_UNKNOWN && info->state <= ROOT_DESTROYED);
     FUZZ_CHECK(info->version[0] == '\0' || uuid_is(info->version));
     FUZZ_CHECK(info->created_ms >= 0 && info->updated_ms >= 0 && info->deleted_ms >= 0);
     FUZZ_CHECK(memchr(info->alias, '\0', sizeof info->alias) != NULL &&
@@ -36,7 +36,7 @@ fuzz_one(const char *bytes, size_t len)
     enum rc rc = ibm_reply_one(&info, asked, bytes, len, &err);
     if (rc == RC_OK) {
         check(&info);
-        FUZZ_CHECK(strcmp(info.id, asked) == 0 || strcmp(info.alias, asked) == 0);
+        FUZZ_CHECK(strcmp(info.id, asked) == 0);
         FUZZ_PLANT(info.state == ROOT_DEACTIVATED && info.expires_ms > 0);
     } else {
         FUZZ_REFUSED(rc, RC_KMS_REPLY, &err, NULL);

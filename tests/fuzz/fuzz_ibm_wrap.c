@@ -18,8 +18,8 @@ reply(enum kms_verb verb, const char *bytes, size_t len)
         if (verb != KMS_UNWRAP)
             FUZZ_CHECK(op.fresh.len > 0);
         FUZZ_CHECK(op.fresh.len <= LIMIT_CIPHERTEXT);
-        if (op.fresh.len > 0)
-            FUZZ_CHECK(kms_wrap_check(buf_str(&op.fresh), &err) == RC_OK);
+        for (size_t i = 0; i < op.fresh.len; i++)
+            FUZZ_CHECK(op.fresh.data[i] > ' ' && op.fresh.data[i] <= '~');
         FUZZ_CHECK(op.version[0] == '\0' || uuid_is(op.version));
         FUZZ_CHECK(op.fresh_version[0] == '\0' || uuid_is(op.fresh_version));
         FUZZ_PLANT(verb == KMS_UNWRAP && op.plain->len == 5);

@@ -12,7 +12,7 @@
 #include "text/enc.h"
 #include "text/uni.h"
 
-enum { LINES = 40 };
+enum { LINES = 32 };
 
 static void
 receive(struct store *s, const char *line, size_t len)
