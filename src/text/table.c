@@ -157,8 +157,7 @@ static int
 scols_flags(unsigned flags)
 {
     return ((flags & TABLE_RIGHT) != 0 ? SCOLS_FL_RIGHT : 0) |
-           ((flags & TABLE_TRUNC) != 0 ? SCOLS_FL_TRUNC : 0) |
-           ((flags & TABLE_WRAP) != 0 ? SCOLS_FL_WRAP : 0);
+           ((flags & TABLE_TRUNC) != 0 ? SCOLS_FL_TRUNC : 0);
 }
 
 /* 0, or -1 without memory: the library's other failures are misuse. */

@@ -41,7 +41,6 @@ fuzz_one(const char *bytes, size_t len)
         return;
     print(text, 0, 0);
     print(text, 80, TABLE_TRUNC);
-    print(text, 70, TABLE_WRAP);
     print(text, 40, TABLE_RIGHT);
     free(text);
 }

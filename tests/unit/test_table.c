@@ -128,34 +128,6 @@ cut_to_width(void **state)
 }
 
 static void
-wrapped(void **state)
-{
-    (void)state;
-    struct table *t = NULL;
-    struct buf b;
-    buf_init(&b, 100000);
-    assert_ok(table_new(&t, 60, err));
-    assert_ok(table_column(t, "KEY", 0, err));
-    assert_ok(table_column(t, "WHAT", TABLE_WRAP, err));
-    assert_ok(table_row(t, err));
-    assert_ok(table_cell(t, "vbr/config", err));
-    char text[151];
-    memset(text, 'x', 150);
-    text[150] = '\0';
-    assert_ok(table_cell(t, text, err));
-    assert_ok(table_print(t, &b, err));
-    size_t seen = 0;
-    for (char *line = strtok(b.data, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        assert_true(utf8_width(line) <= 60);
-        for (size_t i = 0; line[i] != '\0'; i++)
-            seen += line[i] == 'x';
-    }
-    assert_int_equal(seen, 150);
-    buf_release(&b);
-    table_free(t);
-}
-
-static void
 too_small_a_buffer(void **state)
 {
     (void)state;
@@ -181,7 +153,6 @@ main(void)
         cmocka_unit_test(escaped),
         cmocka_unit_test(wide_characters),
         cmocka_unit_test(cut_to_width),
-        cmocka_unit_test(wrapped),
         cmocka_unit_test(too_small_a_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
