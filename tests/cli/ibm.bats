@@ -335,6 +335,6 @@ same_password() {
     grep -q 'Authorization' "$T/trace" && return 1
     # What goes through TLS is not readable in write calls; the API key and the token must be nowhere else.
     run ! grep -rqF "$(cat "$SIM_APIKEY")" "$FRA" "$USB" "$T/trace" "$T/out" "$T/err"
-    run ! grep -rqF 'Bearer ' "$FRA" "$USB" "$T/out" "$T/err"
+    run ! grep -rqF 'Bearer ey' "$FRA" "$USB" "$T/out" "$T/err"
     run ! grep -rqF "$(cat "$T/pw")" "$FRA" "$USB" "$T/out" "$T/err"
 }
