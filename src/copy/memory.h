@@ -11,8 +11,9 @@
 /* Writes what is known now: own log end and newest own head, copy_seen of every copy. Failure is a
  * warning, not an error: *warning (256 bytes) says why, "" if all is well. */
 void memory_save(const struct store *store, char warning[256]);
-/* Compares: RC_STORE_OLD when the memory knows more own entries than the database, or another hash
- * at their number. No memory there: RC_OK. Called before a command appends. */
+/* Compares: RC_STORE_OLD when the memory knows more own entries or a newer own head than the
+ * database, or another hash at their number. No memory there: RC_OK. Called before a command
+ * appends. */
 enum rc memory_check(const struct store *store, struct err *err) MUST_CHECK;
 /* Raises copy_seen rows of this store to what the memory knows (an old image forgot them). Inside a
  * transaction. */

@@ -155,52 +155,161 @@ test_mutations(void **state)
     free(copy);
 }
 
-/* Signed by the right key, but not written in the one way. */
+/* Signed by the right key, with `from` in the line changed to `to`: refused for this reason. */
+static void
+refused(const char *from, const char *to, const char *why)
+{
+    struct buf b;
+    struct buf all;
+    struct head h;
+    struct err got = ERR_INIT;
+    size_t line = (size_t)(strchr(buf_str(&text), '\n') - buf_str(&text)) + 1;
+    buf_init(&b, LIMIT_SMALL_FILE);
+    buf_init(&all, LIMIT_SMALL_FILE);
+    const char *at = strstr(buf_str(&text), from);
+    assert_non_null(at);
+    size_t before = (size_t)(at - buf_str(&text));
+    buf_add(&b, buf_str(&text), before);
+    buf_adds(&b, to);
+    buf_add(&b, at + strlen(from), line - before - strlen(from));
+    buf_add(&all, b.data, b.len);
+    assert_ok(sign_detached(&all, key, "keymuster head 1", b.data, b.len, err));
+    enum rc rc = head_parse(&h, all.data, all.len, &pub, "it", &got);
+    if (rc != RC_COPY_TAMPERED || strstr(got.why, why) == NULL)
+        print_error("%s: %s: %s (%s)\n", to, err_name(rc), got.msg, got.why);
+    assert_int_equal(rc, RC_COPY_TAMPERED);
+    assert_non_null(strstr(got.why, why));
+    assert_null(h.segments);
+    assert_null(h.known);
+    buf_release(&b);
+    buf_release(&all);
+}
+
+#define AT "2026-11-25T02:12:38.123Z"
+#define AB16 "abababababababababababababababab"
+#define ZERO16 "00000000000000000000000000000000"
+
+/* Not written in the one way, or not with what is there in a head. */
 static void
 test_not_canonical(void **state)
 {
     static const struct {
-        const char *from, *to;
+        const char *from, *to, *why;
     } edits[] = {
-        {"\"number\":7", "\"number\": 7"},
-        {"\"number\":7", "\"number\":0"},
-        {"\"number\":7", "\"number\":1"}, /* a first head has no previous one */
-        {"\"number\":7", "\"number\":7.0"},
-        {"\"number\":7", "\"number\":99999999999"},
-        {"\"entries\":18", "\"entries\":0"},
-        {"\"entries\":18", "\"entries\":-1"},
-        {"\"type\":\"head\"", "\"type\":\"card\""},
-        {"\"keymuster\":1", "\"keymuster\":2"},
-        {"\"at\":\"2026-11-25T02:12:38.123Z\"", "\"at\":\"2026-11-25T02:12:38Z\""},
-        {"\"at\":\"2026-11-25T02:12:38.123Z\"", "\"at\":\"2026-11-25T02:12:38.123Z\",\"x\":1"},
-        {"\"at\":", "\"At\":"},
-        {"11111111111111111111111111111111", "33333333333333333333333333333333"}, /* not sorted */
-        {"11111111111111111111111111111111", "22222222222222222222222222222222"},
-        {"[1,16,4000,", "[1,16,4000,1,"},
-        {"[1,16,4000,", "[1,16,\"4000\","},
-        {"\"segments\":[[", "\"segments\":[[],["},
+        {"\"number\":7", "\"number\": 7", "one way"},
+        {"\"type\":\"head\",\"keymuster\":1", "\"keymuster\":1,\"type\":\"head\"", "one way"},
+        {"\"at\":\"" AT "\"", "\"at\":\"" AT "\",\"x\":1", "one way"},
+        {"\"type\":\"head\"", "\"type\":\"card\"", "type"},
+        {"\"type\":\"head\",", "", "type"},
+        {"\"keymuster\":1", "\"keymuster\":2", "format"},
+        {"\"keymuster\":1,", "", "format"},
+        {"\"escrow\":\"0001", "\"escrow\":\"x001", "escrow or author"},
+        {"\"author\":\"", "\"author\":\"0", "escrow or author"},
+        {"\"author\":\"", "\"other\":\"", "escrow or author"},
+        {"\"number\":7", "\"number\":0", "numbers"},
+        {"\"number\":7", "\"number\":7.5", "numbers"},
+        {"\"number\":7", "\"number\":10000000000", "numbers"},
+        {"\"number\":7,", "", "numbers"},
+        {"\"entries\":18", "\"entries\":0", "numbers"},
+        {"\"entries\":18", "\"entries\":-1", "numbers"},
+        {"\"entries\":18,", "", "numbers"},
+        {"\"previous\":\"ab", "\"previous\":\"xb", "hashes"},
+        {"\"previous\":\"ab", "\"previous\":\"", "hashes"},
+        {"\"last\":\"cd", "\"last\":\"CD", "hashes"},
+        {"\"last\":\"cd", "\"past\":\"cd", "hashes"},
+        {"\"number\":7", "\"number\":1", "previous head"}, /* a first head has no previous one */
+        {"\"" AB16 AB16 "\"", "\"" ZERO16 ZERO16 "\"", "previous head"},
+        {"\"at\":\"" AT "\"", "\"at\":\"2026-11-25T02:12:38Z\"", "time"},
+        {"\"at\":\"" AT "\"", "\"at\":\"2026-13-25T02:12:38.123Z\"", "time"},
+        {"\"at\":", "\"At\":", "time"},
+        {"\"segments\":", "\"Segments\":", "a list"},
+        {"\"segments\":[[", "\"segments\":7,\"x\":[[", "a list"},
+        {"\"segments\":[[", "\"segments\":[[],[", "segments"},
+        {"\"segments\":[[", "\"segments\":[1,[", "segments"},
+        {"[1,16,4000,", "[1,16,4000,1,", "segments"},
+        {"[1,16,4000,", "[1,16,\"4000\",", "segments"},
+        {"[1,16,4000,", "[1,1.5,4000,", "segments"},
+        {"[1,16,4000,", "[\"1\",16,4000,", "segments"},
+        {"500,\"ff", "500,\"fg", "segments"},
+        {"500,\"ff", "500,7],[17,18,500,\"ff", "segments"},
+        {"\"known\":", "\"Known\":", "a list"},
+        {"\"known\":[[", "\"known\":[[],[", "known authors"},
+        {"\"known\":[[", "\"known\":[1,[", "known authors"},
+        {"11111111111111111111111111111111\",3,9", "11111111111111111111111111111111\",0,9",
+         "known authors"},
+        {"11111111111111111111111111111111\",3,9", "11111111111111111111111111111111\",3,0",
+         "known authors"},
+        {"11111111111111111111111111111111\",3,9", "11111111111111111111111111111111\",3.5,9",
+         "known authors"},
+        {"11111111111111111111111111111111\",3,9", "11111111111111111111111111111111\",3,\"9\"",
+         "known authors"},
+        {"11111111111111111111111111111111\",3,9,\"0", "11111111111111111111111111111111\",3,9,\"g",
+         "known authors"},
+        {"\"11111111111111111111111111111111\"", "\"1\"", "known authors"},
+        {"\"11111111111111111111111111111111\"", "7", "known authors"},
+        {"11111111111111111111111111111111", "33333333333333333333333333333333", "known authors"},
+        {"11111111111111111111111111111111", "22222222222222222222222222222222", "known authors"},
     };
     (void)state;
-    size_t line = (size_t)(strchr(buf_str(&text), '\n') - buf_str(&text)) + 1;
-    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
-        struct buf b;
-        struct buf all;
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++)
+        refused(edits[i].from, edits[i].to, edits[i].why);
+    char own[AUTHOR_TEXT + 8];
+    (void)snprintf(own, sizeof own, "[[\"%s", pub.author);
+    refused("[[\"11111111111111111111111111111111", own, "known authors"); /* of itself */
+}
+
+/* The first head of a log, with nothing that it could list; the highest number there can be. */
+static void
+test_ends(void **state)
+{
+    static const int64_t numbers[] = {1, 9999999999};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
         struct head h;
+        struct head back;
+        struct head_segment segments[2];
+        struct head_known known[2];
+        struct buf b;
+        sample(&h, segments, known);
+        h.number = numbers[i];
+        memset(h.previous, i == 0 ? 0 : 0xab, HASH_SIZE);
+        h.entries = 1;
+        h.segment_count = h.known_count = 0;
         buf_init(&b, LIMIT_SMALL_FILE);
-        buf_init(&all, LIMIT_SMALL_FILE);
-        const char *at = strstr(buf_str(&text), edits[i].from);
-        assert_non_null(at);
-        size_t before = (size_t)(at - buf_str(&text));
-        size_t from = strlen(edits[i].from);
-        buf_add(&b, buf_str(&text), before);
-        buf_adds(&b, edits[i].to);
-        buf_add(&b, at + from, line - before - from);
-        buf_add(&all, b.data, b.len);
-        assert_ok(sign_detached(&all, key, "keymuster head 1", b.data, b.len, err));
-        assert_rc(head_parse(&h, all.data, all.len, &pub, "it", err), RC_COPY_TAMPERED);
+        assert_ok(head_sign(&b, &h, key, err));
+        assert_ok(head_parse(&back, buf_str(&b), b.len, &pub, "it", err));
+        assert_int_equal(back.number, numbers[i]);
+        assert_int_equal(back.segment_count, 0);
+        assert_null(back.segments);
+        assert_null(back.known);
+        assert_string_equal(back.at, h.at);
+        assert_memory_equal(back.previous, h.previous, HASH_SIZE);
+        assert_memory_equal(back.hash, h.hash, HASH_SIZE);
+        head_release(&back);
         buf_release(&b);
-        buf_release(&all);
     }
+}
+
+/* What is looked at before the public key is known. */
+static void
+test_peek(void **state)
+{
+    struct head h;
+    struct err got = ERR_INIT;
+    (void)state;
+    size_t line = (size_t)(strchr(buf_str(&text), '\n') - buf_str(&text)) + 1;
+    assert_ok(head_peek(&h, buf_str(&text), line, "it", err)); /* unsigned */
+    assert_int_equal(h.known[1].entries, 9);
+    head_release(&h);
+    assert_int_equal(head_peek(&h, buf_str(&text), line - 1, "it", &got), RC_COPY_TAMPERED);
+    assert_string_equal(got.why, "it has no line");
+    assert_int_equal(head_peek(&h, "", 0, "it", &got), RC_COPY_TAMPERED);
+    assert_string_equal(got.why, "it has no line");
+    assert_int_equal(head_parse(&h, buf_str(&text), line - 1, &pub, "it", &got), RC_COPY_TAMPERED);
+    assert_string_equal(got.why, "it has no line");
+    assert_int_equal(head_peek(&h, "{\n", 2, "it", &got), RC_COPY_TAMPERED);
+    assert_string_equal(got.msg, "it is no head");
+    assert_string_not_equal(got.why, "");
 }
 
 /* Another trusted comment, another key. */
@@ -292,7 +401,8 @@ main(void)
         cmocka_unit_test(test_format),       cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_mutations),    cmocka_unit_test(test_not_canonical),
         cmocka_unit_test(test_other_signer), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_minisign),
+        cmocka_unit_test(test_minisign),     cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_peek),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
