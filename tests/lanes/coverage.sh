@@ -24,8 +24,9 @@ if [ "$keep" -eq 0 ]; then
     { cmake --preset coverage && cmake --build --preset coverage -j "$(nproc)"; } >"$tmp/build" 2>&1 ||
         { cat -- "$tmp/build" && exit 1; }
     find "$build" -name '*.gcda' -delete
-    ctest --test-dir "$build" -LE fault -j "$(nproc)" --output-on-failure >"$tmp/tests" ||
-        { cat -- "$tmp/tests" && exit 1; }
+    # Some tests count system calls, descriptors or time, which gcov's own work changes; they are named, and pass in
+    # the other builds.
+    ctest --test-dir "$build" -LE fault -j "$(nproc)" >"$tmp/tests" || true
 fi
 
 # Lines of a file, as coverage.jq gives them.
@@ -53,6 +54,10 @@ report() {
     jq -rs 'add | def sum(f): map(f) | add; (sum(.all) - sum(.missed)) as $t
         | "\nall: \($t) of \(sum(.all)) branches; \(sum(.memory)) more after an allocation, \(sum(.fault)) after a call that failed: \(1000 * $t / (sum(.all) - sum(.memory) - sum(.fault)) | round / 10) % without these"' \
         "$tmp"/*.c.json
+    if [ -f "$tmp/tests" ]; then
+        printf 'tests run: %d; not passed with instrumentation: %s\n' \
+            "$(grep -c ' Test *#' "$tmp/tests")" "$(sed -n 's/^\t *[0-9]* - \([^ ]*\) .*/\1/p' "$tmp/tests" | paste -sd ' ')"
+    fi
     printf '\nnever taken (count, file and line, what stands there):\n'
     for file in $core; do
         jq -r --arg file "$file" '.[] | select(.missed > .memory + .fault)
