@@ -65,6 +65,20 @@ test_forms(void **state)
     assert_ok(deliver_parse(&d, NULL, err));
     assert_string_equal(deliver_word(&d), "tty");
     assert_false(d.asked);
+    assert_ok(deliver_parse(&d, "tty", err));
+    assert_string_equal(deliver_word(&d), "tty");
+    assert_true(d.asked);
+    assert_ok(deliver_parse(&d, "fd:1", err));
+    assert_string_equal(deliver_word(&d), "fd");
+    assert_int_equal(d.fd, 1);
+    assert_ok(deliver_parse(&d, "file:a/b/c", err));
+    assert_string_equal(d.path, "a/b/c");
+    assert_string_equal(d.name, "c");
+    char longest[PATH_SIZE + 8] = "file:";
+    memset(longest + 5, 'x', PATH_SIZE - 1);
+    assert_ok(deliver_parse(&d, longest, err));
+    longest[PATH_SIZE + 4] = 'x';
+    assert_rc(deliver_parse(&d, longest, err), RC_BAD_VALUE);
 }
 
 static void
@@ -109,6 +123,85 @@ test_file_refused(void **state)
     assert_ok(check(file_dest("x"), err));
     assert_int_equal(chmod(folder, 0700), 0);
     assert_ok(check(file_dest("x"), err));
+    char name[300];
+    memset(name, 'n', 299);
+    name[299] = '\0';
+    char dest[400];
+    (void)snprintf(dest, sizeof dest, "file:%s/%s", folder, name); /* longer than a name can be */
+    assert_rc(check(dest, err), RC_NOT_DELIVERED);
+}
+
+/* A group that may write in the folder is the user's own, or it is others. */
+static void
+test_group(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("SKIP: only root can give a folder away\n");
+        skip();
+    }
+    assert_int_equal(chmod(folder, 0770), 0);
+    assert_ok(check(file_dest("x"), err));
+    assert_int_equal(chown(folder, (uid_t)-1, 1234), 0);
+    assert_rc(check(file_dest("x"), err), RC_NOT_DELIVERED);
+    assert_int_equal(chmod(folder, 0750), 0);
+    assert_ok(check(file_dest("x"), err));
+    /* The group of another user, though it is this process's. */
+    int status;
+    assert_int_equal(chmod(folder, 0770), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct err err = ERR_INIT;
+        _exit(setegid(1234) == 0 && check(file_dest("x"), &err) == RC_NOT_DELIVERED ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(chown(folder, (uid_t)-1, getegid()), 0);
+    assert_int_equal(chmod(folder, 0700), 0);
+}
+
+/* Between the look and the writing the folder went away; or it is the one we are in. */
+static void
+test_folder_moves(void **state)
+{
+    (void)state;
+    char sub[128];
+    char dest[160];
+    char here[PATH_SIZE];
+    struct deliver d;
+    struct secret *s = secret_of("abc", 3);
+    (void)snprintf(sub, sizeof sub, "%s/sub", folder);
+    (void)snprintf(dest, sizeof dest, "file:%s/x", sub);
+    assert_int_equal(mkdir(sub, 0700), 0);
+    assert_ok(deliver_parse(&d, dest, err));
+    assert_ok(deliver_check(&d, err));
+    assert_int_equal(rmdir(sub), 0);
+    assert_rc(deliver_give(&d, s, err), RC_OUTPUT_FAILED);
+    deliver_release(&d);
+    assert_int_equal(d.folder_fd, -1);
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(folder), 0);
+    assert_ok(deliver_parse(&d, "file:bare", err));
+    assert_ok(deliver_check(&d, err));
+    assert_ok(deliver_give(&d, s, err));
+    deliver_release(&d);
+    assert_int_equal(unlink("bare"), 0);
+    assert_int_equal(chdir(here), 0);
+    secret_free(s);
+}
+
+static void
+test_dumb_terminal(void **state)
+{
+    (void)state;
+    struct err got = ERR_INIT;
+    char *old = getenv("TERM") != NULL ? strdup(getenv("TERM")) : NULL;
+    assert_int_equal(setenv("TERM", "dumb", 1), 0);
+    assert_int_equal(check("tty", &got), RC_NO_TERMINAL);
+    assert_non_null(strstr(got.why, "dumb"));
+    assert_non_null(strstr(got.hint, "file:PATH"));
+    assert_int_equal(old != NULL ? setenv("TERM", old, 1) : unsetenv("TERM"), 0);
+    free(old);
 }
 
 /* A full disk: files may not grow past four bytes here. */
@@ -439,12 +532,21 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),         cmocka_unit_test(test_file),
-        cmocka_unit_test(test_file_refused),  cmocka_unit_test(test_no_half_file_is_left),
-        cmocka_unit_test(test_descriptor),    cmocka_unit_test(test_no_terminal),
-        cmocka_unit_test(test_screen),        cmocka_unit_test(test_screen_closes_by_itself),
-        cmocka_unit_test(test_signal_closes), cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_too_small),     cmocka_unit_test(test_not_text),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_refused),
+        cmocka_unit_test(test_no_half_file_is_left),
+        cmocka_unit_test(test_group),
+        cmocka_unit_test(test_folder_moves),
+        cmocka_unit_test(test_dumb_terminal),
+        cmocka_unit_test(test_descriptor),
+        cmocka_unit_test(test_no_terminal),
+        cmocka_unit_test(test_screen),
+        cmocka_unit_test(test_screen_closes_by_itself),
+        cmocka_unit_test(test_signal_closes),
+        cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_not_text),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -13,6 +13,8 @@
     "\"by\":{\"user\":\"keymuster\",\"host\":\"escrow-fra\"},\"kind\":\"note\",\"body\":{"         \
     "\"text\":\"x\"}}"
 
+#define KIND64 "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccdddddddddddddddd"
+
 static void
 test_reads_its_members(void **state)
 {
@@ -29,6 +31,10 @@ test_reads_its_members(void **state)
     hex_encode(hex, e.hash, HASH_SIZE);
     sha256_hex(want, line, strlen(line));
     assert_string_equal(hex, want);
+    entry_release(&e);
+    line = HEAD "\"by\":{},\"kind\":\"" KIND64 "\",\"body\":{}}";
+    assert_ok(entry_parse(&e, line, strlen(line), err));
+    assert_null(e.restates);
     entry_release(&e);
 }
 
@@ -56,6 +62,10 @@ test_refuses_each_wrong_member(void **state)
         "\",\"at\":\"yesterday\"," TAIL,
         HEAD "\"by\":[],\"kind\":\"note\",\"body\":{}}",
         HEAD "\"by\":{},\"kind\":\"No Te\",\"body\":{}}",
+        HEAD "\"by\":{},\"kind\":\"\",\"body\":{}}",
+        HEAD "\"by\":{},\"kind\":\"" KIND64 "x\",\"body\":{}}",
+        HEAD "\"by\":{},\"body\":{}}",
+        HEAD "\"kind\":\"note\",\"body\":{}}",
         HEAD "\"by\":{},\"kind\":\"note\",\"body\":[]}",
         HEAD "\"by\":{},\"kind\":\"note\"}",
         HEAD "\"by\":{},\"kind\":\"note\",\"body\":{\"a\":\"\\u0000\"}}",

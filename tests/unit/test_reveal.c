@@ -179,6 +179,37 @@ test_a_bare_wrap_has_no_key(void **state)
     const char *line = newest(k.store, "reveal.intended");
     assert_non_null(strstr(line, id));
     assert_null(strstr(line, "\"key\""));
+    struct unwrap u = {.checked = 1};
+    buf_init(&u.fresh, LIMIT_CIPHERTEXT);
+    buf_adds(&u.fresh, "a fresh wrap"); /* there is no key to keep it with */
+    assert_ok(reveal_shown(k.store, &r, &u, err));
+    assert_null(strstr(newest(k.store, "reveal.shown"), "\"key\""));
+    assert_int_equal(keys_count(k.store, "wrap.added"), 0);
+    assert_ok(reveal_closed(k.store, &r, "signal", err));
+    line = newest(k.store, "reveal.closed");
+    assert_null(strstr(line, "\"key\""));
+    assert_non_null(strstr(line, r.intended));
+    buf_release(&u.fresh);
+    keys_end(&k);
+}
+
+/* What need not outlive a site is released by any copy, and the answer names no site. */
+static void
+test_a_key_of_no_site(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct err got = ERR_INIT;
+    keys_begin(&k, "nosite");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    (void)snprintf(key.purpose, sizeof key.purpose, "other");
+    assert_int_equal(reveal_released(k.store, &key, &got), RC_NOT_RELEASED);
+    assert_non_null(strstr(got.why, "no copy has its record"));
+    (void)snprintf(key.purpose, sizeof key.purpose, "config-backup");
+    key.protects_site[0] = '\0';
+    assert_int_equal(reveal_released(k.store, &key, &got), RC_NOT_RELEASED);
+    assert_non_null(strstr(got.why, "no copy has its record"));
     keys_end(&k);
 }
 
@@ -265,6 +296,7 @@ main(void)
         cmocka_unit_test(test_without_a_reason_nothing_is_recorded),
         cmocka_unit_test(test_no_record_is_18_with_its_cause),
         cmocka_unit_test(test_a_bare_wrap_has_no_key),
+        cmocka_unit_test(test_a_key_of_no_site),
         cmocka_unit_test(test_released_by_a_copy_at_another_site),
         cmocka_unit_test(test_a_copy_at_the_protected_site_does_not_release),
         cmocka_unit_test(test_a_key_shown_before_passes),
