@@ -7,7 +7,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ARENA_BYTES = SECRET_SLOTS * SECRET_SLOT };
+#include "base/plant.h"
+
+enum {
+    ARENA_BYTES = SECRET_SLOTS * SECRET_SLOT,
+    STACK_TRACES = 128 * 1024 /* more than any call that handles a secret reaches down */
+};
 
 /*
  * Invariants: map is NULL while the arena is closed; else map .. map + map_len is one mapping of
@@ -85,6 +90,7 @@ secret_arena_close(void)
     /* Opening may have failed before the slots became writable: then nothing is there to wipe. */
     if (mprotect(arena.slots, arena.slots_len, PROT_READ | PROT_WRITE) == 0)
         sodium_memzero(arena.slots, arena.slots_len);
+    secret_wipe_stack();
     (void)munmap(arena.map, arena.map_len); /* unlocks, too */
     memset(&arena, 0, sizeof arena);
 }
@@ -133,6 +139,7 @@ secret_free(struct secret *s)
     sodium_memzero(s->bytes, SECRET_SLOT);
     s->bytes = NULL;
     s->len = 0;
+    secret_wipe_stack();
 }
 
 enum rc
@@ -166,4 +173,11 @@ secret_wipe(void *bytes, size_t len)
 {
     if (len > 0)
         sodium_memzero(bytes, len);
+}
+
+void
+secret_wipe_stack(void)
+{
+    if (!PLANTED("no_stack_wipe"))
+        sodium_stackzero(STACK_TRACES);
 }

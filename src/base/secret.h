@@ -39,7 +39,7 @@ unsigned secret_live(void);
 /* Takes a slot; *out has len 0. RC_NO_LOCK without a lock; RC_NO_MEMORY when every slot is taken.
  * *out NULL on failure. */
 enum rc secret_new(struct secret **out, struct err *err) MUST_CHECK;
-/* Wipes the slot and gives it back. Takes NULL. */
+/* Wipes the slot and gives it back, and what its use left on the stack. Takes NULL. */
 void secret_free(struct secret *s);
 /* Appends; RC_BAD_VALUE past SECRET_SLOT. */
 enum rc secret_add(struct secret *s, const void *bytes, size_t len, struct err *err) MUST_CHECK;
@@ -50,5 +50,7 @@ int secret_equal(const struct secret *a, const struct secret *b);
 /* Wipes memory in a way that the compiler keeps; for the few borrowed scratch bytes outside the
  * arena. */
 void secret_wipe(void *bytes, size_t len);
+/* Wipes what calls that have returned left on the stack: working memory, saved registers. */
+void secret_wipe_stack(void);
 
 #endif
