@@ -178,6 +178,6 @@ secret_wipe(void *bytes, size_t len)
 void
 secret_wipe_stack(void)
 {
-    if (!PLANTED("no_stack_wipe"))
+    if (!PLANTED("no-stack-wipe"))
         sodium_stackzero(STACK_TRACES);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/plant.h"
 #include "crypt/hash.h"
 #include "net/libcurl.h"
 #include "net/url.h"
@@ -312,6 +313,8 @@ start(struct http *h, struct transfer *t, int64_t now)
     (void)curl.easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     (void)curl.easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L);
     (void)curl.easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, r->fresh || !r->repeatable ? 1L : 0L);
+    if (PLANTED("verbose"))
+        (void)curl.easy_setopt(t->easy, CURLOPT_VERBOSE, 1L);
     (void)curl.easy_setopt(t->easy, CURLOPT_USERAGENT, "keymuster/" KM_VERSION);
     (void)curl.easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->detail);
     (void)curl.easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_head);

@@ -30,6 +30,11 @@ until_shows() {
     run term capture-pane -p -S - -t t
     [[ $output != *canary-on-screen* ]]
     [[ $output == *'keymuster check'* ]]
+    # No piece of it in the history or what the pane keeps, in any form.
+    for which in '' -a; do
+        term capture-pane -pqJ $which -S - -t t >"$T/history"
+        "$KM_TOOLS/scan" "$T/secret" "$T/history"
+    done
     ends 0 -o ndjson -C "$FRA" audit log
     [[ $output == *reveal.closed* ]]
 }

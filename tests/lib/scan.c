@@ -5,8 +5,8 @@
  *
  * Searched are all windows of 8 bytes of: the secret as it is, reversed, in hex of both cases
  * (windows of 16 digits: 8 bytes), in base64 at its three alignments, and in UTF-16. -x leaves a
- * file out. Prints a line for each file with a hit: path, form, offset. Exit: 1 with hits, 0
- * without, 2 when something could not be read.
+ * file out. Prints a line for each file with a hit: path, form, offset, and how many times the
+ * whole form is there. Exit: 1 with hits, 0 without, 2 when something could not be read.
  */
 #define _XOPEN_SOURCE 700 /* nftw */
 #include <fcntl.h>
@@ -87,9 +87,16 @@ make_forms(const unsigned char *s, size_t len)
     }
 }
 
-/* One bit for each value that the first 8 bytes of a window hash to: nearly every place in a file
- * is passed by it. */
-static unsigned char maybe[1 << 13];
+/* The windows, found by what their first 8 bytes hash to: nearly every place in a file has none. */
+enum { BUCKETS = 1 << 16 };
+
+struct window {
+    size_t form, at, next; /* number of the next one of the bucket + 1, or 0 */
+};
+
+static size_t buckets[BUCKETS]; /* number of the first one + 1, or 0 */
+static struct window windows[FORMS * FORM_MAX];
+static size_t window_count;
 
 static unsigned
 hash(const unsigned char *p)
@@ -100,25 +107,27 @@ hash(const unsigned char *p)
 }
 
 static void
-make_maybe(void)
+make_windows(void)
 {
     for (size_t i = 0; i < form_count; i++)
         for (size_t at = 0; at + forms[i].window <= forms[i].len; at++) {
-            unsigned h = hash(forms[i].bytes + at);
-            maybe[h >> 3] = (unsigned char)(maybe[h >> 3] | 1u << (h & 7));
+            size_t *bucket = &buckets[hash(forms[i].bytes + at)];
+            windows[window_count] = (struct window){i, at, *bucket};
+            *bucket = ++window_count;
         }
 }
 
-/* The first hit of this form at data, or -1. */
-static long
-window_at(const struct form *f, const unsigned char *data, size_t left)
+static size_t
+whole(const struct form *f, const unsigned char *data, size_t len)
 {
-    if (left < f->window)
-        return -1;
-    for (size_t at = 0; at + f->window <= f->len; at++)
-        if (memcmp(data, f->bytes + at, f->window) == 0)
-            return (long)at;
-    return -1;
+    size_t count = 0;
+    for (const unsigned char *at = data; f->len <= len - (size_t)(at - data); at++) {
+        at = memchr(at, f->bytes[0], len - (size_t)(at - data) - f->len + 1);
+        if (at == NULL)
+            break;
+        count += memcmp(at, f->bytes, f->len) == 0;
+    }
+    return count;
 }
 
 /* Each form is reported once a file. */
@@ -127,17 +136,17 @@ search(const char *path, const unsigned char *data, size_t len)
 {
     int seen[FORMS] = {0};
     for (size_t here = 0; here + 8 <= len; here++) {
-        unsigned h = hash(data + here);
-        if (!(maybe[h >> 3] & 1u << (h & 7)))
-            continue;
-        for (size_t i = 0; i < form_count; i++) {
-            long at = seen[i] ? -1 : window_at(&forms[i], data + here, len - here);
-            if (at < 0)
+        for (size_t n = buckets[hash(data + here)]; n > 0; n = windows[n - 1].next) {
+            const struct window *w = &windows[n - 1];
+            const struct form *f = &forms[w->form];
+            if (seen[w->form] || f->window > len - here ||
+                memcmp(data + here, f->bytes + w->at, f->window) != 0)
                 continue;
-            seen[i] = 1;
+            seen[w->form] = 1;
             hits++;
             if (!quiet)
-                (void)printf("%s: %s, window %ld, at %zu\n", path, forms[i].name, at, here);
+                (void)printf("%s: %s, window %zu, at %zu, whole %zu\n", path, f->name, w->at, here,
+                             whole(f, data, len));
         }
     }
 }
@@ -195,7 +204,7 @@ read_secret(const char *path)
     if (len < 8 || len == sizeof s)
         return -1;
     make_forms(s, len);
-    make_maybe();
+    make_windows();
     return 0;
 }
 
