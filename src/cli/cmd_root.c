@@ -1,4 +1,4 @@
-/* root add|create|rotate|disable|enable|destroy|restore|list|check: root keys in a KMS. */
+/* root add|create|rotate|disable|enable|destroy|restore|list: root keys in a KMS. check: cmd_root_check.c */
 #include <stdio.h>
 #include <string.h>
 
@@ -145,7 +145,7 @@ run_root_add(struct ctx *ctx, struct err *err)
 /* ---- changes ---- */
 
 static enum rc
-observe_now(struct ctx *ctx, const struct root *root, const struct root_info *info, struct err *err)
+observe_now(struct ctx *ctx, struct root *root, const struct root_info *info, struct err *err)
 {
     enum rc rc = log_begin(ctx->store, err);
     if (rc == RC_OK)
@@ -254,7 +254,7 @@ run_restore(struct ctx *ctx, struct err *err)
     return change_root(ctx, KMS_RESTORE, err);
 }
 
-/* ---- list, check ---- */
+/* ---- list ---- */
 
 static enum rc
 list_root(void *arg, const struct object *o, struct err *err)
@@ -300,64 +300,6 @@ run_root_list(struct ctx *ctx, struct err *err)
                                          "VERSION",  "OBSERVED", "RESTORE UNTIL", NULL};
     struct listing l = {.ctx = ctx};
     return cmd_list_objects(&l, "root.list", "root", titles, list_root, err);
-}
-
-/* One root key asked; what came is shown, and recorded when it is news. An unreachable KMS is
- * unknown, never "gone". */
-static enum rc
-check_root(void *arg, const struct object *o, struct err *err)
-{
-    struct listing *l = arg;
-    struct root r;
-    struct kms *kms = NULL;
-    struct root_info info = {.state = ROOT_UNKNOWN};
-    struct err why = ERR_INIT;
-    const char *only = opt_arg(&l->ctx->opts, 0);
-    if (only != NULL && strcmp(only, o->name) != 0 && strcmp(only, o->uuid) != 0)
-        return RC_OK;
-    enum rc rc = root_load(l->ctx->store, o, &r, err);
-    if (rc != RC_OK)
-        return rc;
-    enum rc asked = session_kms(l->ctx, &r.kms, &kms, &why);
-    if (asked == RC_OK)
-        asked = kms_root_info(kms, r.id, &info, &why);
-    if (asked == RC_OK && !l->ctx->dry_run)
-        rc = observe_now(l->ctx, &r, &info, err);
-    if (rc != RC_OK)
-        return rc;
-    const char *said = asked == RC_OK ? root_state_name(info.state) : "unknown";
-    if (l->w != NULL) {
-        jw_obj(l->w, NULL);
-        jw_str(l->w, "name", o->name);
-        jw_str(l->w, "uuid", o->uuid);
-        jw_bool(l->w, "asked", asked == RC_OK);
-        jw_str(l->w, "state", said);
-        jw_str(l->w, "former_state", root_state_name(r.state));
-        jw_int(l->w, "versions", info.versions);
-        if (asked != RC_OK)
-            jw_str(l->w, "reason", why.msg);
-        jw_end_obj(l->w);
-        return RC_OK;
-    }
-    char versions[24];
-    (void)snprintf(versions, sizeof versions, "%u", info.versions);
-    const char *cells[] = {o->name, said, asked == RC_OK ? versions : "",
-                           asked == RC_OK ? "" : why.msg};
-    return cmd_table_row(l->table, cells, 4, err);
-}
-
-static enum rc
-run_root_check(struct ctx *ctx, struct err *err)
-{
-    static const char *const titles[] = {"ROOT KEY", "STATE", "VERSION", "NOTE", NULL};
-    struct listing l = {.ctx = ctx};
-    struct object o;
-    enum rc rc = RC_OK;
-    if (opt_arg(&ctx->opts, 0) != NULL)
-        rc = object_find(ctx->store, "root", opt_arg(&ctx->opts, 0), &o, err);
-    if (rc == RC_OK)
-        rc = cmd_list_objects(&l, "root.check", "root", titles, check_root, err);
-    return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
 /* clang-format off */
@@ -410,7 +352,5 @@ const struct cmd cmd_root_table[] = {
     CHANGE_ROW("restore", "Takes a destruction back.", 0, run_restore),
     {"root", "list", "", "Lists the root keys with their last observed state.", NULL, 0, 0,
      CMD_READ, GROUP_SET_UP, run_root_list, NULL},
-    {"root", "check", "[NAME]", "Asks the KMSs for the state of root keys and records what is new.",
-     change_options, 0, 1, CMD_WRITE, GROUP_SET_UP, run_root_check, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

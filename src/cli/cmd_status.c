@@ -8,6 +8,7 @@
 #include "cli/conflicts.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "cli/status.h"
 #include "copy/head.h"
 #include "copy/verify.h"
 #include "escrow/apply.h"
@@ -21,25 +22,8 @@
 
 /* ---- status ---- */
 
-enum { WARNINGS_MAX = 32 };
-
-struct status {
-    struct ctx *ctx;
-    char digest[DIGEST_TEXT];
-    int64_t keys, active, unreleased, unproven, exposed_rule;
-    int64_t authors, living;
-    int64_t unpublished, unapplied;
-    int64_t conflicts;
-    int64_t duties, debts;
-    int64_t stale_exports;
-    char warnings[WARNINGS_MAX][512];
-    size_t warning_count; /* of all, also those that found no place */
-};
-
-static void warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
-
-static void
-warn(struct status *s, const char *fmt, ...)
+void
+status_warn(struct status *s, const char *fmt, ...)
 {
     if (s->warning_count++ >= WARNINGS_MAX)
         return;
@@ -117,10 +101,11 @@ status_debts(struct status *s, const struct key *k, struct err *err)
         if (rc != RC_OK || o.paid)
             continue;
         s->debts++;
-        warn(s,
-             "debt: %s@%lld has no wrap under %s, owed since it was made %s: keymuster wrap add %s "
-             "--root %s",
-             k->name, (long long)k->generation, root, ago, k->uuid, root);
+        status_warn(
+            s,
+            "debt: %s@%lld has no wrap under %s, owed since it was made %s: keymuster wrap add %s "
+            "--root %s",
+            k->name, (long long)k->generation, root, ago, k->uuid, root);
     }
     json_free(doc);
     buf_release(&owe);
@@ -143,14 +128,16 @@ status_key(void *arg, const struct key *k, struct err *err)
         buf_init(&confirmed, LIMIT_TEXT);
         rc = field_get(s->ctx->store, k->uuid, "confirmed", &confirmed, NULL, err);
         if (rc == RC_OK && confirmed.len == 0)
-            warn(s,
-                 "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check %s",
-                 k->name, (long long)k->generation, k->uuid);
+            status_warn(
+                s,
+                "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check %s",
+                k->name, (long long)k->generation, k->uuid);
         buf_release(&confirmed);
     }
     if (rc == RC_OK && !released) {
         s->unreleased++;
-        warn(s, "%s@%lld: no copy that must hold it has it yet", k->name, (long long)k->generation);
+        status_warn(s, "%s@%lld: no copy that must hold it has it yet", k->name,
+                    (long long)k->generation);
     }
     if (rc != RC_OK || !purpose_must_outlive(k->purpose))
         return rc;
@@ -158,8 +145,8 @@ status_key(void *arg, const struct key *k, struct err *err)
     rc = wrap_each(s->ctx->store, k->uuid, look_outliving, &o, err);
     if (rc == RC_OK && !o.found) {
         s->exposed_rule++;
-        warn(s, "%s@%lld would be lost with the site it protects: no wrap at another site", k->name,
-             (long long)k->generation);
+        status_warn(s, "%s@%lld would be lost with the site it protects: no wrap at another site",
+                    k->name, (long long)k->generation);
     }
     return rc;
 }
@@ -183,8 +170,9 @@ status_clock(struct status *s, const struct log_author *a, int own, struct err *
         time_is_ahead(at, now)) {
         char ago[AGO_TEXT];
         time_ago(ago, at, now);
-        warn(s, "clock: the newest entry of %s%.8s (%s) is %s; one of the two clocks is wrong",
-             own ? "this store's author " : "author ", a->author, a->name, ago);
+        status_warn(s,
+                    "clock: the newest entry of %s%.8s (%s) is %s; one of the two clocks is wrong",
+                    own ? "this store's author " : "author ", a->author, a->name, ago);
     }
     stmt_done(q);
     return rc;
@@ -206,18 +194,20 @@ status_author(void *arg, const struct log_author *a, struct err *err)
     s->authors++;
     s->living += trust_accepted(&t) && t.upto == LIMIT_NUMBER;
     if (trust_accepted(&t) && own && t.upto < LIMIT_NUMBER)
-        warn(s,
-             "this store's author was retired after its entry %lld: other sites ignore what it "
-             "records since. Make a store with another one: keymuster join --from URL -C DIR",
-             (long long)t.upto);
+        status_warn(
+            s,
+            "this store's author was retired after its entry %lld: other sites ignore what it "
+            "records since. Make a store with another one: keymuster join --from URL -C DIR",
+            (long long)t.upto);
     if (!trust_accepted(&t) && own)
-        warn(s,
-             "this store is not admitted: other sites ignore what it records. There: keymuster "
-             "author admit %s",
-             a->author);
+        status_warn(
+            s,
+            "this store is not admitted: other sites ignore what it records. There: keymuster "
+            "author admit %s",
+            a->author);
     else if (!trust_accepted(&t))
-        warn(s, "author %.8s (%s) is not admitted; its %lld entries are kept and ignored",
-             a->author, a->name, (long long)a->entries);
+        status_warn(s, "author %.8s (%s) is not admitted; its %lld entries are kept and ignored",
+                    a->author, a->name, (long long)a->entries);
     return own || trust_accepted(&t) ? status_clock(s, a, own, err) : RC_OK;
 }
 
@@ -230,7 +220,7 @@ status_conflict(void *arg, const struct conflict *c, struct err *err)
     enum rc rc = conflict_tell(s->ctx->store, c, &text, err);
     s->conflicts++;
     if (rc == RC_OK)
-        warn(s, "conflict: %s", buf_str(&text));
+        status_warn(s, "conflict: %s", buf_str(&text));
     buf_release(&text);
     return rc;
 }
@@ -250,8 +240,8 @@ status_duty(void *arg, const struct duty *d, struct err *err)
     s->duties++;
     if (time_parse(&since, d->since) == 0)
         time_ago(ago, since, clock_now_ms());
-    warn(s, "duty: %s@%lld was seen by a person %s and must be replaced; %s", d->key.name,
-         (long long)d->key.generation, ago, next[d->lacks]);
+    status_warn(s, "duty: %s@%lld was seen by a person %s and must be replaced; %s", d->key.name,
+                (long long)d->key.generation, ago, next[d->lacks]);
     return RC_OK;
 }
 
@@ -261,8 +251,9 @@ status_export(void *arg, const struct export_stale *e, struct err *err)
     struct status *s = arg;
     (void)err;
     s->stale_exports++;
-    warn(s, "the export %.100s is stale, %s has a newer %s: keymuster export KEY --file NEW-FILE",
-         e->file, e->name, e->generation ? "generation" : "wrap");
+    status_warn(
+        s, "the export %.100s is stale, %s has a newer %s: keymuster export KEY --file NEW-FILE",
+        e->file, e->name, e->generation ? "generation" : "wrap");
     return RC_OK;
 }
 
@@ -275,8 +266,8 @@ status_site(void *arg, const struct object *o, struct err *err)
     buf_init(&lost, 16);
     enum rc rc = field_get(s->ctx->store, o->uuid, "lost", &lost, &conflict, err);
     if (rc == RC_OK && !conflict && strcmp(buf_str(&lost), "true") == 0)
-        warn(s, "site %s is marked lost; when it is back: keymuster site restored %s", o->name,
-             o->name);
+        status_warn(s, "site %s is marked lost; when it is back: keymuster site restored %s",
+                    o->name, o->name);
     buf_release(&lost);
     return rc;
 }
@@ -293,25 +284,11 @@ count_unapplied(struct status *s, struct err *err)
     if (rc == RC_OK) {
         s->unapplied = col_int(q, 0);
         if (s->unapplied > 0)
-            warn(s,
-                 "%lld entries are not understood by this version (such as %.40s); they are kept",
-                 (long long)s->unapplied, col_text(q, 1));
+            status_warn(
+                s, "%lld entries are not understood by this version (such as %.40s); they are kept",
+                (long long)s->unapplied, col_text(q, 1));
     }
     stmt_done(q);
-    return rc;
-}
-
-static enum rc
-status_root(void *arg, const struct object *o, struct err *err)
-{
-    struct status *s = arg;
-    struct root r;
-    enum rc rc = root_load(s->ctx->store, o, &r, err);
-    if (rc == RC_OK && r.state == ROOT_DESTROYED)
-        warn(s, "root key %s is destroyed; restore deadline %s", o->name,
-             r.restore_until[0] != '\0' ? r.restore_until : "unknown");
-    else if (rc == RC_OK && r.state == ROOT_SUSPENDED)
-        warn(s, "root key %s is disabled: nothing under it opens", o->name);
     return rc;
 }
 
@@ -331,7 +308,7 @@ gather(struct status *s, struct err *err)
     if (rc == RC_OK)
         rc = count_unapplied(s, err);
     if (rc == RC_OK)
-        rc = object_each(store, "root", status_root, s, err);
+        rc = status_roots(s, err);
     if (rc == RC_OK)
         rc = object_each(store, "site", status_site, s, err);
     if (rc == RC_OK)
@@ -341,18 +318,21 @@ gather(struct status *s, struct err *err)
     if (rc != RC_OK)
         return rc;
     if (s->living < 2)
-        warn(s, "only one trusted author lives: if this machine is lost, nobody can be admitted "
-                "any more. At the other"
-                " site: keymuster join; here: keymuster author admit; or at once: keymuster author "
-                "spare --file F");
+        status_warn(
+            s, "only one trusted author lives: if this machine is lost, nobody can be admitted "
+               "any more. At the other"
+               " site: keymuster join; here: keymuster author admit; or at once: keymuster author "
+               "spare --file F");
     if (ini_name_at(store->conf, "copy", 0) == NULL)
-        warn(s, "no copy is bound here: this store is the only one. keymuster copy add NAME URL "
-                "--site SITE");
+        status_warn(
+            s, "no copy is bound here: this store is the only one. keymuster copy add NAME URL "
+               "--site SITE");
     else if (s->unpublished > 0)
-        warn(s, "%lld entries are on no copy yet: keymuster sync", (long long)s->unpublished);
+        status_warn(s, "%lld entries are on no copy yet: keymuster sync",
+                    (long long)s->unpublished);
     if (s->unproven > 0)
-        warn(s, "%lld key%s unproven: no check value", (long long)s->unproven,
-             s->unproven == 1 ? " is" : "s are");
+        status_warn(s, "%lld key%s unproven: no check value", (long long)s->unproven,
+                    s->unproven == 1 ? " is" : "s are");
     return RC_OK;
 }
 
@@ -380,6 +360,10 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "duties", s->duties);
     jw_int(&w, "debts", s->debts);
     jw_int(&w, "stale_exports", s->stale_exports);
+    jw_int(&w, "wraps_behind", s->behind);
+    jw_int(&w, "roots_destroyed", s->vanishing);
+    jw_int(&w, "hpcs_keys", s->hpcs_keys);
+    jw_int(&w, "hpcs_only", s->hpcs_only);
     jw_arr(&w, "warnings");
     for (size_t i = 0; i < warnings_kept(s); i++)
         jw_str(&w, NULL, s->warnings[i]);

@@ -11,6 +11,8 @@
 extern const struct cmd cmd_setup_table[];
 extern const struct cmd cmd_kms_table[];
 extern const struct cmd cmd_root_table[];
+extern const struct cmd cmd_root_check_table[];
+extern const struct cmd cmd_retire_table[];
 extern const struct cmd cmd_create_table[];
 extern const struct cmd cmd_record_table[];
 extern const struct cmd cmd_import_table[];

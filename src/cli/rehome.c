@@ -460,24 +460,15 @@ append_job(struct rehome *r, struct job *j, struct err *err)
                : rc;
 }
 
-static enum rc
-observe_target(struct rehome *r, struct target *t, struct err *err)
-{
-    if (t->kms == NULL)
-        return RC_OK;
-    enum rc rc = session_observe(r->ctx, &t->root, &t->info, err);
-    t->root.state = t->info.state; /* news only once */
-    memcpy(t->root.version, t->info.version, sizeof t->root.version);
-    return rc;
-}
-
 /* What a round made, and what was seen of the root keys, in one transaction. */
 static enum rc
 commit_round(struct rehome *r, struct err *err)
 {
     enum rc rc = log_begin(r->ctx->store, err);
-    for (size_t i = 0; rc == RC_OK && i < r->target_count; i++)
-        rc = observe_target(r, &r->targets[i], err);
+    for (size_t i = 0; rc == RC_OK && i < r->target_count; i++) {
+        if (r->targets[i].kms != NULL)
+            rc = session_observe(r->ctx, &r->targets[i].root, &r->targets[i].info, err);
+    }
     for (size_t i = 0; rc == RC_OK && i < r->job_count; i++) {
         if (r->jobs[i].proven && r->jobs[i].move->outcome == PLANNED)
             rc = append_job(r, &r->jobs[i], err);

@@ -376,8 +376,6 @@ commit_wave(struct rewrap *r, struct err *err)
         if (n->info.version[0] == '\0')
             continue; /* not seen */
         rc = session_observe(r->ctx, &n->root, &n->info, err);
-        n->root.state = n->info.state; /* news only once */
-        memcpy(n->root.version, n->info.version, sizeof n->root.version);
     }
     for (size_t i = 0; rc == RC_OK && i < r->count; i++) {
         if (r->jobs[i].outcome == REWRAP_DONE)

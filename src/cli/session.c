@@ -384,25 +384,56 @@ session_answer(struct buf *doc, struct jw *w, const char *name)
     jw_str(w, "schema", schema);
 }
 
-/* A time as text, or nothing. */
+/* A time as text, or "". */
+static const char *
+time_text(char out[TIME_TEXT + 1], int64_t ms)
+{
+    out[0] = '\0';
+    if (ms != 0)
+        time_format(out, ms);
+    return out;
+}
+
 static void
 put_time(struct jw *w, const char *name, int64_t ms)
 {
     char text[TIME_TEXT + 1];
-    if (ms == 0)
-        return;
-    time_format(text, ms);
-    jw_str(w, name, text);
+    jw_opt(w, name, time_text(text, ms));
+}
+
+/* Takes it over; whether it differed. */
+static int
+news(char *known, size_t size, const char *now)
+{
+    int differs = strcmp(known, now) != 0;
+    (void)snprintf(known, size, "%s", now);
+    return differs;
+}
+
+static int
+learn(struct root *r, const struct root_info *info)
+{
+    char t[TIME_TEXT + 1];
+    int differs = r->state != info->state;
+    r->state = info->state;
+    if (info->version[0] != '\0') /* a KMS does not tell that of a destroyed one */
+        differs |= news(r->version, sizeof r->version, info->version);
+    differs |= news(r->rotated_at, sizeof r->rotated_at, time_text(t, info->rotated_ms));
+    differs |= news(r->expires, sizeof r->expires, time_text(t, info->expires_ms));
+    differs |= news(r->deleted_at, sizeof r->deleted_at, time_text(t, info->deleted_ms));
+    differs |=
+        news(r->restore_until, sizeof r->restore_until, time_text(t, info->restore_until_ms));
+    (void)news(r->deleted_by, sizeof r->deleted_by, info->deleted_by);
+    return differs;
 }
 
 enum rc
-session_observe(struct ctx *ctx, const struct root *root, const struct root_info *info,
-                struct err *err)
+session_observe(struct ctx *ctx, struct root *root, const struct root_info *info, struct err *err)
 {
-    if (root->state == info->state && strcmp(root->version, info->version) == 0)
-        return RC_OK;
     struct buf body;
     struct jw w;
+    if (!learn(root, info))
+        return RC_OK;
     buf_init(&body, LIMIT_BODY);
     jw_init(&w, &body);
     jw_obj(&w, NULL);
@@ -414,6 +445,7 @@ session_observe(struct ctx *ctx, const struct root *root, const struct root_info
     put_time(&w, "updated", info->updated_ms);
     put_time(&w, "rotated", info->rotated_ms);
     put_time(&w, "deleted", info->deleted_ms);
+    jw_opt(&w, "deleted_by", info->deleted_by);
     put_time(&w, "restore_until", info->restore_until_ms);
     put_time(&w, "expires", info->expires_ms);
     jw_opt(&w, "request", info->request);

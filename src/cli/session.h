@@ -77,8 +77,9 @@ enum rc session_keep_credential(struct ctx *ctx, const char *section, const char
  * out_object. */
 void session_answer(struct buf *doc, struct jw *w, const char *name);
 
-/* Appends a root.observed entry in the running transaction when it tells something new. */
-enum rc session_observe(struct ctx *ctx, const struct root *root, const struct root_info *info,
+/* Appends a root.observed entry in the running transaction when it tells something new; *root then
+ * has it, so that news are told once. */
+enum rc session_observe(struct ctx *ctx, struct root *root, const struct root_info *info,
                         struct err *err) MUST_CHECK;
 
 #endif

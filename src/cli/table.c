@@ -17,6 +17,8 @@ const struct cmd *const cmd_tables[] = {
     cmd_setup_table,
     cmd_kms_table,
     cmd_root_table,
+    cmd_root_check_table,
+    cmd_retire_table,
     cmd_copy_table,
     cmd_author_table,
     cmd_author_key_table,

@@ -301,8 +301,11 @@ root_load(const struct store *store, const struct object *object, struct root *o
     if (rc == RC_OK)
         rc = db_query(
             store->db, &q,
-            "SELECT state, version, versions, at, restore_until FROM root_observed WHERE root = ?1"
-            " ORDER BY updated DESC, state DESC, versions DESC, at DESC, entry LIMIT 1",
+            "SELECT o.state, o.version, o.versions, o.at, o.restore_until,"
+            " json_extract(e.line, '$.body.rotated'), json_extract(e.line, '$.body.expires'),"
+            " json_extract(e.line, '$.body.deleted'), json_extract(e.line, '$.body.deleted_by')"
+            " FROM root_observed o LEFT JOIN entry e ON e.hash = o.entry WHERE o.root = ?1"
+            " ORDER BY o.updated DESC, o.state DESC, o.versions DESC, o.at DESC, o.entry LIMIT 1",
             err);
     if (rc != RC_OK)
         return rc;
@@ -314,6 +317,10 @@ root_load(const struct store *store, const struct object *object, struct root *o
         out->versions = col_int(q, 2);
         (void)snprintf(out->observed_at, sizeof out->observed_at, "%s", col_text(q, 3));
         (void)snprintf(out->restore_until, sizeof out->restore_until, "%s", col_text(q, 4));
+        (void)snprintf(out->rotated_at, sizeof out->rotated_at, "%s", col_text(q, 5));
+        (void)snprintf(out->expires, sizeof out->expires, "%s", col_text(q, 6));
+        (void)snprintf(out->deleted_at, sizeof out->deleted_at, "%s", col_text(q, 7));
+        (void)snprintf(out->deleted_by, sizeof out->deleted_by, "%s", col_text(q, 8));
     }
     stmt_done(q);
     return rc;

@@ -136,6 +136,10 @@ struct root {
     int64_t versions;
     char observed_at[TIME_TEXT + 1];
     char restore_until[TIME_TEXT + 1];
+    char rotated_at[TIME_TEXT + 1]; /* these as in the entry; "" where the KMS said nothing */
+    char expires[TIME_TEXT + 1];
+    char deleted_at[TIME_TEXT + 1];
+    char deleted_by[64];
 };
 enum rc root_find(const struct store *store, const char *ref, struct root *out,
                   struct err *err) MUST_CHECK;

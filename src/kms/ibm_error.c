@@ -241,7 +241,7 @@ ibm_error_set(struct err *err, const struct ibm_error *e, const char *doing)
 static enum rc
 destroyed(struct err *err, const struct root_info *info)
 {
-    char until[TIME_TEXT + 1];
+    char until[TIME_TEXT + 1], since[TIME_TEXT + 1];
     if (info->restore_until_ms == 0) {
         err->code = RC_ROOT_PURGED;
         (void)err_why(err, "it is destroyed and cannot be restored any more in this instance");
@@ -249,9 +249,13 @@ destroyed(struct err *err, const struct root_info *info)
                              "elsewhere, still opens its wraps");
     }
     time_format(until, info->restore_until_ms);
+    time_format(since, info->deleted_ms);
     err->code = RC_ROOT_DESTROYED;
-    (void)err_why(err, "it is destroyed; it can be restored until %s", until);
-    return err_hint(err, "keymuster root restore NAME, before that");
+    (void)err_why(err, "it was destroyed%s%s%s%s; it can be restored until %s",
+                  info->deleted_ms != 0 ? " on " : "", info->deleted_ms != 0 ? since : "",
+                  info->deleted_by[0] != '\0' ? " by " : "", info->deleted_by, until);
+    return err_hint(err, "keymuster root restore NAME, before that\n"
+                         "what depends on it: keymuster root retire-check NAME");
 }
 
 enum rc

@@ -122,6 +122,10 @@ take_destruction(struct root_info *out, const struct json *r)
 {
     if (out->state != ROOT_DESTROYED)
         return;
+    const char *by = json_gets(r, "deletedBy");
+    for (size_t n = 0; by != NULL && by[n] > ' ' && by[n] < 127 && n + 1 < sizeof out->deleted_by;
+         n++)
+        out->deleted_by[n] = by[n]; /* *out came zeroed */
     out->deleted_ms = time_of(r, "deletionDate");
     if (json_bool(json_get(r, "restoreAllowed")) == 0)
         return;

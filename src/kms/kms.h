@@ -41,6 +41,7 @@ struct root_info {
     char version[UUID_TEXT + 1]; /* current version */
     unsigned versions;           /* how many there are; 0 unknown */
     int64_t created_ms, updated_ms, rotated_ms, deleted_ms, restore_until_ms, expires_ms;
+    char deleted_by[64]; /* of a destroyed one */
     char request[64]; /* correlation id */
 };
 

@@ -61,6 +61,8 @@ commands() {
 0 wrap list vbr/canary
 0 root list
 0 root check
+any root retire-check mad-main
+any kms retire-check kp-mad
 0 site list
 0 kms list
 0 kms show kp-fra

@@ -1,0 +1,165 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/root_check.h"
+#include "cli/status.h"
+#include "kms/place.h"
+#include "text/time.h"
+
+enum { SOON_DAYS = 90, DAY_MS = 24 * 3600 * 1000 };
+static const char HPCS_END[] = "2027-03-28T00:00:00.000Z";
+
+/* Days from now, rounded down; negative: over. */
+static int64_t
+days_until(const char *at)
+{
+    int64_t ms = 0;
+    if (time_parse(&ms, at) != 0)
+        return -1;
+    ms -= clock_now_ms();
+    return ms < 0 ? -1 : ms / DAY_MS;
+}
+
+static enum rc
+status_destroyed(struct status *s, const struct root *r, struct err *err)
+{
+    struct depend_on on = {.root = ""};
+    struct depend_count c;
+    int64_t days = days_until(r->restore_until);
+    memcpy(on.root, r->object.uuid, sizeof on.root);
+    enum rc rc = depend_count(s->ctx->store, &on, &c, err);
+    if (rc != RC_OK)
+        return rc;
+    if (days >= 0)
+        status_warn(
+            s,
+            "root key %s is destroyed%s%s; last day to restore it: %.10s (in %lld days): keymuster "
+            "root restore %s; %lld keys under it, %lld with no other wrap",
+            r->object.name, r->deleted_by[0] != '\0' ? " by " : "", r->deleted_by, r->restore_until,
+            (long long)days, r->object.name, (long long)c.keys, (long long)c.only);
+    else if (c.keys > 0)
+        status_warn(s,
+                    "root key %s is destroyed and %s; %lld keys under it, %lld with no other wrap: "
+                    "keymuster root retire-check %s",
+                    r->object.name,
+                    r->restore_until[0] != '\0' ? "its restore deadline has passed"
+                                                : "cannot be restored",
+                    (long long)c.keys, (long long)c.only, r->object.name);
+    s->vanishing++;
+    return RC_OK;
+}
+
+static enum rc
+status_behind(struct status *s, const struct root *r, struct err *err)
+{
+    int64_t behind = 0;
+    enum rc rc = r->version[0] != '\0' && r->state != ROOT_DESTROYED
+                     ? depend_behind(s->ctx->store, r->object.uuid, r->version, &behind, err)
+                     : RC_OK;
+    s->behind += behind;
+    if (rc == RC_OK && behind > 0)
+        status_warn(
+            s, "%lld wrap%s behind the current version of root key %s: keymuster rewrap --stale",
+            (long long)behind, behind == 1 ? " is" : "s are", r->object.name);
+    return rc;
+}
+
+static enum rc
+status_root(void *arg, const struct object *o, struct err *err)
+{
+    struct status *s = arg;
+    struct root r;
+    char since[TIME_TEXT + 1];
+    enum rc rc = root_load(s->ctx->store, o, &r, err);
+    if (rc == RC_OK && r.state == ROOT_DESTROYED)
+        rc = status_destroyed(s, &r, err);
+    else if (rc == RC_OK && r.state == ROOT_SUSPENDED)
+        status_warn(s, "root key %s is disabled: nothing under it opens", o->name);
+    else if (rc == RC_OK && r.state == ROOT_DEACTIVATED)
+        status_warn(s,
+                    "root key %s has expired: it opens, but does not wrap: keymuster rehome --all "
+                    "--from %s --to ROOT",
+                    o->name, o->name);
+    else if (rc == RC_OK && days_until(r.expires) >= 0 && days_until(r.expires) < SOON_DAYS)
+        status_warn(s, "root key %s expires on %.10s (in %lld days): from then on it does not wrap",
+                    o->name, r.expires, (long long)days_until(r.expires));
+    if (rc == RC_OK)
+        rc = status_behind(s, &r, err);
+    if (rc == RC_OK)
+        rc = root_unknown_since(s->ctx->store, o->uuid, since, err);
+    if (rc == RC_OK && root_unknown_hint(since)[0] != '\0')
+        status_warn(s, "root key %s could not be asked since %s; %s", o->name, since,
+                    root_unknown_hint(since));
+    return rc;
+}
+
+struct hpcs {
+    struct status *s;
+    const struct object *kms;
+    int is;
+};
+
+/* By the CRN of a root key of it. */
+static enum rc
+look_hpcs(void *arg, const struct object *o, struct err *err)
+{
+    struct hpcs *h = arg;
+    struct root r;
+    struct crn crn;
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = root_load(h->s->ctx->store, o, &r, err);
+    if (rc == RC_OK && strcmp(r.kms.uuid, h->kms->uuid) == 0)
+        rc = field_get(h->s->ctx->store, o->uuid, "crn", &v, NULL, err);
+    h->is |=
+        rc == RC_OK && crn_parse(&crn, buf_str(&v)) == 0 && strcmp(crn.service, "hs-crypto") == 0;
+    buf_release(&v);
+    return rc;
+}
+
+/* The end of HPCS, and what still depends on it. */
+static enum rc
+status_kms(void *arg, const struct object *o, struct err *err)
+{
+    struct status *s = arg;
+    struct hpcs h = {.s = s, .kms = o};
+    struct depend_on on = {.root = ""};
+    struct depend_count c = {0, 0};
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = field_get(s->ctx->store, o->uuid, "endpoint", &v, NULL, err);
+    h.is = rc == RC_OK && strstr(buf_str(&v), ".hs-crypto.") != NULL;
+    buf_release(&v);
+    if (rc == RC_OK && !h.is)
+        rc = object_each(s->ctx->store, "root", look_hpcs, &h, err);
+    if (rc != RC_OK || !h.is)
+        return rc;
+    memcpy(on.kms, o->uuid, sizeof on.kms);
+    rc = depend_count(s->ctx->store, &on, &c, err);
+    s->hpcs_keys += c.keys;
+    s->hpcs_only += c.only;
+    if (rc != RC_OK)
+        return rc;
+    if (c.keys == 0)
+        status_warn(s,
+                    "HPCS ends on %.10s; KMS %s is of it, and nothing depends on it any more: "
+                    "keymuster kms retire-check %s",
+                    HPCS_END, o->name, o->name);
+    else
+        status_warn(
+            s,
+            "HPCS ends on %.10s (in %lld days) and its keys with it: KMS %s still has wraps of "
+            "%lld keys, %lld of them with no wrap elsewhere: keymuster rehome --all --from ROOT "
+            "--to ROOT",
+            HPCS_END, (long long)days_until(HPCS_END), o->name, (long long)c.keys,
+            (long long)c.only);
+    return RC_OK;
+}
+
+enum rc
+status_roots(struct status *s, struct err *err)
+{
+    enum rc rc = object_each(s->ctx->store, "root", status_root, s, err);
+    return rc == RC_OK ? object_each(s->ctx->store, "kms", status_kms, s, err) : rc;
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# A year with IBM's KMSs against the simulator: root keys looked at, rotated, lost, retired; what status and retire-check
+# say, and upkeep from a timer.
+load ../lib/cli
+load ../lib/sim
+
+setup() {
+    fresh_home
+    sim_start "$T/sim"
+    fra init --site fra
+    fra site add mad
+    add kp-fra fra "$SIM_KMS" "$SIM_INSTANCE"
+    add kp-mad mad "$SIM_KMS_MAD" "$SIM_INSTANCE_MAD"
+    fra root create fra-main --kms kp-fra
+    fra root create mad-main --kms kp-mad
+    mkdir -p "$USB"
+    fra copy add usb "file://$USB" --site mad
+    fra create vbr/one --purpose backup-job --root fra-main
+    fra create vbr/two --purpose backup-job --root fra-main --root mad-main
+}
+
+teardown() {
+    sim_stop
+}
+
+add() { # NAME SITE URL INSTANCE [CREDENTIAL]
+    fra kms add "$1" --site "$2" --provider ibm --instance "$4" --endpoint "$3" --iam "$SIM_IAM" --ca "$SIM_CA" \
+        --credential "${5-file:$SIM_APIKEY}"
+}
+
+root_id() { ask ".items[] | select(.name == \"$1\") | .id" -C "$FRA" root list; }
+
+# Somebody else does something to a root key in the KMS.
+elsewhere() { # METHOD PATH
+    SIM_TOKEN=$(sim_token "${3-manager}")
+    sim_call "$1" "keys/$(root_id fra-main)$2" '{}' >"$T/elsewhere"
+    SIM_TOKEN=
+}
+
+@test "root check: rotated elsewhere; what is behind; recorded once" {
+    elsewhere POST /actions/rotate
+    ends 0 -o json -C "$FRA" root check
+    json '.items | map({(.name): .}) | add | (."fra-main" | .asked and .state == "active" and .versions == 2 and .wraps_behind == 2
+          and (.rotated_at | startswith("20")) and (.request | length) == 36) and ."mad-main".wraps_behind == 0'
+    ends 0 -C "$FRA" root check
+    says 'fra-main' '2 wraps are behind it: keymuster rewrap --stale'
+    [ "$("$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r 'select(.entry.kind? == "root.observed" and (.entry.body.versions == 2)) | .hash' | wc -l)" -eq 1 ]
+    ends 0 -o json -C "$FRA" status
+    json '.wraps_behind == 2 and any(.warnings[]; contains("2 wraps are behind the current version of root key fra-main"))'
+    ends 0 -C "$FRA" rewrap --stale --yes
+    ends 0 -o json -C "$FRA" status
+    json '.wraps_behind == 0'
+}
+
+@test "root check: destroyed by somebody: by whom, until when, what depends on it; status has the last day" {
+    elsewhere DELETE ''
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0] | .asked and .state == "destroyed" and .former_state == "active" and (.deleted_by | length) > 3
+          and (.restore_until | startswith("20")) and (.deleted_at | startswith("20")) and .keys == 2 and .keys_only_here == 1'
+    ends 0 -C "$FRA" root check fra-main
+    says 'destroyed on 20' ' by ' 'it can be restored until 20' 'keymuster root restore fra-main' '2 keys under it, 1 of them with no other wrap'
+    ends 0 -o json -C "$FRA" status
+    json '.roots_destroyed == 1 and any(.warnings[]; test("fra-main is destroyed by .*last day to restore it: 20..-..-.. \\(in 29 days\\).*2 keys under it, 1 with no other wrap"))'
+    ends 14 -o json -C "$FRA" reveal vbr/one --reason test --to -
+    error_is KM3007
+    says 'restored until' 'destroyed on' 'root retire-check'
+    sim_move $((31 * 86400))
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0] | .state == "destroyed" and (has("restore_until") | not)'
+    ends 0 -C "$FRA" root check fra-main
+    says 'it cannot be restored any more'
+}
+
+@test "root check: an expiry date is told, and that an expired one still opens" {
+    sim_control POST keys "{\"instance\": \"fra\", \"id\": \"$(root_id fra-main)\", \"expires\": $(($(date +%s) + 20 * 86400))}" >/dev/null
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0].expires | startswith("20")'
+    ends 0 -o json -C "$FRA" status
+    json 'any(.warnings[]; contains("root key fra-main expires on 20"))'
+    sim_control POST keys "{\"instance\": \"fra\", \"id\": \"$(root_id fra-main)\", \"state\": 3}" >/dev/null
+    ends 0 -C "$FRA" root check fra-main
+    says deactivated 'it opens, but does not wrap'
+    ends 0 -o json -C "$FRA" status
+    json 'any(.warnings[]; contains("fra-main has expired"))'
+}
+
+@test "root check: no answer is unknown, and never more; after a day the way back is named; purged only where it was seen" {
+    for fault in '"status": 401' '"status": 403' '"status": 503' '"kind": "html"'; do
+        sim_fault "{\"match\": {\"front\": \"kms\"}, $fault, \"count\": -1}"
+        ends 0 -o json -C "$FRA" --timeout 1s root check fra-main
+        json '.items[0] | (.asked | not) and .state == "unknown" and .former_state == "active" and (.code | startswith("KM3"))
+              and (.unknown_since | startswith("20")) and (has("hint") | not)'
+        sim_control DELETE faults >/dev/null
+    done
+    # The memory is this machine's; a day passes by moving it.
+    sqlite3 "$FRA/escrow.db" "UPDATE meta SET value = '2026-01-01T00:00:00.000Z' WHERE name LIKE 'unknown:%' AND value <> ''"
+    sim_fault '{"match": {"front": "kms"}, "status": 401, "count": -1}'
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0] | .unknown_since == "2026-01-01T00:00:00.000Z" and (.hint | contains("ibmcloud resource reclamations"))'
+    ends 0 -o json -C "$FRA" status
+    json 'any(.warnings[]; contains("could not be asked since 2026-01-01") and contains("reclamations"))'
+    sim_control DELETE faults >/dev/null
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0].state == "active"'
+    ends 0 -o json -C "$FRA" status
+    json 'any(.warnings[]; contains("could not be asked")) | not'
+    elsewhere DELETE ''
+    sim_move $((100 * 86400))
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0] | .code == "KM3024" and .state == "unknown" and .keys == 2'
+}
+
+@test "retire-check: no with the list, yes with the proofs; a version, a KMS; an export that lacks the other wrap" {
+    fra export vbr/one --file "$T/one.export"
+    ends 3 -C "$FRA" root retire-check fra-main
+    says 'no: root key fra-main must stay' 'vbr/one@1  NO OTHER WRAP' 'also under mad-main' 'descriptions of the backup server'
+    ends 3 -o json -C "$FRA" kms retire-check kp-fra
+    json '(.retire | not) and .keys == 2 and .keys_only_here == 1 and (.generations | map(.blocks)) == [true, false]
+          and .generations[1].others[0].root == "mad-main"'
+    fra rehome vbr/one --to mad-main
+    ends 3 -o json -C "$FRA" root retire-check fra-main
+    json '(.retire | not) and .keys_only_here == 0 and .exports[0].name == "vbr/one"'
+    fra export vbr/one --file "$T/two.export"
+    ends 0 -C "$FRA" root retire-check fra-main
+    says 'yes: root key fra-main may go' 'also under mad-main, rehome'
+    ends 0 -C "$FRA" kms retire-check kp-fra
+    ends 0 -C "$FRA" root retire-check mad-main
+    ends 0 -o json -C "$FRA" kms retire-check kp-mad
+    json '.retire'
+    # A version.
+    local first
+    first=$(root_id fra-main)
+    fra root rotate fra-main
+    fra create vbr/three --purpose backup-job --root fra-main
+    ends 0 -C "$FRA" root retire-check fra-main "${first:0:8}"
+    fra root rotate mad-main
+    fra wrap retire vbr/two "$(ask 'first(.wraps[] | select(.root == "mad-main")).id' -C "$FRA" show vbr/two)" --reason test --confirm vbr/two --yes
+    ends 3 -o json -C "$FRA" root retire-check fra-main "$first"
+    json '.keys == 2 and .keys_only_here == 1'
+    fra rewrap vbr/two
+    ends 0 -C "$FRA" root retire-check fra-main "$first"
+    ends 13 -C "$FRA" root retire-check fra-main 00000000
+    ends 13 -C "$FRA" root retire-check nothing
+    # What only this machine has is no proof.
+    fra create vbr/four --purpose backup-job --root mad-main --offline --allow-unsynced
+    ends 3 -o json -C "$FRA" root retire-check fra-main "$first"
+    json '.unpublished > 0'
+}
+
+@test "the end of HPCS: what still depends on it is counted until nothing does" {
+    local hpcs
+    hpcs=$(jq -r '.instances.hpcs | .url + " " + .id' <<<"$SIM_INFO")
+    # shellcheck disable=SC2086
+    add old fra $hpcs
+    fra root create old-main --kms old
+    fra create vbr/old --purpose backup-job --root old-main
+    ends 0 -o json -C "$FRA" status
+    json '.hpcs_keys == 1 and .hpcs_only == 1 and any(.warnings[]; contains("HPCS ends on 2027-03-28") and contains("1 keys, 1 of them"))'
+    ends 0 -C "$FRA" rehome --all --from old-main --to mad-main --yes
+    ends 0 -o json -C "$FRA" status
+    json '.hpcs_keys == 1 and .hpcs_only == 0'
+    ends 0 -C "$FRA" kms retire-check old
+    fra wrap retire vbr/old "$(ask 'first(.wraps[] | select(.root == "old-main")).id' -C "$FRA" show vbr/old)" --reason moved --confirm vbr/old --yes
+    ends 0 -o json -C "$FRA" status
+    json '.hpcs_keys == 0 and any(.warnings[]; contains("nothing depends on it any more"))'
+}
