@@ -249,25 +249,22 @@ say_exchanged(struct ctx *ctx, const struct result *r)
                sent == 1 ? "" : "s");
 }
 
+/* Text, or with w members of an object. */
 static enum rc
-answer(struct syncing *s, struct err *err)
+answer(struct syncing *s, struct jw *w, struct err *err)
 {
     struct ctx *ctx = s->ctx;
-    struct buf doc = {0};
-    struct jw w;
-    int json = out_is_json(ctx);
-    enum rc rc = RC_OK;
+    int json = w != NULL;
     if (json) {
-        session_answer(&doc, &w, "sync");
-        jw_bool(&w, "dry_run", ctx->dry_run);
-        jw_arr(&w, "copies");
+        jw_bool(w, "dry_run", ctx->dry_run);
+        jw_arr(w, "copies");
     }
     for (size_t i = 0; i < s->count; i++) {
         const struct result *r = &s->r[i];
         if (r->sent.note[0] != '\0')
             out_note(ctx, "%s: recovery/ there is not up to date: %s", r->name, r->sent.note);
         if (json) {
-            add_member(&w, ctx, r);
+            add_member(w, ctx, r);
             continue;
         }
         say_repaired(ctx, r);
@@ -275,15 +272,8 @@ answer(struct syncing *s, struct err *err)
             say_exchanged(ctx, r);
     }
     if (json)
-        jw_end_arr(&w);
-    if (ctx->dry_run)
-        rc = preview_answer(&s->preview, json ? &w : NULL, err);
-    if (json && rc == RC_OK) {
-        jw_end_obj(&w);
-        rc = out_json(ctx, &doc, err);
-    }
-    buf_release(&doc);
-    return rc;
+        jw_end_arr(w);
+    return ctx->dry_run ? preview_answer(&s->preview, w, err) : RC_OK;
 }
 
 /* An old image of the store forgot what its copies once showed; the memory beside it did not. */
@@ -299,7 +289,7 @@ recall(struct ctx *ctx, struct err *err)
 }
 
 static enum rc
-sync_all(struct syncing *s, struct err *err)
+sync_all(struct syncing *s, struct jw *w, struct err *err)
 {
     struct ctx *ctx = s->ctx;
     size_t reached = 0;
@@ -330,20 +320,35 @@ sync_all(struct syncing *s, struct err *err)
     if (rc != RC_OK)
         return rc;
     ctx->findings += s->away > 0;
-    return answer(s, err);
+    return answer(s, w, err);
+}
+
+enum rc
+cmd_sync_all(struct ctx *ctx, struct jw *w, struct err *err)
+{
+    struct syncing s = {.ctx = ctx};
+    enum rc rc = sync_all(&s, w, err);
+    preview_release(&s.preview);
+    for (size_t i = 0; i < s.count; i++)
+        repair_release(&s.r[i].repair);
+    return rc;
 }
 
 static enum rc
 run_sync(struct ctx *ctx, struct err *err)
 {
-    struct syncing s = {.ctx = ctx};
+    struct buf doc;
+    struct jw w;
     if (ctx->offline)
         return err_set(err, RC_USAGE,
                        "sync --offline: there is nothing that sync could do offline");
-    enum rc rc = sync_all(&s, err);
-    preview_release(&s.preview);
-    for (size_t i = 0; i < s.count; i++)
-        repair_release(&s.r[i].repair);
+    if (!out_is_json(ctx))
+        return cmd_sync_all(ctx, NULL, err);
+    session_answer(&doc, &w, "sync");
+    enum rc rc = cmd_sync_all(ctx, &w, err);
+    if (rc == RC_OK)
+        return out_object(ctx, &doc, &w, err);
+    buf_release(&doc);
     return rc;
 }
 

@@ -13,6 +13,7 @@ extern const struct cmd cmd_kms_table[];
 extern const struct cmd cmd_root_table[];
 extern const struct cmd cmd_root_check_table[];
 extern const struct cmd cmd_retire_table[];
+extern const struct cmd cmd_upkeep_table[];
 extern const struct cmd cmd_create_table[];
 extern const struct cmd cmd_record_table[];
 extern const struct cmd cmd_import_table[];
@@ -45,6 +46,9 @@ enum rc cmd_author_admit(struct ctx *ctx, const struct log_author *a, int spare,
 /* RC_POLICY when others ignore what this store says about authors: not admitted, or retired. */
 enum rc cmd_author_counts(struct ctx *ctx, struct err *err) MUST_CHECK;
 
+/* What sync does, with the copies of the command line or all: text, or with w members of an object
+ * that is begun. */
+enum rc cmd_sync_all(struct ctx *ctx, struct jw *w, struct err *err) MUST_CHECK;
 /* A wrap's members, in an object that is begun. root: the name of its root key. */
 void cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap);
 /* Site of an author, or "": tells equal names apart. */

@@ -13,6 +13,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_state_table,
     cmd_list_table,
     cmd_sync_table,
+    cmd_upkeep_table,
     cmd_status_table,
     cmd_setup_table,
     cmd_kms_table,

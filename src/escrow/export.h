@@ -70,4 +70,10 @@ typedef enum rc (*export_stale_fn)(void *arg, const struct export_stale *stale, 
 enum rc export_stale_each(const struct store *store, export_stale_fn fn, void *arg,
                           struct err *err) MUST_CHECK;
 
+/* The names that this store's own author ever exported into that file, each once; RC_OK with none
+ * for a file that it did not write. */
+typedef enum rc (*export_name_fn)(void *arg, const char *name, struct err *err);
+enum rc export_names_each(const struct store *store, const char *file, export_name_fn fn, void *arg,
+                          struct err *err) MUST_CHECK;
+
 #endif

@@ -100,3 +100,26 @@ export_stale_each(const struct store *store, export_stale_fn fn, void *arg, stru
     stmt_done(q);
     return rc;
 }
+
+enum rc
+export_names_each(const struct store *store, const char *file, export_name_fn fn, void *arg,
+                  struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT DISTINCT k.name FROM event e, json_each(e.body, '$.keys') j"
+                          " JOIN key k ON k.uuid = j.value WHERE e.kind = 'export.made'"
+                          " AND e.author = ?1 AND json_extract(e.body, '$.file') = ?2 ORDER BY 1",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, store->self.author);
+    stmt_text(q, 2, file);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        rc = fn(arg, col_text(q, 0), err);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}

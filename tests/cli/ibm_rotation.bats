@@ -164,3 +164,37 @@ elsewhere() { # METHOD PATH
     ends 0 -o json -C "$FRA" status
     json '.hpcs_keys == 0 and any(.warnings[]; contains("nothing depends on it any more"))'
 }
+
+@test "upkeep: looks with -n; renews, refreshes its own exports in their place, synchronises; from a timer" {
+    fra export vbr/one vbr/two --file "$T/both.export"
+    elsewhere POST /actions/rotate
+    ends 0 -o json -C "$FRA" upkeep -n
+    json '.dry_run and .rewrap.planned == 2 and .rewrap.rewrapped == 0 and (.roots | length) == 2'
+    cp "$T/both.export" "$T/before"
+    ends 0 -o json -C "$FRA" --no-input upkeep
+    json '.rewrap.rewrapped == 2 and .rewrap.failed == 0 and .exports == [{file: $f, refreshed: true}] and .sync.copies[0].reached' \
+        --arg f "$T/both.export"
+    run ! cmp "$T/before" "$T/both.export"
+    ends 0 -o json -C "$FRA" status
+    json '.stale_exports == 0 and .wraps_behind == 0 and .unpublished == 0'
+    "$KEYMUSTER" reveal vbr/one --reason test --from "$T/both.export" --yes --credential "kp-fra=file:$SIM_APIKEY" \
+        --endpoint "kp-fra=$SIM_KMS" --iam "kp-fra=$SIM_IAM" --ca "kp-fra=$SIM_CA" --root fra-main --to "file:$T/pw" >/dev/null 2>&1
+    [ "$(wc -c <"$T/pw")" -eq 44 ]
+    ends 0 -C "$FRA" upkeep
+    says 'root keys: 2 asked, 0 unknown' 'wraps: 0 renewed' 'usb: took 0'
+    # What is not an export any more, or not here, is left.
+    sim_move 3700
+    elsewhere POST /actions/rotate
+    printf 'mine\n' >"$T/both.export"
+    ends 0 -o json -C "$FRA" upkeep
+    json '.exports[0].refreshed | not'
+    [ "$(cat "$T/both.export")" = mine ]
+    # One KMS away, a copy away: the rest is done.
+    sim_move 3700
+    elsewhere POST /actions/rotate
+    mv "$USB" "$T/away"
+    fra kms set kp-mad --endpoint https://127.0.0.1:1 --offline
+    ends 3 -o json -C "$FRA" --timeout 1s upkeep
+    json '.rewrap.rewrapped == 2 and .rewrap.failed == 1 and any(.roots[]; .name == "mad-main" and .state == "unknown")'
+    mv "$T/away" "$USB"
+}

@@ -63,6 +63,7 @@ commands() {
 0 root check
 any root retire-check mad-main
 any kms retire-check kp-mad
+0 upkeep
 0 site list
 0 kms list
 0 kms show kp-fra
