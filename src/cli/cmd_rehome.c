@@ -4,11 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/bulk.h"
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "cli/rehome.h"
 #include "cli/session.h"
+#include "escrow/depend.h"
+#include "kms/place.h"
+#include "text/time.h"
 
 static const char *const outcomes[] = {
     [PLANNED] = "planned", [ADDED] = "added", [THERE] = "there", [FAILED] = "failed"};
@@ -88,13 +92,81 @@ answer_job(void *arg, const struct job *j, struct err *err)
     return rc == RC_OK ? bulk_key_end(&a->b, err) : rc;
 }
 
+/* How many are left, what goes if it stops now, and the pace that a date asks for. */
+struct pace {
+    int64_t left;       /* still to be moved */
+    int64_t only;       /* with no wrap but under --from; -1: not asked */
+    int64_t days, each; /* until the date; keys a day. -1: no date */
+    char by[TIME_TEXT + 1];
+};
+
+static enum rc
+pace_date(const struct rehome *r, struct pace *p, struct err *err)
+{
+    const char *date = opt_get(&r->ctx->opts, OPT_BY);
+    struct root from;
+    int64_t ms = 0;
+    int hpcs = 0;
+    enum rc rc = RC_OK;
+    if (date == NULL && r->from.uuid[0] != '\0') { /* what is moved off HPCS has a date */
+        rc = root_load(r->ctx->store, &r->from, &from, err);
+        if (rc == RC_OK && from.kms.uuid[0] != '\0')
+            rc = depend_hpcs(r->ctx->store, &from.kms, &hpcs, err);
+        date = hpcs ? PLACE_HPCS_END : NULL;
+    }
+    if (rc == RC_OK && date != NULL)
+        rc = date_parse(&ms, date, "--by", err);
+    if (rc != RC_OK || date == NULL)
+        return rc;
+    time_format(p->by, ms);
+    p->days = ms > clock_now_ms() ? (ms - clock_now_ms()) / (24 * 3600 * 1000) : 0;
+    p->each = (p->left + (p->days > 0 ? p->days : 1) - 1) / (p->days > 0 ? p->days : 1);
+    return RC_OK;
+}
+
+static enum rc
+pace(const struct rehome *r, struct pace *p, struct err *err)
+{
+    struct depend_on on = {.root = ""};
+    struct depend_count c = {0, -1};
+    *p = (struct pace){.only = -1, .days = -1, .each = -1};
+    for (size_t i = 0; i < r->count; i++)
+        p->left += r->moves[i].outcome == PLANNED || r->moves[i].outcome == FAILED;
+    memcpy(on.root, r->from.uuid, sizeof on.root);
+    enum rc rc = on.root[0] != '\0' ? depend_count(r->ctx->store, &on, &c, err) : RC_OK;
+    p->only = c.only;
+    return rc == RC_OK ? pace_date(r, p, err) : rc;
+}
+
+static void
+say_pace(const struct rehome *r, const struct pace *p)
+{
+    struct ctx *ctx = r->ctx;
+    if (p->only < 0 && p->days < 0)
+        return;
+    out_printf(ctx, "%lld left", (long long)p->left);
+    if (p->only >= 0)
+        out_printf(ctx, "; stopped now, the loss of %s would take %lld", r->from.name,
+                   (long long)p->only);
+    if (p->days >= 0)
+        out_printf(ctx, "; to be done by %.10s, in %lld days: %lld a day", p->by,
+                   (long long)p->days, (long long)p->each);
+    out_printf(ctx, "\n");
+}
+
 static enum rc
 answer(struct answer *a, struct err *err)
 {
+    struct pace p;
     const struct rehome *r = a->r;
     struct bulk *b = &a->b;
-    if (!out_is_json(r->ctx))
+    enum rc rc = pace(r, &p, err);
+    if (rc != RC_OK)
+        return rc;
+    if (!out_is_json(r->ctx)) {
+        say_pace(r, &p);
         return RC_OK;
+    }
     bulk_totals(b);
     jw_bool(&b->w, "dry_run", r->ctx->dry_run);
     if (r->target_count == 1)
@@ -103,6 +175,14 @@ answer(struct answer *a, struct err *err)
     jw_int(&b->w, "added", r->added);
     jw_int(&b->w, "there", r->there);
     jw_int(&b->w, "failed", r->failed);
+    jw_int(&b->w, "left", p.left);
+    if (p.only >= 0)
+        jw_int(&b->w, "lost_if_stopped", p.only);
+    if (p.days >= 0) {
+        jw_str(&b->w, "by", p.by);
+        jw_int(&b->w, "days_left", p.days);
+        jw_int(&b->w, "keys_per_day", p.each);
+    }
     return bulk_end(b, err);
 }
 
@@ -193,6 +273,7 @@ static const struct opt_spec rehome_options[] = {
     {OPT_TO, "to", 0, "ROOT", 0, "root key to wrap under"},
     {OPT_FROM, "from", 0, "ROOT", 0, "only keys with a wrap under this one, which opens them"},
     {OPT_ALL, "all", 0, NULL, 0, "every key"},
+    {OPT_BY, "by", 0, "DATE", 0, "when it must be done; says the pace that takes"},
     {OPT_MAP, "map", 0, "FILE", 0,
      "a line for each key: KEY, or KEY, a TAB and ROOT; # begins a remark; - is standard input"},
     KEY_AT_OPTION,

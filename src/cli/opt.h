@@ -51,6 +51,7 @@ enum opt_id {
     OPT_AT,
     OPT_BCO,
     OPT_BLIND,
+    OPT_BY,
     OPT_CA,
     OPT_CARD,
     OPT_COPY,

@@ -8,7 +8,6 @@
 #include "text/time.h"
 
 enum { SOON_DAYS = 90, DAY_MS = 24 * 3600 * 1000 };
-static const char HPCS_END[] = "2027-03-28T00:00:00.000Z";
 
 /* Days from now, rounded down; negative: over. */
 static int64_t
@@ -94,46 +93,16 @@ status_root(void *arg, const struct object *o, struct err *err)
     return rc;
 }
 
-struct hpcs {
-    struct status *s;
-    const struct object *kms;
-    int is;
-};
-
-/* By the CRN of a root key of it. */
-static enum rc
-look_hpcs(void *arg, const struct object *o, struct err *err)
-{
-    struct hpcs *h = arg;
-    struct root r;
-    struct crn crn;
-    struct buf v;
-    buf_init(&v, LIMIT_TEXT);
-    enum rc rc = root_load(h->s->ctx->store, o, &r, err);
-    if (rc == RC_OK && strcmp(r.kms.uuid, h->kms->uuid) == 0)
-        rc = field_get(h->s->ctx->store, o->uuid, "crn", &v, NULL, err);
-    h->is |=
-        rc == RC_OK && crn_parse(&crn, buf_str(&v)) == 0 && strcmp(crn.service, "hs-crypto") == 0;
-    buf_release(&v);
-    return rc;
-}
-
 /* The end of HPCS, and what still depends on it. */
 static enum rc
 status_kms(void *arg, const struct object *o, struct err *err)
 {
     struct status *s = arg;
-    struct hpcs h = {.s = s, .kms = o};
     struct depend_on on = {.root = ""};
     struct depend_count c = {0, 0};
-    struct buf v;
-    buf_init(&v, LIMIT_TEXT);
-    enum rc rc = field_get(s->ctx->store, o->uuid, "endpoint", &v, NULL, err);
-    h.is = rc == RC_OK && strstr(buf_str(&v), ".hs-crypto.") != NULL;
-    buf_release(&v);
-    if (rc == RC_OK && !h.is)
-        rc = object_each(s->ctx->store, "root", look_hpcs, &h, err);
-    if (rc != RC_OK || !h.is)
+    int is = 0;
+    enum rc rc = depend_hpcs(s->ctx->store, o, &is, err);
+    if (rc != RC_OK || !is)
         return rc;
     memcpy(on.kms, o->uuid, sizeof on.kms);
     rc = depend_count(s->ctx->store, &on, &c, err);
@@ -145,14 +114,14 @@ status_kms(void *arg, const struct object *o, struct err *err)
         status_warn(s,
                     "HPCS ends on %.10s; KMS %s is of it, and nothing depends on it any more: "
                     "keymuster kms retire-check %s",
-                    HPCS_END, o->name, o->name);
+                    PLACE_HPCS_END, o->name, o->name);
     else
         status_warn(
             s,
             "HPCS ends on %.10s (in %lld days) and its keys with it: KMS %s still has wraps of "
             "%lld keys, %lld of them with no wrap elsewhere: keymuster rehome --all --from ROOT "
             "--to ROOT",
-            HPCS_END, (long long)days_until(HPCS_END), o->name, (long long)c.keys,
+            PLACE_HPCS_END, (long long)days_until(PLACE_HPCS_END), o->name, (long long)c.keys,
             (long long)c.only);
     return RC_OK;
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kms/place.h"
+
 /* A wrap that is not retired, of a key that is not destroyed. */
 #define LIVE                                                                                       \
     " NOT EXISTS (SELECT 1 FROM wrap_retired r WHERE r.key = w.key AND r.id = w.id)"               \
@@ -133,5 +135,45 @@ depend_behind(const struct store *store, const char *root, const char *version, 
     if (rc == RC_OK && stmt_more(q))
         *count = col_int(q, 0);
     stmt_done(q);
+    return rc;
+}
+
+/* ---- HPCS ---- */
+
+struct hpcs {
+    const struct store *store;
+    const struct object *kms;
+    int is;
+};
+
+static enum rc
+look_hpcs(void *arg, const struct object *o, struct err *err)
+{
+    struct hpcs *h = arg;
+    struct root r;
+    struct crn crn;
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = root_load(h->store, o, &r, err);
+    if (rc == RC_OK && strcmp(r.kms.uuid, h->kms->uuid) == 0)
+        rc = field_get(h->store, o->uuid, "crn", &v, NULL, err);
+    h->is |=
+        rc == RC_OK && crn_parse(&crn, buf_str(&v)) == 0 && strcmp(crn.service, "hs-crypto") == 0;
+    buf_release(&v);
+    return rc;
+}
+
+enum rc
+depend_hpcs(const struct store *store, const struct object *kms, int *is, struct err *err)
+{
+    struct hpcs h = {store, kms, 0};
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = field_get(store, kms->uuid, "endpoint", &v, NULL, err);
+    h.is = rc == RC_OK && strstr(buf_str(&v), ".hs-crypto.") != NULL;
+    buf_release(&v);
+    if (rc == RC_OK && !h.is)
+        rc = object_each(store, "root", look_hpcs, &h, err);
+    *is = h.is;
     return rc;
 }

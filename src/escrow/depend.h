@@ -34,4 +34,8 @@ enum rc depend_count(const struct store *store, const struct depend_on *on,
 enum rc depend_behind(const struct store *store, const char *root, const char *version,
                       int64_t *count, struct err *err) MUST_CHECK;
 
+/* Whether a KMS is of Hyper Protect Crypto Services, by its endpoint or a root key's CRN. */
+enum rc depend_hpcs(const struct store *store, const struct object *kms, int *is,
+                    struct err *err) MUST_CHECK;
+
 #endif

@@ -30,6 +30,9 @@ struct place {
 /* -1 for a host of another form. */
 int place_parse(struct place *out, const char *host) MUST_CHECK;
 
+/* When Hyper Protect Crypto Services end, and every instance with its keys. */
+#define PLACE_HPCS_END "2027-03-28T00:00:00.000Z"
+
 /* Ends in one of the four suffixes of IBM's KMSs, with a name before it. */
 int place_is_kms(const char *host);
 /* One of IAM's two. */

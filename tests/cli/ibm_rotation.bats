@@ -156,10 +156,18 @@ elsewhere() { # METHOD PATH
     fra create vbr/old --purpose backup-job --root old-main
     ends 0 -o json -C "$FRA" status
     json '.hpcs_keys == 1 and .hpcs_only == 1 and any(.warnings[]; contains("HPCS ends on 2027-03-28") and contains("1 keys, 1 of them"))'
-    ends 0 -C "$FRA" rehome --all --from old-main --to mad-main --yes
+    fra create vbr/older --purpose backup-job --root old-main --root mad-main
+    ends 0 -C "$FRA" rehome --all --from old-main --to mad-main -n
+    says '1 left; stopped now, the loss of old-main would take 1; to be done by 2027-03-28'
+    ends 0 -o json -C "$FRA" rehome --all --from old-main --to mad-main -n --by "$(date -d '+10 days' +%F)"
+    json '.left == 1 and .lost_if_stopped == 1 and .keys_per_day == 1 and .days_left >= 9'
+    ends 2 -C "$FRA" rehome --all --from old-main --to mad-main -n --by soon
+    ends 0 -o json -C "$FRA" rehome --all --from old-main --to mad-main --yes
+    json '.left == 0 and .lost_if_stopped == 0'
     ends 0 -o json -C "$FRA" status
-    json '.hpcs_keys == 1 and .hpcs_only == 0'
+    json '.hpcs_keys == 2 and .hpcs_only == 0'
     ends 0 -C "$FRA" kms retire-check old
+    fra wrap retire vbr/older "$(ask 'first(.wraps[] | select(.root == "old-main")).id' -C "$FRA" show vbr/older)" --reason moved --confirm vbr/older --yes
     fra wrap retire vbr/old "$(ask 'first(.wraps[] | select(.root == "old-main")).id' -C "$FRA" show vbr/old)" --reason moved --confirm vbr/old --yes
     ends 0 -o json -C "$FRA" status
     json '.hpcs_keys == 0 and any(.warnings[]; contains("nothing depends on it any more"))'
