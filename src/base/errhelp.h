@@ -199,12 +199,14 @@
       "The KMS does not accept the credential, or it lacks the right for this.", \
       "the credential was revoked or replaced, or belongs to another account\n" \
       "it may list keys, but not use them", \
-      "try it: keymuster kms test NAME; then give another: keymuster kms set NAME --credential REF") \
+      "try it: keymuster kms test NAME; then give another: keymuster kms set NAME --credential REF\n" \
+      "when it stays so for a day: was the instance deleted? It can be taken back for some days: ibmcloud resource reclamations") \
     X(RC_KMS_UNREACHABLE, \
       "The KMS did not answer. Whether its root keys still exist is unknown; this is not a sign that they are gone.", \
       "network, name service, firewall, an outage, a wrong endpoint", \
       "run the same command again later\n" \
-      "a key with a wrap under another KMS can be had now: reveal KEY --root OTHER-ROOT") \
+      "a key with a wrap under another KMS can be had now: reveal KEY --root OTHER-ROOT\n" \
+      "when it stays so for a day: was the instance deleted? It can be taken back for some days: ibmcloud resource reclamations") \
     X(RC_ROOT_DISABLED, \
       "The root key is disabled: it neither wraps nor unwraps until it is enabled again.", \
       "somebody disabled it, on purpose or by a policy of the account", \
@@ -218,7 +220,7 @@
       "The root key is destroyed and can be restored only for some days; the message says until when.", \
       "somebody deleted it in the KMS", \
       "at once: keymuster root restore NAME\n" \
-      "which keys hang on it: keymuster list; move them: keymuster rehome --all --from ROOT --to OTHER-ROOT") \
+      "which keys hang on it: keymuster root retire-check NAME; move them: keymuster rehome --all --from ROOT --to OTHER-ROOT") \
     X(RC_ROOT_PURGED, \
       "The root key is gone for good. No wrap under it can ever be opened again.", \
       "it was destroyed and the time for restoring it has passed", \
@@ -319,6 +321,11 @@
       "a root key that is no root key but a standard key, or an imported one that is to be rotated\n" \
       "a fault of this program, or a KMS newer than it", \
       "the message has the KMS's code; with that and the request id it can be looked up") \
+    X(RC_KMS_NO_MASTER, \
+      "The crypto units of this instance (HPCS, Dedicated) have no master key loaded, so that none of its root keys can be used. As long as the parts of the master key exist, nothing is lost.", \
+      "the crypto units were replaced, moved or reset, and the master key was not loaded again", \
+      "load the master key, with those who hold its parts; then run the same command again\n" \
+      "meanwhile a wrap under another KMS opens: reveal KEY --root OTHER-ROOT") \
     /* ---- 4: copies ---- */ \
     X(RC_COPY_UNREACHABLE, \
       "The copy is not there at the moment. What it lacks will be sent when it is back.", \

@@ -62,6 +62,7 @@
     X(RC_ROOT_UNSEEN, 3024, 14, 0, "the KMS does not find the root key")                           \
     X(RC_ROOT_FAULT, 3025, 14, 0, "the KMS itself cannot use the root key")                        \
     X(RC_KMS_REJECTED, 3026, 1, 0, "the KMS finds the request wrong")                              \
+    X(RC_KMS_NO_MASTER, 3027, 14, 0, "the KMS has no master key")                                  \
     X(RC_COPY_UNREACHABLE, 4001, 5, 1, "the copy cannot be reached")                               \
     X(RC_COPY_FOREIGN, 4002, 15, 0, "the copy belongs to another escrow")                          \
     X(RC_COPY_ROLLED_BACK, 4003, 16, 0, "the copy is rolled back")                                 \

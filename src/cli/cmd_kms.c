@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/conflicts.h"
+#include "cli/kms_conf.h"
 #include "cli/kms_ibm.h"
 #include "cli/out.h"
 #include "cli/ref.h"
@@ -150,13 +151,17 @@ prepare_kms(struct ctx *ctx, struct addition *a, struct err *err)
 }
 
 static enum rc
-bind_kms(struct ctx *ctx, const struct addition *a, struct err *err)
+bind_kms(struct ctx *ctx, const struct addition *a, const char *uuid, struct err *err)
 {
+    struct object kms = {.kind = "kms"};
     if (ctx->dry_run)
         return RC_OK;
+    (void)snprintf(kms.uuid, sizeof kms.uuid, "%s", uuid);
     enum rc rc = a->remote ? ibm_words_bind(ctx, a->name, &a->ibm, 1, err)
                            : store_conf_set(ctx->store, "kms", a->name, "file", a->path, err);
-    return rc == RC_OK ? bind_credential(ctx, a->name, a->ref, err) : rc;
+    if (rc == RC_OK)
+        rc = bind_credential(ctx, a->name, a->ref, err);
+    return rc == RC_OK ? kms_conf_own(ctx->store, &kms, a->name, err) : rc;
 }
 
 static enum rc
@@ -177,7 +182,7 @@ run_kms_add(struct ctx *ctx, struct err *err)
     rc = session_record(ctx, "kms.added", &body, NULL, err);
     buf_release(&body);
     if (rc == RC_OK)
-        rc = bind_kms(ctx, &a, err);
+        rc = bind_kms(ctx, &a, uuid, err);
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "kms.add", "KMS", a.name, uuid, "added", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
@@ -218,11 +223,13 @@ record_endpoint(struct ctx *ctx, const struct object *kms, const char *url, stru
 static enum rc
 set_endpoint(struct ctx *ctx, const struct object *kms, const char *url, struct err *err)
 {
+    char section[LIMIT_NAME + 1];
     if (url == NULL)
         return RC_OK;
+    kms_section(ctx->store, kms, section);
     enum rc rc = record_endpoint(ctx, kms, url, err);
     return rc == RC_OK && !ctx->dry_run
-               ? store_conf_set(ctx->store, "kms", kms->name, "endpoint", url, err)
+               ? store_conf_set(ctx->store, "kms", section, "endpoint", url, err)
                : rc;
 }
 
@@ -230,22 +237,23 @@ set_endpoint(struct ctx *ctx, const struct object *kms, const char *url, struct 
 static int
 confirms_endpoint(const struct ctx *ctx, const struct object *kms)
 {
-    return opt_has(&ctx->opts, OPT_ENDPOINT) ||
-           store_conf(ctx->store, "kms", kms->name, "endpoint") != NULL;
+    return opt_has(&ctx->opts, OPT_ENDPOINT) || kms_conf(ctx->store, kms, "endpoint") != NULL;
 }
 
 static enum rc
 set_ibm(struct ctx *ctx, const struct object *kms, struct err *err)
 {
     struct ibm_words w;
+    char section[LIMIT_NAME + 1];
     int given = opt_has(&ctx->opts, OPT_ENDPOINT);
+    kms_section(ctx->store, kms, section);
     enum rc rc = ibm_words_set(ctx, kms, &w, err);
     if (rc == RC_OK && w.credential != NULL && !ctx->dry_run)
         rc = ibm_words_try(ctx, kms->name, &w, confirms_endpoint(ctx, kms), err);
     if (rc == RC_OK && !ctx->dry_run)
-        rc = ibm_words_bind(ctx, kms->name, &w, 0, err);
+        rc = ibm_words_bind(ctx, section, &w, 0, err);
     if (rc == RC_OK && !ctx->dry_run && opt_has(&ctx->opts, OPT_CREDENTIAL))
-        rc = bind_credential(ctx, kms->name, opt_get(&ctx->opts, OPT_CREDENTIAL), err);
+        rc = bind_credential(ctx, section, opt_get(&ctx->opts, OPT_CREDENTIAL), err);
     return rc == RC_OK ? set_endpoint(ctx, kms, given ? w.endpoint : NULL, err) : rc;
 }
 
@@ -257,7 +265,7 @@ local_path(struct ctx *ctx, const struct object *kms, char out[PATH_SIZE], struc
     enum rc rc = RC_OK;
     buf_init(&hint, PATH_SIZE);
     if (file == NULL)
-        file = store_conf(ctx->store, "kms", kms->name, "file");
+        file = kms_conf(ctx->store, kms, "file");
     if (file == NULL) {
         rc = field_get(ctx->store, kms->uuid, "file", &hint, NULL, err);
         file = buf_str(&hint);
@@ -273,21 +281,22 @@ set_local(struct ctx *ctx, const struct object *kms, struct err *err)
 {
     const char *ref = opt_get(&ctx->opts, OPT_CREDENTIAL);
     const char *endpoint = opt_get(&ctx->opts, OPT_ENDPOINT);
-    char path[PATH_SIZE] = "";
+    char path[PATH_SIZE] = "", section[LIMIT_NAME + 1];
     struct url url = {.base = ""};
+    kms_section(ctx->store, kms, section);
     if (endpoint != NULL && place_url(&url, endpoint, "--endpoint", err) != RC_OK)
         return err->code;
     if (ref == NULL)
-        ref = store_conf(ctx->store, "kms", kms->name, "credential");
+        ref = kms_conf(ctx->store, kms, "credential");
     enum rc rc = local_path(ctx, kms, path, err);
     if (rc == RC_OK && ref != NULL)
         rc = try_or_create(kms->name, path, ref, 0, err);
     else if (rc == RC_OK && file_exists(path) != 1)
         rc = err_set(err, RC_KMS_MISSING, "the file of KMS %s is not there: %s", kms->name, path);
     if (rc == RC_OK && !ctx->dry_run)
-        rc = store_conf_set(ctx->store, "kms", kms->name, "file", path, err);
+        rc = store_conf_set(ctx->store, "kms", section, "file", path, err);
     if (rc == RC_OK && !ctx->dry_run && opt_has(&ctx->opts, OPT_CREDENTIAL))
-        rc = bind_credential(ctx, kms->name, ref, err);
+        rc = bind_credential(ctx, section, ref, err);
     return rc == RC_OK ? set_endpoint(ctx, kms, endpoint != NULL ? url.base : NULL, err) : rc;
 }
 
@@ -321,6 +330,11 @@ run_kms_set(struct ctx *ctx, struct err *err)
         rc = check_options(ctx, "kms set", remote, err);
     if (rc == RC_OK)
         rc = remote ? set_ibm(ctx, &kms, err) : set_local(ctx, &kms, err);
+    if (rc == RC_OK && !ctx->dry_run) {
+        char section[LIMIT_NAME + 1];
+        kms_section(ctx->store, &kms, section);
+        rc = kms_conf_own(ctx->store, &kms, section, err);
+    }
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid, "bound here:", err);
     return rc == RC_OK && ctx->entry[0] != '\0' ? session_publish(ctx, err) : rc;
@@ -346,7 +360,7 @@ list_kms(void *arg, const struct object *o, struct err *err)
         (void)snprintf(provider, sizeof provider, "%s", buf_str(&v));
         rc = field_get(store, o->uuid, "kept_at", &v, NULL, err);
     }
-    const char *bound = store_conf(store, "kms", o->name, "credential");
+    const char *bound = kms_conf(store, o, "credential");
     if (rc == RC_OK && l->w != NULL) {
         jw_obj(l->w, NULL);
         jw_str(l->w, "name", o->name);
@@ -390,22 +404,22 @@ run_kms_show(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = object_name(ctx->store, buf_str(&v), site, err);
     int json = out_is_json(ctx);
-    const char *bound = rc == RC_OK ? store_conf(ctx->store, "kms", kms.name, "credential") : NULL;
+    const char *bound = rc == RC_OK ? kms_conf(ctx->store, &kms, "credential") : NULL;
     if (rc == RC_OK && json) {
         session_answer(&doc, &w, "kms.show");
         jw_str(&w, "name", kms.name);
         jw_str(&w, "uuid", kms.uuid);
         jw_str(&w, "site", site);
         jw_opt(&w, "credential", bound);
-        jw_opt(&w, "iam_here", store_conf(ctx->store, "kms", kms.name, "iam"));
-        jw_opt(&w, "ca_here", store_conf(ctx->store, "kms", kms.name, "ca"));
+        jw_opt(&w, "iam_here", kms_conf(ctx->store, &kms, "iam"));
+        jw_opt(&w, "ca_here", kms_conf(ctx->store, &kms, "ca"));
     } else if (rc == RC_OK) {
         out_field(ctx, "kms", kms.name);
         out_field(ctx, "uuid", kms.uuid);
         out_field(ctx, "site", site);
         out_field(ctx, "credential", bound != NULL ? bound : "none bound here");
-        out_field(ctx, "iam here", store_conf(ctx->store, "kms", kms.name, "iam"));
-        out_field(ctx, "ca here", store_conf(ctx->store, "kms", kms.name, "ca"));
+        out_field(ctx, "iam here", kms_conf(ctx->store, &kms, "iam"));
+        out_field(ctx, "ca here", kms_conf(ctx->store, &kms, "ca"));
     }
     for (size_t i = 0; rc == RC_OK && i < sizeof fields / sizeof fields[0]; i++) {
         rc = field_get(ctx->store, kms.uuid, fields[i], &v, NULL, err);

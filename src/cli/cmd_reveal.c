@@ -10,6 +10,7 @@
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
+#include "cli/show_request.h"
 #include "cli/showing.h"
 #include "copy/memory.h"
 #include "recover/child.h"
@@ -228,6 +229,17 @@ say_dry(struct ctx *ctx, const struct key *keys, const char *to)
 }
 
 static enum rc
+show_requests(struct ctx *ctx, const struct key *keys, struct err *err)
+{
+    const char *name = opt_get(&ctx->opts, OPT_ROOT);
+    struct object root = {.uuid = ""};
+    enum rc rc = name != NULL ? object_find(ctx->store, "root", name, &root, err) : RC_OK;
+    return rc == RC_OK ? show_request_keys(ctx, keys, ctx->opts.arg_count, KMS_UNWRAP,
+                                           name != NULL ? root.uuid : NULL, err)
+                       : rc;
+}
+
+static enum rc
 run_reveal(struct ctx *ctx, struct err *err)
 {
     struct deliver d;
@@ -242,11 +254,16 @@ run_reveal(struct ctx *ctx, struct err *err)
     enum rc rc = deliver_parse(&d, opt_get(&ctx->opts, OPT_TO), err);
     if (rc != RC_OK)
         return rc;
-    rc = check_destination(ctx, &d, err);
+    if (!opt_has(&ctx->opts, OPT_SHOW_REQUEST))
+        rc = check_destination(ctx, &d, err);
     if (rc == RC_OK)
         rc = from_open(ctx, err);
     if (rc == RC_OK)
         rc = find_keys(ctx, &keys, err);
+    if (rc == RC_OK && opt_has(&ctx->opts, OPT_SHOW_REQUEST)) {
+        rc = show_requests(ctx, keys, err);
+        goto out;
+    }
     if (rc == RC_OK)
         rc = deliver_check(&d, err);
     if (rc == RC_OK)
@@ -520,6 +537,7 @@ static const struct opt_spec reveal_options[] = {
     {OPT_TO, "to", 0, "DEST", 0, "- tty file:PATH or fd:N; else the terminal"},
     GATE_OPTIONS,
     FROM_OPTIONS,
+    SHOW_REQUEST_OPTION,
     {OPT_WRAPPED, "wrapped", 0, "REF", 0, "nothing but this wrap is left: file:PATH or -"},
     {OPT_AAD, "aad", 0, "TEXT", OPT_MANY, "with --wrapped: its additional data, in order"},
     {OPT_FORM, "form", 0, "FORM", 0, "with --wrapped: base64 (else) or bytes"},

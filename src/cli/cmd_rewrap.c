@@ -8,6 +8,7 @@
 #include "cli/out.h"
 #include "cli/rewrap.h"
 #include "cli/session.h"
+#include "cli/show_request.h"
 
 static const char *const outcomes[] = {[REWRAP_PLANNED] = "planned",
                                        [REWRAP_DONE] = "rewrapped",
@@ -91,8 +92,27 @@ check_words(struct rewrap *r, struct err *err)
 }
 
 static enum rc
+show_named(struct ctx *ctx, struct err *err)
+{
+    size_t count = ctx->opts.arg_count;
+    struct key *keys = calloc(count + 1, sizeof *keys);
+    if (keys == NULL)
+        return err_nomem(err);
+    enum rc rc = count > 0 ? session_keys_check(ctx, count, err)
+                           : err_set(err, RC_USAGE, "rewrap: --show-request goes with keys");
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        rc = session_key(ctx, opt_arg(&ctx->opts, i), &keys[i], err);
+    if (rc == RC_OK)
+        rc = show_request_keys(ctx, keys, count, KMS_REWRAP, NULL, err);
+    free(keys);
+    return rc;
+}
+
+static enum rc
 run_rewrap(struct ctx *ctx, struct err *err)
 {
+    if (opt_has(&ctx->opts, OPT_SHOW_REQUEST))
+        return show_named(ctx, err);
     struct answer a = {.ctx = ctx};
     struct rewrap *r = calloc(1, sizeof *r);
     if (r == NULL)
@@ -133,6 +153,7 @@ static const struct opt_spec rewrap_options[] = {
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
      "another place of a local KMS, for this command"},
     KMS_PLACE_OPTIONS,
+    SHOW_REQUEST_OPTION,
     OPT_END,
 };
 

@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "cli/root_check.h"
 #include "cli/session.h"
+#include "cli/show_request.h"
 #include "text/time.h"
 
 struct checking {
@@ -86,6 +87,8 @@ run_root_check(struct ctx *ctx, struct err *err)
     enum rc rc = RC_OK;
     if (opt_arg(&ctx->opts, 0) != NULL)
         rc = object_find(ctx->store, "root", opt_arg(&ctx->opts, 0), &o, err);
+    if (rc == RC_OK && opt_has(&ctx->opts, OPT_SHOW_REQUEST))
+        return show_request_roots(ctx, opt_arg(&ctx->opts, 0), err);
     if (rc == RC_OK)
         rc = cmd_list_objects(&c.l, "root.check", "root", titles, check_root, err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
@@ -98,6 +101,7 @@ static const struct opt_spec check_options[] = {
     {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
      "another place of the local KMS, for this command"},
     KMS_PLACE_OPTIONS,
+    SHOW_REQUEST_OPTION,
     OPT_END,
 };
 /* clang-format on */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/kms_conf.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "kms/iam.h"
@@ -143,7 +144,7 @@ former(const struct ctx *ctx, const struct object *kms, const char *key, int fro
        size_t size, struct err *err)
 {
     struct buf v;
-    const char *bound = store_conf(ctx->store, "kms", kms->name, key);
+    const char *bound = kms_conf(ctx->store, kms, key);
     enum rc rc = RC_OK;
     if (out[0] != '\0')
         return RC_OK; /* said now */
@@ -175,7 +176,7 @@ ibm_words_set(struct ctx *ctx, const struct object *kms, struct ibm_words *out, 
         rc = former(ctx, kms, "ca", 0, out->ca, sizeof out->ca, err);
     out->credential = opt_get(&ctx->opts, OPT_CREDENTIAL);
     if (out->credential == NULL)
-        out->credential = store_conf(ctx->store, "kms", kms->name, "credential");
+        out->credential = kms_conf(ctx->store, kms, "credential");
     return rc;
 }
 

@@ -110,6 +110,7 @@ enum opt_id {
     OPT_ROOT,
     OPT_SAMPLE,
     OPT_SECRET,
+    OPT_SHOW_REQUEST,
     OPT_SINCE,
     OPT_SITE,
     OPT_SPARE,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/kms_conf.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "copy/memory.h"
@@ -72,10 +73,8 @@ session_close(struct ctx *ctx)
 
 /* ---- KMSs ---- */
 
-/* VALUE of a repeated NAME=VALUE option for this name; with bare, a lone value without a name
- * counts, too. */
 static const char *
-named_value(const struct ctx *ctx, enum opt_id id, const char *name, int bare)
+value_for(const struct ctx *ctx, enum opt_id id, const char *name)
 {
     size_t len = strlen(name);
     for (size_t i = 0; i < opt_count(&ctx->opts, id); i++) {
@@ -83,10 +82,21 @@ named_value(const struct ctx *ctx, enum opt_id id, const char *name, int bare)
         if (strncmp(text, name, len) == 0 && text[len] == '=')
             return text + len + 1;
     }
-    if (bare && opt_count(&ctx->opts, id) == 1 &&
-        (id != OPT_CREDENTIAL || ref_is(opt_get(&ctx->opts, id))))
-        return opt_get(&ctx->opts, id);
     return NULL;
+}
+
+/* VALUE of a repeated NAME=VALUE option for this KMS, or of UUID=VALUE, which alone counts where
+ * two have the name; with bare, a lone value without a name counts, too. */
+static const char *
+named_value(const struct ctx *ctx, enum opt_id id, const struct object *kms, int bare)
+{
+    const char *value = value_for(ctx, id, kms->uuid);
+    if (value == NULL && kms_name_is_own(ctx->store, kms))
+        value = value_for(ctx, id, kms->name);
+    if (value == NULL && bare && opt_count(&ctx->opts, id) == 1 &&
+        (id != OPT_CREDENTIAL || ref_is(opt_get(&ctx->opts, id))))
+        value = opt_get(&ctx->opts, id);
+    return value;
 }
 
 /* Where this command goes for a KMS, and whether a person said so. */
@@ -137,7 +147,7 @@ place_option(const struct ctx *ctx, enum opt_id id, const char *option, const st
              const char **out, struct err *err)
 {
     struct remotes remote = {ctx->store, 0};
-    *out = named_value(ctx, id, kms->name, 0);
+    *out = named_value(ctx, id, kms, 0);
     if (*out != NULL || opt_count(&ctx->opts, id) == 0)
         return RC_OK;
     const char *only = opt_get(&ctx->opts, id);
@@ -166,7 +176,7 @@ static enum rc
 find_endpoint(const struct ctx *ctx, const struct object *kms, struct target *t, struct err *err)
 {
     const char *given = NULL;
-    const char *bound = store_conf(ctx->store, "kms", kms->name, "endpoint");
+    const char *bound = kms_conf(ctx->store, kms, "endpoint");
     int conflict = 0;
     enum rc rc = place_option(ctx, OPT_ENDPOINT, "--endpoint", kms, &given, err);
     if (rc == RC_OK && given == NULL)
@@ -197,16 +207,16 @@ find_here(const struct ctx *ctx, const struct object *kms, enum opt_id id, const
     (void)snprintf(option, sizeof option, "--%s", key);
     enum rc rc = place_option(ctx, id, option, kms, &given, err);
     if (rc == RC_OK && given == NULL)
-        given = store_conf(ctx->store, "kms", kms->name, key);
+        given = kms_conf(ctx->store, kms, key);
     return rc == RC_OK ? set_text(out, given, key, err) : rc;
 }
 
 static enum rc
 find_file(const struct ctx *ctx, const struct object *kms, struct buf *out, struct err *err)
 {
-    const char *path = named_value(ctx, OPT_KMS_FILE, kms->name, 1);
+    const char *path = named_value(ctx, OPT_KMS_FILE, kms, 1);
     if (path == NULL)
-        path = store_conf(ctx->store, "kms", kms->name, "file");
+        path = kms_conf(ctx->store, kms, "file");
     return path != NULL ? set_text(out, path, "file", err)
                         : field_get(ctx->store, kms->uuid, "file", out, NULL, err);
 }
@@ -232,10 +242,10 @@ static enum rc
 read_credential(const struct ctx *ctx, const struct object *kms, struct secret **out,
                 struct err *err)
 {
-    const char *ref = named_value(ctx, OPT_CREDENTIAL, kms->name, 1);
+    const char *ref = named_value(ctx, OPT_CREDENTIAL, kms, 1);
     int from_conf = ref == NULL;
     if (ref == NULL)
-        ref = store_conf(ctx->store, "kms", kms->name, "credential");
+        ref = kms_conf(ctx->store, kms, "credential");
     if (ref == NULL) {
         struct buf kept;
         buf_init(&kept, LIMIT_TEXT);
@@ -315,6 +325,33 @@ open_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err
             *out = NULL;
         }
     }
+    target_release(&t);
+    return rc;
+}
+
+enum rc
+session_show(struct ctx *ctx, const struct root *root, struct kms_op *op, struct buf *out,
+             struct err *err)
+{
+    struct target t;
+    struct buf ring;
+    if (root->kms.uuid[0] == '\0')
+        return err_set(err, RC_NOT_FOUND, "the KMS of root key %s is not known here yet",
+                       root->object.name);
+    target_init(&t);
+    buf_init(&ring, LIMIT_TEXT);
+    enum rc rc = find_target(ctx, &root->kms, &t, err);
+    if (rc == RC_OK)
+        rc = field_get(ctx->store, root->object.uuid, "ring", &ring, NULL, err);
+    struct kms_config config = {.provider = buf_str(&t.provider),
+                                .name = root->kms.name,
+                                .endpoint = buf_str(&t.endpoint),
+                                .instance = buf_str(&t.instance),
+                                .iam = buf_str(&t.iam),
+                                .ca = buf_str(&t.ca)};
+    if (rc == RC_OK)
+        rc = kms_show(out, &config, root->id, buf_str(&ring), op, err);
+    buf_release(&ring);
     target_release(&t);
     return rc;
 }

@@ -29,6 +29,16 @@ void session_close(struct ctx *ctx);
 enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
                     struct err *err) MUST_CHECK;
 
+/* --show-request: what would be sent for op (NULL: to look at the root key), as curl commands without
+ * token; see kms_show. */
+enum rc session_show(struct ctx *ctx, const struct root *root, struct kms_op *op, struct buf *out,
+                     struct err *err) MUST_CHECK;
+#define SHOW_REQUEST_OPTION                                                                        \
+    {                                                                                              \
+        OPT_SHOW_REQUEST, "show-request", 0, NULL, 0,                                              \
+            "prints what would be sent, as curl without the token; sends nothing"                  \
+    }
+
 /* Beside --kms-file, of every command that asks a KMS. */
 #define KMS_PLACE_OPTIONS                                                                          \
     {OPT_ENDPOINT, "endpoint", 0, "[NAME=]URL", OPT_MANY, "another endpoint of the KMS NAME"},     \

@@ -298,6 +298,97 @@ take_instance(char out[UUID_TEXT + 1], const char *text, struct err *err)
     return RC_OK;
 }
 
+/* ---- showing ---- */
+
+/* In single quotes, for a shell. */
+static void
+quote(struct buf *out, const char *text)
+{
+    buf_addc(out, '\'');
+    for (; *text != '\0'; text++)
+        buf_adds(out, *text == '\'' ? "'\\''" : (char[]){*text, '\0'});
+    buf_addc(out, '\'');
+}
+
+static void
+show_call(struct buf *out, const struct ibm_call *c, const char *ca)
+{
+    buf_adds(out, "curl -sS");
+    if (ca[0] != '\0') {
+        buf_adds(out, " --cacert ");
+        quote(out, ca);
+    }
+    buf_addf(out, " -X %s ", c->http.method);
+    quote(out, c->url);
+    buf_adds(out, " -H 'Authorization: Bearer TOKEN'");
+    for (size_t i = 0; i < c->http.header_count; i++) {
+        buf_adds(out, " -H ");
+        quote(out, c->http.headers[i]);
+    }
+    if (c->body.len > 0) {
+        buf_adds(out, " --data-binary ");
+        quote(out, buf_str(&c->body));
+    }
+    buf_addc(out, '\n');
+}
+
+static void
+show_token(struct buf *out, const struct url *iam, const char *ca)
+{
+    buf_adds(out, "curl -sS");
+    if (ca[0] != '\0') {
+        buf_adds(out, " --cacert ");
+        quote(out, ca);
+    }
+    buf_addf(out,
+             " '%s/identity/token' --data-urlencode "
+             "'grant_type=urn:ibm:params:oauth:grant-type:apikey' --data-urlencode "
+             "'apikey@APIKEY-FILE' | jq -r .access_token\n",
+             iam->base);
+}
+
+static enum rc
+ibm_show(struct buf *out, const struct kms_config *config, const char *root, const char *ring,
+         struct kms_op *op, struct err *err)
+{
+    struct ibm_ring one = {.root = ""};
+    struct ibm ibm = {.rings = &one, .ring_count = 1};
+    struct url iam;
+    char id[ALIAS_TEXT + 1], path[192];
+    const char *ca = config->ca != NULL ? config->ca : "";
+    int named = config->iam != NULL && config->iam[0] != '\0';
+    struct ibm_call *c = calloc(1, sizeof *c);
+    enum rc rc =
+        c != NULL ? place_url(&ibm.url, config->endpoint, "the endpoint", err) : err_nomem(err);
+    if (rc == RC_OK)
+        rc = take_instance(ibm.instance, config->instance, err);
+    if (rc == RC_OK)
+        rc = iam_url(&iam, named ? config->iam : place_iam(ibm.url.host), "the IAM address", err);
+    if (rc == RC_OK)
+        rc = ibm_root_ref(id, &ibm, root, err);
+    if (rc == RC_OK && ring[0] != '\0') {
+        (void)snprintf(one.root, sizeof one.root, "%s", id);
+        (void)snprintf(one.ring, sizeof one.ring, "%s", ring);
+    }
+    if (rc == RC_OK && op != NULL) {
+        rc = prepare(c, &ibm, op);
+        if (rc != RC_OK)
+            *err = op->err;
+    } else if (rc == RC_OK) {
+        (void)snprintf(path, sizeof path, "/keys/%s/metadata", id);
+        ibm_call_init(c, &ibm, "GET", id, path);
+    }
+    if (rc == RC_OK) {
+        show_token(out, &iam, ca);
+        show_call(out, c, ca);
+        rc = buf_check(out, "the requests", err);
+    }
+    if (c != NULL)
+        ibm_call_release(c);
+    free(c);
+    return rc;
+}
+
 static void
 ibm_close(void *self)
 {
@@ -374,6 +465,7 @@ ibm_ring(void *self, const char *root, const char *ring, struct err *err)
 const struct kms_provider ibm_provider = {
     .name = "ibm",
     .may_ask = ibm_may_ask,
+    .show = ibm_show,
     .ring = ibm_ring,
     .open = ibm_open,
     .close = ibm_close,

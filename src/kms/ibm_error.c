@@ -68,8 +68,7 @@ judge_status(struct ibm_error *e)
     case 400:
         e->class = 'A';
         e->rc = RC_KMS_REFUSED;
-        e->why = "the KMS gives no code: the instance id is not right, the session has ended, or "
-                 "(HPCS) its master key is not loaded";
+        e->why = "the KMS gives no code: the instance id is not right, or the session has ended";
         return;
     case 401:
         e->class = 'A';
@@ -193,6 +192,18 @@ keep_code(char *out, size_t size, const char *code)
     out[strspn(out, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] = '\0';
 }
 
+/* The one code that comes as part of a text, without an envelope: PKCS #11's own name for it. */
+static int
+has_no_master(const char *text, size_t len)
+{
+    static const char code[] = "CKR_IBM_WK_NOT_INITIALIZED";
+    for (size_t i = 0; i + sizeof code - 1 <= len; i++) {
+        if (memcmp(text + i, code, sizeof code - 1) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 void
 ibm_error_judge(struct ibm_error *out, int status, const char *text, size_t len)
 {
@@ -212,6 +223,11 @@ ibm_error_judge(struct ibm_error *out, int status, const char *text, size_t len)
     json_free(doc);
     judge_code(out);
     /* Whatever the code: these statuses say nothing of the key. */
+    if (status == 400 && has_no_master(text, len)) {
+        out->class = 'O';
+        out->rc = RC_KMS_NO_MASTER;
+        out->why = "its master key is not loaded";
+    }
     int mute = status == 401 || status == 403 || status == 429 || status >= 500;
     if (mute && (strchr("SX?TW", out->class) != NULL || (status == 401 && out->class != 'A')))
         judge_status(out);

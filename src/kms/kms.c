@@ -225,6 +225,20 @@ kms_root_change(struct kms *kms, const char *root, enum kms_change change, struc
     return named(kms, kms->provider->root_change(kms->self, root, change, out, err), err);
 }
 
+enum rc
+kms_show(struct buf *out, const struct kms_config *config, const char *root, const char *ring,
+         struct kms_op *op, struct err *err)
+{
+    enum rc rc = kms_known(config->provider, config->name, err);
+    if (rc != RC_OK)
+        return rc;
+    const struct kms_provider *provider = provider_of(config->provider);
+    if (provider->show == NULL)
+        return err_set(err, RC_CONFIG, "KMS %s: it is a file; nothing is sent to it", config->name);
+    rc = provider->show(out, config, root, ring, op, err);
+    return rc == RC_OK ? RC_OK : err_wrap(err, "KMS %s", config->name);
+}
+
 /* ---- wraps ---- */
 
 static enum rc

@@ -42,7 +42,7 @@ struct root_info {
     unsigned versions;           /* how many there are; 0 unknown */
     int64_t created_ms, updated_ms, rotated_ms, deleted_ms, restore_until_ms, expires_ms;
     char deleted_by[64]; /* of a destroyed one */
-    char request[64]; /* correlation id */
+    char request[64];    /* correlation id */
 };
 
 enum kms_verb { KMS_WRAP, KMS_UNWRAP, KMS_REWRAP };
@@ -130,6 +130,14 @@ enum kms_change { KMS_ROTATE, KMS_DISABLE, KMS_ENABLE, KMS_DESTROY, KMS_RESTORE 
 /* Ends with what is then true in *out. RC_ROOT_STATE, RC_KMS_TOO_EARLY and the root errors. */
 enum rc kms_root_change(struct kms *kms, const char *root, enum kms_change change,
                         struct root_info *out, struct err *err) MUST_CHECK;
+
+/*
+ * For people: what would be sent for one operation (NULL: to look at root), as curl commands with
+ * the token left out, one a line. Nothing is asked, no credential is needed. ring: "" for none.
+ * RC_CONFIG where nothing is sent.
+ */
+enum rc kms_show(struct buf *out, const struct kms_config *config, const char *root,
+                 const char *ring, struct kms_op *op, struct err *err) MUST_CHECK;
 
 /* A syntax check that needs no KMS: text is base64 of JSON (as both providers make). RC_BAD_VALUE
  * saying what is off. */

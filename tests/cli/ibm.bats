@@ -299,6 +299,72 @@ same_password() {
     says CRN
 }
 
+@test "--show-request: curl commands without the token; run by hand they do it; nothing is sent or recorded before" {
+    scene_ibm
+    local before token
+    before=$(ask .digest -C "$FRA" status)
+    sim_control DELETE log >/dev/null
+    ends 0 -o json -C "$FRA" reveal vbr/job --show-request --root fra-main
+    json '.requests | length == 1 and .[0].root == "fra-main" and (.[0].call | contains("Bearer TOKEN"))'
+    silent_on canary
+    [ "$(sim_log length)" -eq 0 ]
+    [ "$(ask .digest -C "$FRA" status)" = "$before" ]
+    jq -r '.requests[0].token' <<<"$output" | sed "s#APIKEY-FILE#$T/key#" >"$T/1.sh"
+    jq -r '.requests[0].call' <<<"$output" >"$T/2.sh"
+    tr -d '\n' <"$SIM_APIKEY" >"$T/key"
+    token=$(sh "$T/1.sh")
+    sed -i "s/TOKEN/$token/" "$T/2.sh"
+    [ "$(sh "$T/2.sh" | jq -r .plaintext)" = "$(cat "$T/pw")" ]
+    ends 0 -C "$FRA" reveal vbr/job --show-request
+    says '/actions/unwrap' 'under root key fra-main' 'under root key mad-main' 'two, three'
+    ends 0 -C "$FRA" rewrap vbr/job --show-request
+    says /actions/rewrap
+    ends 0 -C "$FRA" root check mad-main --show-request
+    says /metadata "$SIM_INSTANCE_MAD"
+}
+
+@test "HPCS without its master key: a verdict of its own, nothing said of the root key" {
+    fra init --site fra
+    # shellcheck disable=SC2046
+    add old fra $(jq -r '.instances.hpcs | .url + " " + .id' <<<"$SIM_INFO")
+    fra root create old-main --kms old
+    fra create vbr/job --purpose backup-job --root old-main --allow-unsynced
+    sim_control POST instances '{"name": "hpcs", "master_key_missing": true}' >/dev/null
+    ends 14 -o json -C "$FRA" reveal vbr/job --reason test --allow-unsynced --to -
+    error_is KM3027
+    silent_on destroyed purged disabled
+}
+
+@test "two KMSs of one name: neither gets the credential of the other" {
+    scene_ibm
+    mad join --from "file://$USB" --site mad --yes
+    fra author admit "$(ask .author -C "$MAD" status)"
+    # Each site makes one of that name before it hears of the other's.
+    add twin fra "$SIM_KMS" "$SIM_INSTANCE" --offline
+    "$KEYMUSTER" -C "$MAD" kms add twin --site mad --provider ibm --instance "$SIM_INSTANCE_MAD" --endpoint "$SIM_KMS_MAD" \
+        --iam "$SIM_IAM" --ca "$SIM_CA" --credential "file:$SIM_APIKEY_READER" --offline >/dev/null 2>"$T/stderr" || { cat "$T/stderr" >&2; return 1; }
+    mad sync
+    fra sync
+    local mine theirs
+    mine=$(ask ".items[] | select(.name == \"twin\" and .site == \"fra\").uuid" -C "$FRA" kms list)
+    theirs=$(ask ".items[] | select(.name == \"twin\" and .site == \"mad\").uuid" -C "$FRA" kms list)
+    [ -n "$mine" ] && [ -n "$theirs" ]
+    ends 0 -C "$FRA" kms test "$mine"
+    ends 4 -o json -C "$FRA" kms test "$theirs" --endpoint "$theirs=$SIM_KMS_MAD" --iam "$theirs=$SIM_IAM" --ca "$theirs=$SIM_CA"
+    error_is KM3002
+    ends 4 -o json -C "$FRA" kms test "$theirs" --credential "twin=file:$SIM_APIKEY" --endpoint "$theirs=$SIM_KMS_MAD"
+    error_is KM3002
+    ends 0 -C "$FRA" kms set "$theirs" --credential "file:$SIM_APIKEY_READER" --endpoint "$SIM_KMS_MAD" --iam "$SIM_IAM" --ca "$SIM_CA"
+    ends 0 -C "$FRA" kms test "$theirs"
+    ends 0 -C "$FRA" kms test "$mine"
+    grep -qF "[kms \"$theirs\"]" "$FRA/keymuster.conf"
+    grep -A9 '^\[kms "twin"\]' "$FRA/keymuster.conf" | grep -qF "$mine"
+    # Also one that was bound before sections said whose they are.
+    sed -i '/^uuid = /d' "$FRA/keymuster.conf"
+    ends 4 -o json -C "$FRA" kms test "$mine" --endpoint "$mine=$SIM_KMS"
+    error_is KM3002
+}
+
 @test "a key ring: a credential with rights on that ring only" {
     scene_ibm
     sim_control POST apikeys "{\"name\": \"ringed\", \"grants\": [{\"instance\": \"$SIM_INSTANCE\", \"ring\": \"default\", \"role\": \"Reader\"}]}" >/dev/null

@@ -1,0 +1,21 @@
+/*
+ * This machine's bindings of a KMS in keymuster.conf: [kms "NAME"]. Two sites may have made one of
+ * the same name; so that none gets the other's credential, a section says whose it is (uuid), and
+ * where the name stands for two, the other one's section is [kms "UUID"].
+ */
+#ifndef CLI_KMS_CONF_H
+#define CLI_KMS_CONF_H
+
+#include "escrow/view.h"
+
+/* The name of its section, whether it is there or not. */
+void kms_section(const struct store *store, const struct object *kms, char out[LIMIT_NAME + 1]);
+/* A key of it, or NULL. Borrowed until the next store_conf_set. */
+const char *kms_conf(const struct store *store, const struct object *kms, const char *key);
+/* Whether the name alone means this KMS. */
+int kms_name_is_own(const struct store *store, const struct object *kms);
+/* Says in the section whose it is; after the first key was set. */
+enum rc kms_conf_own(struct store *store, const struct object *kms, const char *section,
+                     struct err *err) MUST_CHECK;
+
+#endif
