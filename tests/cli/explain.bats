@@ -72,9 +72,9 @@ load ../lib/cli.bash
 
 @test "every command that an explanation names exists" {
     local words
-    ask '.codes[].do[]' explain | grep -oE 'keymuster (-C DIR )?[a-z]+( [a-z]+)?' | sed 's/ -C DIR//' | sort -u >"$T/named"
+    ask '.codes[].do[]' explain | grep -oE 'keymuster (-C DIR )?[a-z]+( [a-z-]+)?' | sed 's/ -C DIR//' | sort -u >"$T/named"
     [ "$(wc -l <"$T/named")" -gt 15 ]
-    "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/keymuster \1/p' | sort -u >"$T/there"
+    "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z-]+)?)  .*/keymuster \1/p' | sort -u >"$T/there"
     while read -r words; do
         # as it stands, or a bare verb before the rest of a sentence
         grep -qxF -e "$words" -e "${words% *}" "$T/there" || { echo "no such command: $words" >&2; return 1; }

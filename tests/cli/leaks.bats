@@ -148,7 +148,7 @@ END
         --credential "spare=file:$T/kp-new.pass"
     scan_all 'join --spare with a wrong passphrase'
     # The list above has to name every command that there is.
-    "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p' | sort -u >"$T/there"
+    "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z-]+)?)  .*/\1/p' | sort -u >"$T/there"
     [ "$(wc -l <"$T/there")" -gt 40 ]
     local missing=
     while read -r words; do
