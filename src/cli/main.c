@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "cli/cmd.h"
 #include "cli/out.h"
+#include "cli/session.h"
 #include "crypt/hash.h"
 #include "sys/env.h"
 
@@ -110,11 +111,13 @@ finish(struct ctx *ctx, enum rc rc, struct err *err)
         rc = err->code;
     }
     if (rc != RC_OK) {
+        session_say_stored(ctx, err);
         status = out_exit(ctx, err);
         out_error(ctx, err);
     }
     err_clear(&later);
     if (out_end(ctx, status, &later) != RC_OK) {
+        session_say_stored(ctx, &later);
         out_error(ctx, &later);
         status = err_worse_exit(status, out_exit(ctx, &later));
     }

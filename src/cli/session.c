@@ -58,6 +58,16 @@ session_records(const struct ctx *ctx)
 }
 
 void
+session_say_stored(const struct ctx *ctx, struct err *err)
+{
+    const struct store *store = session_records(ctx);
+    if (store == NULL || store->stored[0] == '\0' || err->entry[0] != '\0')
+        return;
+    memcpy(err->entry, store->stored, sizeof err->entry);
+    (void)err_hint(err, "recorded before it failed: keymuster audit log --entry %s", err->entry);
+}
+
+void
 session_close(struct ctx *ctx)
 {
     publish_late(ctx);

@@ -15,6 +15,9 @@ enum rc session_open(struct ctx *ctx, struct err *err);
 /* Where this command's own entries go: ctx->store, but with --from EXPORT the evidence beside it.
  */
 struct store *session_records(const struct ctx *ctx);
+/* A command that failed after it had stored something: err->entry names the newest entry, unless it
+ * names one already. */
+void session_say_stored(const struct ctx *ctx, struct err *err);
 /* Closes the KMSs and the stores. */
 void session_close(struct ctx *ctx);
 

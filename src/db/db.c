@@ -50,6 +50,17 @@ hint_damaged(struct err *err)
                     "folder");
 }
 
+/* SQLite calls a page that cannot be read a malformed file; that is a disk that fails, no attack.
+ */
+static int
+medium_failed(struct db *db)
+{
+    int os = 0;
+    return db->raw != NULL &&
+           sqlite3_file_control(db->raw, "main", SQLITE_FCNTL_LAST_ERRNO, &os) == SQLITE_OK &&
+           (os == EIO || os == ENXIO);
+}
+
 static enum rc
 rc_of(int code, int os)
 {
@@ -81,7 +92,8 @@ hint(enum rc rc, int code, struct err *err)
         (void)err_hint(err, "another keymuster is writing; try again in a moment");
     if (rc == RC_DISK_FULL)
         (void)err_hint(err, "free some space, then run the command again; nothing was stored");
-    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+    int damaged = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+    if (rc == RC_STORE_CORRUPT && damaged)
         (void)hint_damaged(err);
 }
 
@@ -92,6 +104,8 @@ fail(struct db *db, int code, const char *doing, struct err *err)
     const char *text = db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code);
     int os = db->raw != NULL ? sqlite3_system_errno(db->raw) : 0;
     enum rc rc = rc_of(code, os);
+    if (rc == RC_STORE_CORRUPT && medium_failed(db))
+        rc = rc_of(SQLITE_IOERR, os);
     (void)err_set(err, rc, "%s %s", doing, db->path);
     err->os_errno = os;
     (void)err_why(err, "%s", text);
@@ -214,14 +228,40 @@ db_create_at(struct db **out, const char *path, int version, struct err *err)
     return rc;
 }
 
+/* The connection, its statements and the locks of this process. */
+static void
+drop_raw(struct db *db)
+{
+    for (size_t i = 0; i < db->stmt_count; i++)
+        (void)sqlite3_finalize(db->stmts[i].raw); /* repeats an error already reported */
+    memset(db->stmts, 0, db->stmt_count * sizeof db->stmts[0]);
+    db->stmt_count = 0;
+    (void)sqlite3_close(db->raw);
+    db->raw = NULL;
+}
+
+enum rc
+db_reopen(struct db *db, int wait_ms, struct err *err)
+{
+    int version = 0;
+    drop_raw(db);
+    enum rc rc = raw_check(db->path, &version, err);
+    if (rc != RC_OK)
+        return rc;
+    int code =
+        sqlite3_open_v2(db->path, &db->raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    rc = code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
+    if (rc != RC_OK)
+        drop_raw(db);
+    return rc;
+}
+
 void
 db_close(struct db *db)
 {
     if (db == NULL)
         return;
-    for (size_t i = 0; i < db->stmt_count; i++)
-        (void)sqlite3_finalize(db->stmts[i].raw); /* repeats an error already reported */
-    (void)sqlite3_close(db->raw);
+    drop_raw(db);
     free(db);
 }
 

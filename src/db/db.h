@@ -30,6 +30,11 @@ enum rc db_create(struct db **out, const char *path, struct err *err) MUST_CHECK
 /* The same as it was at an older schema version. */
 enum rc db_create_at(struct db **out, const char *path, int version, struct err *err) MUST_CHECK;
 void db_close(struct db *db);
+/*
+ * Closes and opens again, to see what is on disk: this process's own locks and pages are forgotten.
+ * No statement may be in use. After a failure everything on it fails (RC_IO) but db_close.
+ */
+enum rc db_reopen(struct db *db, int wait_ms, struct err *err) MUST_CHECK;
 const char *db_path(const struct db *db);
 
 /* BEGIN IMMEDIATE; RC_STORE_BUSY. No nesting. */

@@ -66,35 +66,24 @@ log_rollback(struct store *store)
     end_transaction(store);
 }
 
-/* Is the entry of the commit in doubt there, seen through a fresh connection? */
+/* Is the entry of the commit in doubt there, seen through a fresh connection? Without an own entry
+ * (heads, marks, lines of others) it is as if nothing were: what is there is found next time. */
 static enum rc
 look_again(struct store *store, int *stored, struct err *err)
 {
-    char path[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s", db_path(store->db));
-    struct db *fresh = NULL;
     struct stmt *q = NULL;
-    enum rc rc = db_open(&fresh, path, DB_WRITE, WAIT_MS, err);
+    unsigned char hash[HASH_SIZE];
+    enum rc rc = db_reopen(store->db, WAIT_MS, err);
+    if (rc != RC_OK || hex_decode(hash, HASH_SIZE, store->appended) != 0)
+        return rc;
+    rc = db_query(store->db, &q, "SELECT 1 FROM entry WHERE hash = ?1", err);
     if (rc != RC_OK)
         return rc;
-    unsigned char hash[HASH_SIZE];
-    if (store->appended[0] == '\0' || hex_decode(hash, HASH_SIZE, store->appended) != 0)
-        rc = err_set(err, RC_INTERNAL, "nothing to look for");
-    else
-        rc = db_query(fresh, &q, "SELECT 1 FROM entry WHERE hash = ?1", err);
-    if (rc == RC_OK) {
-        stmt_blob(q, 1, hash, HASH_SIZE);
-        rc = stmt_row(q, err);
-        *stored = stmt_more(q);
-        stmt_done(q);
-    }
-    if (rc != RC_OK) {
-        db_close(fresh);
-        return rc;
-    }
-    db_close(store->db);
-    store->db = fresh;
-    return RC_OK;
+    stmt_blob(q, 1, hash, HASH_SIZE);
+    rc = stmt_row(q, err);
+    *stored = stmt_more(q);
+    stmt_done(q);
+    return rc;
 }
 
 /* A commit that failed may have been stored; only the file can tell. */
@@ -104,7 +93,7 @@ resolve(struct store *store, struct err *err)
     int stored = 0;
     struct err scratch = ERR_INIT;
     enum rc rc = look_again(store, &stored, &scratch);
-    if (rc != RC_OK) {
+    if (rc != RC_OK && store->appended[0] != '\0') {
         err->code = RC_UNKNOWN_OUTCOME;
         (void)snprintf(err->entry, sizeof err->entry, "%s", store->appended);
         (void)err_hint(err, "find out: keymuster audit log --entry %s", store->appended);
@@ -113,7 +102,8 @@ resolve(struct store *store, struct err *err)
     if (stored)
         return RC_OK;
     err->code = RC_IO;
-    (void)err_wrap(err, "nothing was stored");
+    if (store->appended[0] != '\0')
+        (void)err_wrap(err, "nothing was stored");
     return err->code;
 }
 
@@ -127,6 +117,8 @@ log_commit(struct store *store, struct err *err)
         rc = resolve(store, err);
     if (rc != RC_OK)
         db_rollback(store->db);
+    else if (store->appended[0] != '\0')
+        memcpy(store->stored, store->appended, sizeof store->stored);
     end_transaction(store);
     return rc;
 }

@@ -37,7 +37,8 @@ struct store {
     struct sign_public founder;
     int lock_fd;
     int trust_dirty;              /* a line that bears on trust was added in this transaction */
-    char appended[HASH_TEXT + 1]; /* hash of the newest own entry of this transaction */
+    char appended[HASH_TEXT + 1]; /* hash of the newest own entry of this transaction; or "" */
+    char stored[HASH_TEXT + 1];   /* hash of the newest one that is durable; or "" */
     /* Of the own log, while entries are appended one after the other: its end, and how many are in
      * the tables already. Known is 0 when the tables `entry` and `accepted` must be asked. */
     struct {

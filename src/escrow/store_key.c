@@ -33,7 +33,8 @@ key_file_read(const char *path, struct secret **out, struct sign_public *pub, st
     *out = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return err_errno(err, RC_STORE_CORRUPT, "opening %s", path);
+        return err_errno(err, errno == ENOENT || errno == ELOOP ? RC_STORE_CORRUPT : RC_IO,
+                         "opening %s", path);
     enum rc rc = file_check_private(fd, path, err);
     if (rc == RC_OK)
         rc = secret_new(&file, err);

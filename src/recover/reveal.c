@@ -13,6 +13,9 @@ static enum rc
 no_record(const struct reveal *r, struct err *err)
 {
     struct err cause = *err;
+    /* The record may be there: then it says more than was shown, which is nothing. */
+    if (cause.code == RC_UNKNOWN_OUTCOME)
+        return err_wrap(err, "nothing is shown");
     (void)err_set(err, RC_NO_RECORD, "no record of the showing can be made, so nothing is shown");
     (void)err_why(err, "%s%s%s", cause.msg, cause.why[0] != '\0' ? ": " : "", cause.why);
     if (cause.hint[0] != '\0')

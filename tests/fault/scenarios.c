@@ -142,11 +142,13 @@ const struct scenario scenarios[] = {
      "=0,14,1 -C store root restore fra-main\n-C store root list", S_CHANGES},
     {"copy-add", NULL, "-C store copy add third ./usb2 --site fra", NULL,
      "-C store copy list\n?\"third\"\n-C store sync third\n-C store copy check third",
-     "=0,6 -C store copy add third ./usb2 --site fra\n-C store copy set third ./usb2\n-C store sync third", S_CHANGES},
+     "=0,6 -C store copy add third ./usb2 --site fra\n-C store copy set third ./usb2\n-C store "
+     "sync third",
+     S_CHANGES},
     {"copy-set", NULL, "-C second copy set usb ./usb", NULL, "-C second copy check usb",
      "-C second copy set usb ./usb\n-C second copy check usb", S_NO_LOG},
     {"repair", "!damage usb/escrow.json\n!damage usb/log/{own}\n!damage usb/head/{own}",
-     "-C store sync --repair --yes usb", "\"repaired\":true",
+     "-C store sync --repair --yes usb", "!\"repaired\":false",
      "-C store copy check --deep\n!has usb/damaged", "-C store sync --repair --yes usb", S_CHANGES},
     /* authors */
     {"author-admit", "-C third join --from ./usb --site fra --yes\n$third author -C third status",

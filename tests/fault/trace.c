@@ -75,6 +75,7 @@ struct running {
     struct calls *calls;
     struct outcome *o;
     int in_main, inside, spoiling; /* past umask; between entry and exit; this exit is to fail */
+    unsigned long long brk;        /* what a spoiled brk asked for */
     int hit_number;                /* the system call that sticks */
 };
 
@@ -198,9 +199,12 @@ strike(struct running *r, struct user_regs_struct *regs, int number)
     }
     if (number == SYS_write && regs->rdi == 2)
         r->o->mute = 1;
-    if (number == SYS_brk) { /* it says how far it got, never an error */
+    if (number ==
+        SYS_brk) { /* says how far it got, never an error; where it is while asked for less */
+        r->brk = regs->rdi;
         regs->rdi = 0;
         set(r, regs);
+        r->spoiling = 1;
         return;
     }
     r->spoiling = 1;
@@ -239,7 +243,11 @@ leave(struct running *r)
     struct user_regs_struct regs;
     if (r->spoiling) {
         get(r, &regs);
-        regs.rax = (unsigned long long)-(long long)r->fault->os_errno;
+        if (r->brk != 0)
+            regs.rdi = r->brk; /* the caller still wants it */
+        else
+            regs.rax = (unsigned long long)-(long long)r->fault->os_errno;
+        r->brk = 0;
         set(r, &regs);
         r->spoiling = 0;
     }
