@@ -145,8 +145,8 @@ http_header(const struct http_request *r, const char *name, char *out, size_t si
             while (last > value && (last[-1] == '\r' || last[-1] == ' ' || last[-1] == '\t'))
                 last--;
             size_t n = (size_t)(last - value);
-            for (size_t i = 0; i < n; i++) {
-                if ((unsigned char)value[i] < ' ' && value[i] != '\t')
+            for (const char *c = value; c < last; c++) {
+                if ((unsigned char)*c < ' ' && *c != '\t')
                     return 0;
             }
             if (n >= size)
