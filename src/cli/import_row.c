@@ -177,6 +177,7 @@ import_row_read(struct import_row *row, const char *line, size_t len, const char
         rc = take_aad(row, found[M_AAD], err);
     if (rc == RC_OK && found[M_LABELS] != NULL)
         rc = take_labels(row, found[M_LABELS], err);
-    m->origin = strcmp(m->form, "bytes") == 0 ? "adopted" : "kms";
+    if (rc == RC_OK) /* else form may be no text */
+        m->origin = strcmp(m->form, "bytes") == 0 ? "adopted" : "kms";
     return rc;
 }

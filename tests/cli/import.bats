@@ -80,6 +80,7 @@ verdicts() { jq -r '[.rows[].verdict] | join(" ")' <<<"$output"; }
         row vbr/purpose canary '{purpose: "holidays"}'
         row vbr/date canary '{needed_until: "2026-02-30"}'
         row vbr/form canary '{form: "hex"}'
+        row vbr/form canary '{form: true}'
         row vbr/number canary '{owner: 7}'
         row vbr/labels canary '{labels: {a: 1}}'
         row vbr/site canary '{purpose: "config-backup"}'
@@ -92,14 +93,14 @@ verdicts() { jq -r '[.rows[].verdict] | join(" ")' <<<"$output"; }
         row vbr/last canary-last
     } >"$T/keys"
     ends 3 -o json -C "$FRA" import "$T/keys" --root fra-main --purpose backup-job -n
-    json '.recorded == 2 and .refused == 18'
+    json '.recorded == 2 and .refused == 19'
     ends 3 -o json -C "$FRA" import "$T/keys" --root fra-main --purpose backup-job
-    json '.recorded == 2 and .refused == 18 and ([.rows[] | select(.verdict == "refused") | .why | length > 0] | all)'
-    json '.rows[0].verdict == "recorded" and .rows[-1].verdict == "recorded" and .rows[-1].line == 20'
+    json '.recorded == 2 and .refused == 19 and ([.rows[] | select(.verdict == "refused") | .why | length > 0] | all)'
+    json '.rows[0].verdict == "recorded" and .rows[-1].verdict == "recorded" and .rows[-1].line == 21'
     says onwer 'record --secret' 'another site'
     silent_on hunter2
     ends 3 -C "$FRA" import "$T/keys" --root fra-main --purpose backup-job
-    says 'known 2' 'refused 18' vbr/good
+    says 'known 2' 'refused 19' vbr/good
 }
 
 @test "a wrap elsewhere is added, another value is refused, an unproven one is proven later" {
