@@ -33,7 +33,7 @@ fuzz_one(const char *bytes, size_t len)
             buf_adds(&plain, "[]");
         FUZZ_CHECK(strcmp(buf_str(&plain), buf_str(&again)) == 0);
         (void)!local_aad_check(aad.list, aad.count, &err);
-        FUZZ_PLANT(aad.count == 3 && aad.list[2][0] == 'k');
+        FUZZ_PLANT(aad.count == 3);
         buf_release(&again);
         buf_release(&plain);
     } else {

@@ -14,7 +14,7 @@ fuzz_one(const char *bytes, size_t len)
         FUZZ_CHECK(hex_is(card.escrow, AUTHOR_TEXT) && card.floor_count <= CARD_FLOORS);
         for (size_t i = 0; i < card.floor_count; i++)
             FUZZ_CHECK(hex_is(card.floors[i].author, AUTHOR_TEXT) && card.floors[i].entries >= 1);
-        FUZZ_PLANT(card.floor_count == 2 && card.floors[1].entries == 7);
+        FUZZ_PLANT(card.floor_count == 1 && card.floors[0].entries != 29);
     } else {
         FUZZ_CHECK(rc == RC_BAD_VALUE || rc == RC_NOT_ANCHORED);
         FUZZ_CHECK(err.msg[0] != '\0');

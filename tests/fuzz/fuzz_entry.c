@@ -61,6 +61,6 @@ fuzz_one(const char *bytes, size_t len)
         FUZZ_CHECK(memcmp(skimmed.hash, e.hash, HASH_SIZE) == 0);
     }
     restated(&e);
-    FUZZ_PLANT(e.seq == 7 && strcmp(e.kind, "note") == 0);
+    FUZZ_PLANT(e.seq > 16);
     entry_release(&e);
 }

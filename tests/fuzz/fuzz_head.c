@@ -30,7 +30,7 @@ check(struct head *h, const char *bytes, size_t len)
     }
     for (size_t i = 1; i < h->known_count; i++)
         FUZZ_CHECK(strcmp(h->known[i - 1].author, h->known[i].author) < 0);
-    FUZZ_PLANT(h->number == 7);
+    FUZZ_PLANT(h->number > 20);
     buf_release(&again);
 }
 

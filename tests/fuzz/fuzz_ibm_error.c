@@ -23,7 +23,7 @@ judge(int status, const char *bytes, size_t len)
         FUZZ_CHECK(e.class != 'X' && e.class != 'S' && e.class != '?');
     FUZZ_CHECK(ibm_error_set(&err, &e, "unwrapping") == e.rc && err.code == e.rc &&
                err.msg[0] != '\0');
-    FUZZ_PLANT(status == 409 && strcmp(e.code, "KEY_X") == 0);
+    FUZZ_PLANT(strlen(e.code) == 4);
 }
 
 void

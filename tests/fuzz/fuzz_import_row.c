@@ -15,7 +15,7 @@ fuzz_one(const char *bytes, size_t len)
         FUZZ_CHECK(key_name_check(row.r.m.name, &err) == RC_OK);
         FUZZ_CHECK(kms_wrap_check(buf_str(&row.r.m.wraps[0].ciphertext), &err) == RC_OK);
         FUZZ_CHECK(row.r.m.aad_count <= LIMIT_AAD_COUNT);
-        FUZZ_PLANT(row.root != NULL && row.r.m.aad_count == 2);
+        FUZZ_PLANT(row.root != NULL && row.root[0] != 'f');
     } else {
         FUZZ_CHECK(rc == RC_BAD_VALUE || rc == RC_BAD_NAME);
         FUZZ_CHECK(err.msg[0] != '\0');

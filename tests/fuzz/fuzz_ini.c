@@ -79,7 +79,7 @@ fuzz_one(const char *bytes, size_t len)
     if (rc != RC_OK)
         FUZZ_REFUSED(rc, RC_CONFIG, &err, NULL);
     edit(text, ini, "http://192.0.2.1:8080");
-    FUZZ_PLANT(rc == RC_OK && ini_has(ini, "kms", "x") && ini_has(ini, "store", NULL));
+    FUZZ_PLANT(ini_has(ini, "network", NULL) && ini_get(ini, "network", NULL, "proxy") == NULL);
     ini_free(ini);
     free(text);
 }

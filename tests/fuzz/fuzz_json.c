@@ -44,8 +44,7 @@ fuzz_one(const char *bytes, size_t len)
     FUZZ_CHECK(json_parse(&again, buf_str(&first), first.len, "printed", &err) == RC_OK);
     json_print(&second, again);
     FUZZ_CHECK(strcmp(buf_str(&first), buf_str(&second)) == 0);
-    FUZZ_PLANT(json_type(doc) == JSON_ARRAY && json_count(doc) == 3 &&
-               json_type(json_first(doc)) == JSON_BOOL);
+    FUZZ_PLANT(json_type(doc) == JSON_ARRAY && json_count(doc) == 2);
     json_free(doc);
     json_free(again);
     buf_release(&first);

@@ -26,7 +26,7 @@ fuzz_one(const char *bytes, size_t len)
 {
     static const char copy[] = "00112233445566778899aabbccddeeff";
     struct store *s = fuzz_store();
-    struct mark high = {.number = 9, .entries = 90};
+    struct mark high = {.number = 2, .entries = 30};
     struct mark seen;
     struct err err = ERR_INIT;
     int fits = -1;
@@ -35,10 +35,10 @@ fuzz_one(const char *bytes, size_t len)
     FUZZ_CHECK(seen_raise(s, copy, s->self.author, &high, &err) == RC_OK);
     enum rc rc = memory_check(s, &err);
     FUZZ_CHECK(rc == RC_OK || rc == RC_STORE_OLD);
+    FUZZ_PLANT(rc == RC_STORE_OLD && strstr(err.why, "remembers 5 entries and head 2 ") == NULL);
     FUZZ_CHECK(memory_fits(s, &fits, &err) == RC_OK && (fits == 0 || (fits == 1 && rc == RC_OK)));
     FUZZ_CHECK(memory_merge(s, &err) == RC_OK);
     FUZZ_CHECK(seen_get(s, copy, s->self.author, &seen, &err) == RC_OK);
-    FUZZ_CHECK(seen.number >= 9);
-    FUZZ_PLANT(seen.number == 10);
+    FUZZ_CHECK(seen.number >= 2);
     db_rollback(s->db);
 }

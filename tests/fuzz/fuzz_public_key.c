@@ -29,7 +29,7 @@ fuzz_one(const char *bytes, size_t len)
         base64_encode(&whole, raw.data, raw.len);
         int good = sign_public_parse(&pub, buf_str(&whole)) == 0;
         FUZZ_CHECK(good == (memcmp(raw.data, "Ed", 2) == 0));
-        FUZZ_PLANT(good && raw.data[10] == 'K' && raw.data[11] == 'M');
+        FUZZ_PLANT(good && raw.data[41] != '\x7a');
         buf_release(&whole);
     }
     buf_release(&raw);

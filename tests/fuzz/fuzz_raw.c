@@ -66,7 +66,8 @@ fuzz_one(const char *bytes, size_t len)
         FUZZ_CHECK(version >= 0 && version <= migration_count);
         rc = db_open(&db, path, DB_READ, 0, &err);
         FUZZ_CHECK(rc == RC_OK || (err.msg[0] != '\0' && db == NULL));
-        FUZZ_PLANT(len > HEADER + 512 && bytes[HEADER + 11] == 1);
+        FUZZ_PLANT(len >= HEADER + JOURNAL_HEADER &&
+                   memcmp(bytes + HEADER, journal_magic, 8) == 0 && bytes[HEADER + 11] != 0);
         db_close(db);
     } else {
         FUZZ_CHECK(rc == RC_STORE_FOREIGN || rc == RC_STORE_CORRUPT || rc == RC_STORE_NEWER);

@@ -33,7 +33,7 @@ fuzz_one(const char *bytes, size_t len)
         for (; words[n] != NULL; n++)
             total += strlen(words[n]);
         FUZZ_CHECK(n >= 1 && total <= len);
-        FUZZ_PLANT(n == 3 && words[1][0] == '\0');
+        FUZZ_PLANT(n == 4);
     } else {
         FUZZ_REFUSED(rc, RC_BAD_VALUE, &err, words);
     }

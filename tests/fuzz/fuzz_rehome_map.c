@@ -25,7 +25,7 @@ read_lines(const char *path, const char *bytes, size_t len)
     }
     int mark = feeds == 0 && len == 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0; /* and no more */
     FUZZ_CHECK(count == feeds + (len > 0 && bytes[len - 1] != '\n' && !mark));
-    FUZZ_PLANT(count == 5 && bytes[0] == '\t');
+    FUZZ_PLANT(count == 5);
     lines_close(&l);
 }
 

@@ -30,7 +30,7 @@ fuzz_one(const char *bytes, size_t len)
     FUZZ_CHECK(url_parse(&again, url.base, "again", &err) == RC_OK);
     FUZZ_CHECK(strcmp(again.base, url.base) == 0 && strcmp(again.host, url.host) == 0 &&
                again.port == url.port);
-    FUZZ_PLANT(url.port == 7 && url.path[0] == '/');
+    FUZZ_PLANT(url.port > 1 && url.port < 443);
     url_cut(&url, "/api/v2");
     FUZZ_CHECK(url_parse(&again, url.base, "cut", &err) == RC_OK);
     free(text);

@@ -206,7 +206,7 @@ seed local_file outer <"$data/kms-local/v1.kms"
 seed wrap v1 <"$data/kms-local/v1.wrap"
 base64 -d "$data/kms-local/v1.wrap" | seed wrap inner
 lines local_file <<'END'
-{"roots":[{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","alias":"main","state":1,"created":"2026-11-01T00:00:00.000Z","updated":"2026-11-01T00:00:00.000Z","rotated":"","deleted":"","versions":[{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","created":"2026-11-01T00:00:00.000Z","material":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}]}
+{"roots":[{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","alias":"main","state":1,"created":"2026-11-01T00:00:00.000Z","updated":"2026-11-01T00:00:00.000Z","rotated":"","deleted":"","versions":[{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","created":"2026-11-01T00:00:00.000Z","material":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}]}
 {"roots":[]}
 END
 lines wrap <<'END'
