@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "escrow/log.h"
@@ -31,11 +32,17 @@ key_file_read(const char *path, struct secret **out, struct sign_public *pub, st
 {
     struct secret *file = NULL;
     *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    /* Without waiting: it may be a FIFO. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return err_errno(err, errno == ENOENT || errno == ELOOP ? RC_STORE_CORRUPT : RC_IO,
                          "opening %s", path);
-    enum rc rc = file_check_private(fd, path, err);
+    enum rc rc = RC_OK;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        rc = err_set(err, RC_STORE_CORRUPT, "%s is not a regular file", path);
+    if (rc == RC_OK)
+        rc = file_check_private(fd, path, err);
     if (rc == RC_OK)
         rc = secret_new(&file, err);
     if (rc == RC_OK)

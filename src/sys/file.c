@@ -138,6 +138,18 @@ open_regular(int *fd, const char *path, struct err *err)
     return RC_OK;
 }
 
+/* A file that is too large is not read up to its maximum first. */
+static enum rc
+check_size(struct buf *out, int fd, const char *path, struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return err_errno(err, RC_IO, "looking at %s", path);
+    if (st.st_size > 0 && (uintmax_t)st.st_size > out->max - out->len)
+        (void)buf_room(out, SIZE_MAX); /* fails */
+    return buf_check(out, path, err);
+}
+
 static void
 close_quietly(int fd)
 {
@@ -150,6 +162,8 @@ file_read(struct buf *out, const char *path, struct err *err)
 {
     int fd = -1;
     enum rc rc = open_regular(&fd, path, err);
+    if (rc == RC_OK)
+        rc = check_size(out, fd, path, err);
     if (rc == RC_OK)
         rc = file_read_fd(out, fd, path, err);
     close_quietly(fd);
