@@ -81,7 +81,7 @@ build clang
 lane 'units, by clang' clang -L unit
 build asan
 # Not those that trace the program: the leak check does not run under a tracer.
-lane 'units and command line with the sanitizers' asan -R 'unit/|cli/(keys|life|adopt|copies|recovery|duty|author|repair|conflict)'
+lane 'units and command line with the sanitizers' asan -R 'unit/|fuzz/|cli/(keys|life|adopt|copies|recovery|duty|author|repair|conflict)'
 lane 'faults' ci -L fault
 
 if [ "$skipped" -gt 0 ]; then

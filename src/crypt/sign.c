@@ -487,9 +487,7 @@ sig_fault(const struct sign_public *pub, const char *trusted, const void *bytes,
 {
     unsigned char id[KEY_ID], own[KEY_ID], sig[SIGNATURE], global[SIGNATURE], hash[HASHED];
     const char *fault = lines_parse(id, sig, global, text, text_len);
-    if (PLANTED("no-signature"))
-        return NULL;
-    if (fault != NULL)
+    if (fault != NULL || PLANTED("no-signature"))
         return fault;
     key_id(own, pub->key);
     if (memcmp(id, own, KEY_ID) != 0)

@@ -14,7 +14,7 @@ test_helper(kms_batch kms_floor)
 test_helper(hold_lock sys_floor)
 test_helper(killat)
 test_helper(scan)
-<<<<<<< HEAD
+test_helper(measure)
 test_helper(powercut)
 test_helper(memdump)
 
@@ -31,9 +31,6 @@ function(planted name)
   endif()
   set_target_properties(plant-${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endfunction()
-=======
-test_helper(measure)
->>>>>>> 2799437 (Bombs and files of other kinds in the place of every file read: bounded in time and memory, named; a file that is too large is not read first, author.key is never waited for)
 
 # What every test that runs the program gets.
 set(test_environment
