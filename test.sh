@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds keymuster with gcc and clang and runs every test: analyzers, units, command line and faults as users run it,
-# units again with the sanitizers.
+# units again with the sanitizers and under valgrind.
 # Installs what is missing (apt, Debian 12). Exit 0 only when everything passed.
 #
 #   ./test.sh
@@ -82,6 +82,8 @@ lane 'units, by clang' clang -L unit
 build asan
 # Not those that trace the program: the leak check does not run under a tracer.
 lane 'units and command line with the sanitizers' asan -R 'unit/|fuzz/|cli/(keys|life|adopt|copies|recovery|duty|author|repair|conflict)'
+build valgrind
+script 'units and commands under valgrind' tests/lanes/memcheck.sh build/valgrind
 lane 'faults' ci -L fault
 
 if [ "$skipped" -gt 0 ]; then

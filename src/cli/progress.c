@@ -14,10 +14,10 @@ void
 progress_begin(struct progress *p, const struct ctx *ctx, const char *doing, int64_t of)
 {
     *p = (struct progress){.ctx = ctx, .doing = doing, .of = of, .began_ms = clock_mono_ms()};
-    if (strcmp(ctx->progress, "auto") == 0)
-        p->how = !ctx->quiet && term_is_tty(STDERR_FILENO) ? 't' : 0;
-    else
-        p->how = strcmp(ctx->progress, "none") == 0 ? 0 : ctx->progress[0];
+    if (strcmp(ctx->progress, "auto") != 0 && strcmp(ctx->progress, "none") != 0)
+        p->how = ctx->progress[0];
+    else if (ctx->progress[0] == 'a' && !ctx->quiet && term_is_tty(STDERR_FILENO))
+        p->how = 't';
 }
 
 /* Nobody is helped by an error about it. */

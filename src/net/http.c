@@ -128,6 +128,26 @@ http_request_release(struct http_request *r)
     wipe(&r->text);
 }
 
+/* The value of a header line behind its name; 0 when it has control bytes or no room. */
+static int
+header_value(const char *value, const char *end, char *out, size_t size)
+{
+    while (value < end && (*value == ' ' || *value == '\t'))
+        value++;
+    while (end > value && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    for (const char *c = value; c < end; c++) {
+        if ((unsigned char)*c < ' ' && *c != '\t')
+            return 0;
+    }
+    size_t n = (size_t)(end - value);
+    if (n >= size)
+        return 0;
+    memcpy(out, value, n);
+    out[n] = '\0';
+    return 1;
+}
+
 int
 http_header(const struct http_request *r, const char *name, char *out, size_t size)
 {
@@ -137,24 +157,8 @@ http_header(const struct http_request *r, const char *name, char *out, size_t si
         const char *end = strchr(line, '\n');
         if (end == NULL)
             end = line + strlen(line);
-        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
-            const char *value = line + len + 1;
-            while (value < end && (*value == ' ' || *value == '\t'))
-                value++;
-            const char *last = end;
-            while (last > value && (last[-1] == '\r' || last[-1] == ' ' || last[-1] == '\t'))
-                last--;
-            size_t n = (size_t)(last - value);
-            for (const char *c = value; c < last; c++) {
-                if ((unsigned char)*c < ' ' && *c != '\t')
-                    return 0;
-            }
-            if (n >= size)
-                return 0;
-            memcpy(out, value, n);
-            out[n] = '\0';
-            return 1;
-        }
+        if (strncasecmp(line, name, len) == 0 && line[len] == ':')
+            return header_value(line + len + 1, end, out, size);
         line = *end == '\n' ? end + 1 : end;
     }
     return 0;

@@ -69,7 +69,10 @@ make_tree() { # FOLDER TARGETS CMAKE-OPTION...
     ninja -C "$tree/build" $targets >>"$tree/log" 2>&1 || { cat -- "$tree/log" && return 1; }
 }
 
-run_unit() { "$work/limit" "$3" "$1/build/tests/test_$2" >"$1/out" 2>&1; } # TREE NAME SECONDS
+# In a folder of the tree: a mutant may write where it should not.
+run_unit() { # TREE NAME SECONDS
+    (cd "$1" && HOME=$1/home exec "$work/limit" "$3" "$1/build/tests/test_$2") >"$1/out" 2>&1
+}
 
 # Every test must pass before anything is changed; how long each takes bounds it later.
 baseline() { # TREE

@@ -174,6 +174,7 @@ test_stdin_once(void **state)
     assert_int_equal(write(fds[1], "secret\n", 7), 7);
     assert_int_equal(close(fds[1]), 0);
     assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(close(fds[0]), 0);
     assert_reads("-", "secret");
     assert_refused("-", RC_CREDENTIAL);
 }
