@@ -230,6 +230,7 @@ test_not_canonical(void **state)
         {"[1,16,4000,", "[1,16,\"4000\",", "segments"},
         {"[1,16,4000,", "[1,1.5,4000,", "segments"},
         {"[1,16,4000,", "[\"1\",16,4000,", "segments"},
+        {"\"],[17,18,500,", "\",7],[17,18,500,", "segments"},
         {"500,\"ff", "500,\"fg", "segments"},
         {"500,\"ff", "500,7],[17,18,500,\"ff", "segments"},
         {"\"known\":", "\"Known\":", "a list"},
@@ -274,14 +275,17 @@ test_ends(void **state)
         h.number = numbers[i];
         memset(h.previous, i == 0 ? 0 : 0xab, HASH_SIZE);
         h.entries = 1;
-        h.segment_count = h.known_count = 0;
+        h.segment_count = 0;
+        h.known_count = i; /* of an author that has just begun */
+        known[0].number = known[0].entries = 1;
         buf_init(&b, LIMIT_SMALL_FILE);
+        buf_adds(&b, "what was there before");
         assert_ok(head_sign(&b, &h, key, err));
         assert_ok(head_parse(&back, buf_str(&b), b.len, &pub, "it", err));
         assert_int_equal(back.number, numbers[i]);
         assert_int_equal(back.segment_count, 0);
         assert_null(back.segments);
-        assert_null(back.known);
+        assert_int_equal(back.known_count, i);
         assert_string_equal(back.at, h.at);
         assert_memory_equal(back.previous, h.previous, HASH_SIZE);
         assert_memory_equal(back.hash, h.hash, HASH_SIZE);

@@ -252,6 +252,10 @@ test_saved(void **state)
     assert_int_equal(back.entries, 7);
     assert_memory_equal(back.last, m.last, HASH_SIZE);
     assert_memory_equal(back.hash, m.hash, HASH_SIZE);
+    for (int i = 0; i < 260; i++) { /* more often than there is room for statements */
+        memory_save(store, warning);
+        assert_string_equal(warning, "");
+    }
 }
 
 /* Where it lies: XDG_STATE_HOME, if it is absolute, else HOME; nowhere is said, and no failure. */

@@ -104,6 +104,12 @@ test_admissions_chain_and_a_lower_rank_retires_nobody_above(void **state)
     retire(x, m, 1); /* so does m, for x */
     carry(f, m);
     carry(f, x);
+    struct trust rank;
+    const struct store *const order[] = {f, m, x};
+    for (int i = 0; i < 3; i++) {
+        assert_ok(trust_of(f, order[i]->self.author, &rank, err));
+        assert_int_equal(rank.rank, i);
+    }
     assert_standing(f, f, "founder", 2);
     assert_standing(f, m, "admitted", 3);
     assert_standing(f, x, "admitted", 2);
@@ -144,6 +150,34 @@ test_the_first_spare_ranks_above_the_founder(void **state)
     store_close(thief);
 }
 
+/* With the lines that are cut off, what they said of others is gone. */
+static void
+test_cut(void **state)
+{
+    (void)state;
+    struct store *f = stores_make("f10", NULL);
+    struct store *m = stores_make("m10", &f->founder);
+    struct object o;
+    char a[DIGEST_TEXT], b[DIGEST_TEXT];
+    add_site(m, MAD, "mad");
+    carry(f, m);
+    stores_admit(f, &m->self);
+    assert_standing(f, m, "admitted", 2);
+    assert_ok(log_begin(f, err));
+    assert_ok(log_cut(f, 1, err));
+    assert_ok(log_commit(f, err));
+    assert_standing(f, f, "founder", 1);
+    assert_standing(f, m, "unknown", 0);
+    assert_rc(object_find(f, "site", "mad", &o, err), RC_NOT_FOUND);
+    assert_ok(apply_digest(f->db, a, err));
+    assert_ok(apply_digest_rebuilt(f, b, err));
+    assert_string_equal(a, b);
+    stores_note(f, "goes on");
+    assert_standing(f, f, "founder", 2);
+    store_close(f);
+    store_close(m);
+}
+
 static void
 test_an_author_retires_itself(void **state)
 {
@@ -173,13 +207,19 @@ test_this_machines_word(void **state)
     assert_ok(trust_override(f, m->self.author, "trust", err));
     assert_standing(f, m, "trusted", 2);
     assert_ok(object_find(f, "site", "mad", &o, err));
+    assert_ok(trust_override(f, m->self.author, NULL, err)); /* its entries go with the word */
+    assert_standing(f, m, "unknown", 0);
+    assert_rc(object_find(f, "site", "mad", &o, err), RC_NOT_FOUND);
+    retire(f, m, 1);
+    assert_ok(trust_override(f, m->self.author, "trust", err)); /* whatever others say */
+    assert_standing(f, m, "trusted", 2);
     assert_ok(trust_override(f, m->self.author, "block", err));
     assert_standing(f, m, "blocked", 0);
     assert_rc(object_find(f, "site", "mad", &o, err), RC_NOT_FOUND);
     stores_admit(f, &m->self);
     assert_standing(f, m, "blocked", 0);
     assert_ok(trust_override(f, m->self.author, NULL, err));
-    assert_standing(f, m, "admitted", 2);
+    assert_standing(f, m, "admitted", 1);
     store_close(f);
     store_close(m);
 }
@@ -295,6 +335,7 @@ main(void)
         cmocka_unit_test(test_an_author_counts_once_admitted),
         cmocka_unit_test(test_admissions_chain_and_a_lower_rank_retires_nobody_above),
         cmocka_unit_test(test_the_first_spare_ranks_above_the_founder),
+        cmocka_unit_test(test_cut),
         cmocka_unit_test(test_an_author_retires_itself),
         cmocka_unit_test(test_this_machines_word),
         cmocka_unit_test(test_a_log_of_another_escrow_is_refused),
