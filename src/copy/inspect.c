@@ -228,6 +228,7 @@ check_ends(struct inspect *in, struct err *err)
 {
     struct mark newest;
     int found = 0;
+    int beyond = 0;
     enum rc rc = newest_get(in->copy->remote, in->author, in->seen.number, &in->there, &found, err);
     if (rc == RC_COPY_TAMPERED)
         return RC_OK; /* there, and named below */
@@ -239,10 +240,8 @@ check_ends(struct inspect *in, struct err *err)
     }
     if (rc != RC_OK || strcmp(in->author, in->store->self.author) != 0)
         return rc;
-    rc = held_newest(in->store, in->author, LIMIT_NUMBER, &newest, NULL, err);
-    if (rc == RC_OK)
-        rc = newest_get(in->copy->remote, in->author, newest.number + 1, &in->there, &found, err);
-    if (rc != RC_OK || !found)
+    rc = newest_own(in->store, in->copy->remote, 0, &newest, NULL, &beyond, err);
+    if (rc != RC_OK || !beyond)
         return rc;
     (void)err_set(err, RC_STORE_OLD, "copy %s shows more of this author than the store holds",
                   in->copy->name);

@@ -214,3 +214,25 @@ newest_find(struct remote *r, const char *author, int64_t seen, int64_t held, in
     *number = rc == RC_OK ? s.number : 0;
     return rc;
 }
+
+enum rc
+newest_own(const struct store *store, struct remote *r, int64_t seen, struct mark *held,
+           struct buf *object, int *beyond, struct err *err)
+{
+    const char *self = store->self.author;
+    int64_t before;
+    struct buf there;
+    *beyond = 0;
+    buf_init(&there, LIMIT_SMALL_FILE);
+    enum rc rc = held_newest(store, self, LIMIT_NUMBER, held, object, err);
+    do {
+        before = held->number;
+        if (rc == RC_OK)
+            rc = newest_get(r, self, before + 1, &there, beyond, err);
+        *beyond |= rc == RC_OK && seen > before;
+        if (rc == RC_OK && *beyond)
+            rc = held_newest(store, self, LIMIT_NUMBER, held, object, err);
+    } while (rc == RC_OK && held->number > before);
+    buf_release(&there);
+    return rc;
+}

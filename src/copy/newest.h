@@ -21,6 +21,14 @@ enum rc newest_get(struct remote *r, const char *author, int64_t number, struct 
 enum rc newest_find(struct remote *r, const char *author, int64_t seen, int64_t held,
                     int64_t *number, struct buf *out, struct err *err) MUST_CHECK;
 
+/*
+ * Of this store's author: the newest head held here (object may be NULL, else gets its bytes), and
+ * whether the place shows one beyond it, or once showed it (seen). Another process that uses the
+ * store may publish meanwhile: what is held is read again before anything is said to be beyond it.
+ */
+enum rc newest_own(const struct store *store, struct remote *r, int64_t seen, struct mark *held,
+                   struct buf *object, int *beyond, struct err *err) MUST_CHECK;
+
 /* A ten-digit number as it stands in an object's name; -1 for any other text. */
 int64_t newest_number(const char *text);
 

@@ -72,12 +72,12 @@ check_seen(struct sending *s, struct err *err)
 static enum rc
 check_mine(struct sending *s, struct err *err)
 {
-    int found = 0;
+    int beyond = 0;
     if (!s->own)
         return RC_OK;
-    enum rc rc =
-        newest_get(s->p->copy->remote, s->author, s->newest.number + 1, &s->there, &found, err);
-    if (rc != RC_OK || (!found && s->seen.number <= s->newest.number))
+    enum rc rc = newest_own(s->p->store, s->p->copy->remote, s->seen.number, &s->newest, &s->object,
+                            &beyond, err);
+    if (rc != RC_OK || !beyond)
         return rc;
     (void)err_set(err, RC_STORE_OLD, "copy %s shows more of this author than the store holds",
                   s->p->copy->name);
