@@ -275,7 +275,7 @@ db_exec(struct db *db, const char *sql, struct err *err)
 enum rc
 db_begin(struct db *db, struct err *err)
 {
-    const char *begin = PLANTED("begin-deferred") ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE";
+    const char *begin = PLANTED("no-lock") ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE";
     int code = sqlite3_exec(db->raw, begin, NULL, NULL, NULL);
     return code == SQLITE_OK ? RC_OK : fail(db, code, "starting to write", err);
 }
