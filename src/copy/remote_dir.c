@@ -88,17 +88,16 @@ modes(const struct remote *r, mode_t *file, mode_t *folder)
     *folder = 0700 | (m & 02077);
 }
 
-/* Makes the folders above an object. The place itself must be there: a disk pulled out meanwhile
- * would else be replaced by a folder on the system disk. */
+/* The folder of an object, made if need be, and the object's path through it. The place itself must
+ * be there: a disk pulled out meanwhile would else be replaced by a folder on the system disk. */
 static enum rc
-make_parent(const struct remote *r, const char *path, mode_t mode, struct err *err)
+open_parent(const struct remote *r, const char *name, int *fd, char path[PATH_SIZE], mode_t mode,
+            struct err *err)
 {
-    char parent[PATH_SIZE];
-    (void)snprintf(parent, sizeof parent, "%s", path);
-    *strrchr(parent, '/') = '\0';
-    if (strlen(parent) <= strlen(r->folder))
-        return RC_OK;
-    return dir_make(parent, mode, err);
+    enum rc rc = dir_beneath(fd, path, r->folder, name, mode, err);
+    if (rc == RC_BAD_VALUE)
+        return altered(r, name, err);
+    return rc == RC_OK ? rc : explain(r, "writing", name, err);
 }
 
 static enum rc
@@ -141,18 +140,21 @@ dir_create_once(struct remote *r, const char *name, const void *bytes, size_t le
     char path[PATH_SIZE];
     mode_t file;
     mode_t folder;
+    int fd = -1;
     enum rc rc = dir_reach(r, err);
-    if (rc == RC_OK)
-        rc = path_join(path, r->folder, name, err);
     if (rc != RC_OK)
         return rc;
     modes(r, &file, &folder);
-    rc = make_parent(r, path, folder, err);
-    if (rc == RC_OK)
-        rc = file_create_once(path, bytes, len, file, err);
+    rc = open_parent(r, name, &fd, path, folder, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = file_create_once(path, bytes, len, file, err);
     if (rc == RC_EXISTS)
-        return settle_existing(r, name, path, bytes, len, file, err);
-    return rc == RC_OK ? rc : explain(r, "writing", name, err);
+        rc = settle_existing(r, name, path, bytes, len, file, err);
+    else if (rc != RC_OK)
+        rc = explain(r, "writing", name, err);
+    (void)close(fd); /* nothing was written through it */
+    return rc;
 }
 
 static int
@@ -173,16 +175,20 @@ dir_put(struct remote *r, const char *name, const void *bytes, size_t len, struc
     char path[PATH_SIZE];
     mode_t file;
     mode_t folder;
+    int fd = -1;
     enum rc rc = dir_reach(r, err);
-    if (rc == RC_OK)
-        rc = path_join(path, r->folder, name, err);
-    if (rc != RC_OK || same_there(path, bytes, len))
+    if (rc != RC_OK)
         return rc;
     modes(r, &file, &folder);
-    rc = make_parent(r, path, folder, err);
-    if (rc == RC_OK)
+    rc = open_parent(r, name, &fd, path, folder, err);
+    if (rc != RC_OK)
+        return rc;
+    if (!same_there(path, bytes, len))
         rc = file_replace(path, bytes, len, file, err);
-    return rc == RC_OK ? rc : explain(r, "writing", name, err);
+    if (rc != RC_OK)
+        rc = explain(r, "writing", name, err);
+    (void)close(fd); /* nothing was written through it */
+    return rc;
 }
 
 static enum rc

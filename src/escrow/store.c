@@ -427,7 +427,7 @@ store_create(struct store **out, const char *dir, const struct sign_public *foun
     if (rc == RC_OK)
         rc = parent_of(parent, dir, err);
     if (rc == RC_OK)
-        rc = dir_make(parent, 0755, err);
+        rc = dir_make(parent, 0700, err);
     if (rc == RC_OK && fs_is_network(parent, &type))
         rc = check_place(parent, err);
     if (rc != RC_OK)

@@ -83,6 +83,62 @@ dir_make(const char *path, mode_t mode, struct err *err)
     return RC_OK;
 }
 
+/* One step down; the folder is made when it is missing and mode is not 0. -1 with errno. */
+static int
+step_down(int above, const char *name, mode_t mode)
+{
+    int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(above, name, flags);
+    if (fd >= 0 || errno != ENOENT || mode == 0)
+        return fd;
+    if (mkdirat(above, name, mode) != 0)
+        return errno == EEXIST ? openat(above, name, flags) : -1; /* somebody else was faster */
+    fd = openat(above, name, flags);
+    if (fd >= 0)
+        (void)fchmod(fd, mode); /* the umask may have taken bits; a share may refuse */
+    if (fd >= 0 && fsync(above) != 0 && !sync_unsupported(errno)) {
+        int saved = errno;
+        (void)close(fd); /* nothing was written through it */
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+enum rc
+dir_beneath(int *fd, char path[PATH_SIZE], const char *root, const char *name, mode_t mode,
+            struct err *err)
+{
+    char part[PATH_SIZE];
+    part[0] = '\0';
+    *fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (const char *slash; *fd >= 0 && (slash = strchr(name, '/')) != NULL; name = slash + 1) {
+        size_t len = (size_t)(slash - name) < sizeof part ? (size_t)(slash - name) : 0;
+        memcpy(part, name, len);
+        part[len] = '\0';
+        int below = step_down(*fd, part, mode);
+        int saved = errno;
+        (void)close(*fd); /* nothing was written through it */
+        *fd = below;
+        errno = saved;
+    }
+    if (*fd >= 0) {
+        int n = snprintf(path, PATH_SIZE, "/proc/self/fd/%d/%s", *fd, name);
+        return n > 0 && n < PATH_SIZE
+                   ? RC_OK
+                   : err_set(err, RC_BAD_VALUE, "a path is longer than %d bytes", PATH_SIZE - 1);
+    }
+    if (errno == ENOTDIR || errno == ELOOP)
+        return err_set(err, RC_BAD_VALUE, "%s beneath %s is no folder, or a link", part, root);
+    int denied = errno == EROFS || errno == EACCES || errno == EPERM;
+    return err_errno(err,
+                     denied            ? RC_READ_ONLY
+                     : errno == ENOENT ? RC_NOT_FOUND
+                     : errno == ENOSPC ? RC_DISK_FULL
+                                       : RC_IO,
+                     "opening a folder beneath %s", root);
+}
+
 static int
 not_dots(const struct dirent *e)
 {

@@ -43,8 +43,19 @@ enum rc file_replace(const char *path, const void *bytes, size_t len, mode_t mod
 enum rc file_create_once(const char *path, const void *bytes, size_t len, mode_t mode,
                          struct err *err) MUST_CHECK;
 
+/* Most bytes of a path, with its zero (PATH_MAX). */
+enum { PATH_SIZE = 4096 };
+
 /* mkdir of all missing components, with mode; the last one's parents are synced. */
 enum rc dir_make(const char *path, mode_t mode, struct err *err) MUST_CHECK;
+/*
+ * The folder that name (with slashes, relative) lies in, beneath root, opened without following a
+ * link below root, so that nobody who can write there leads a writer elsewhere. Missing ones are
+ * made with mode, unless that is 0 (RC_NOT_FOUND then); RC_BAD_VALUE when something else is in the
+ * way. path names the file through *fd, which the caller closes (-1 on failure).
+ */
+enum rc dir_beneath(int *fd, char path[PATH_SIZE], const char *root, const char *name, mode_t mode,
+                    struct err *err) MUST_CHECK;
 /* Syncs a folder; EINVAL, ENOTSUP, EBADF, ENOTTY, ENOENT and EACCES (seen on shares) are no
  * failure. */
 enum rc dir_sync(const char *path, struct err *err) MUST_CHECK;
@@ -58,8 +69,7 @@ int file_exists(const char *path);
 /* path is a folder (a link to one counts). */
 int dir_exists(const char *path);
 
-/* a + "/" + b into out (PATH_MAX, 4096). RC_BAD_VALUE if too long. */
-enum { PATH_SIZE = 4096 };
+/* a + "/" + b into out. RC_BAD_VALUE if too long. */
 enum rc path_join(char out[PATH_SIZE], const char *a, const char *b, struct err *err) MUST_CHECK;
 /* Makes a path absolute against the working folder, resolving nothing. */
 enum rc path_absolute(char out[PATH_SIZE], const char *path, struct err *err) MUST_CHECK;

@@ -89,6 +89,38 @@ teardown(void **state)
 }
 
 static void
+test_dir_beneath_follows_no_link(void **state)
+{
+    (void)state;
+    char path[PATH_SIZE], text[4] = "";
+    struct stat st;
+    int fd;
+    assert_int_equal(mkdir(in_root("beneath"), 0700), 0);
+    assert_int_equal(mkdir(in_root("elsewhere"), 0700), 0);
+    assert_rc(dir_beneath(&fd, path, in_root("beneath"), "a/b/file", 0, err), RC_NOT_FOUND);
+    assert_int_equal(fd, -1);
+    mode_t old = umask(0777); /* the mode is as asked for */
+    assert_ok(dir_beneath(&fd, path, in_root("beneath"), "a/b/file", 0750, err));
+    (void)umask(old);
+    assert_ok(file_create_once(path, "abc", 3, 0600, err));
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(stat(in_root("beneath/a/b"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0750);
+    fd = open(in_root("beneath/a/b/file"), O_RDONLY);
+    assert_int_equal(read(fd, text, 3), 3);
+    assert_string_equal(text, "abc");
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(symlink("../elsewhere", in_root("beneath/link")), 0);
+    assert_rc(dir_beneath(&fd, path, in_root("beneath"), "link/file", 0700, err), RC_BAD_VALUE);
+    assert_rc(dir_beneath(&fd, path, in_root("beneath"), "link/new/file", 0700, err), RC_BAD_VALUE);
+    assert_rc(dir_beneath(&fd, path, in_root("beneath"), "a/b/file/x", 0700, err), RC_BAD_VALUE);
+    assert_names(in_root("elsewhere"), "");
+    assert_int_equal(symlink("beneath", in_root("root-link")), 0); /* the place itself may be one */
+    assert_ok(dir_beneath(&fd, path, in_root("root-link"), "a/file", 0, err));
+    assert_int_equal(close(fd), 0);
+}
+
+static void
 test_replace_is_whole_and_private(void **state)
 {
     (void)state;
@@ -534,6 +566,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_FOLDER(test_dir_beneath_follows_no_link),
         IN_FOLDER(test_replace_is_whole_and_private),
         IN_FOLDER(test_replace_does_not_follow_links),
         IN_FOLDER(test_create_once),
