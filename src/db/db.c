@@ -142,16 +142,42 @@ settings(struct db *db, int wait_ms, struct err *err)
     return rc;
 }
 
+/* What SQLite is to open: it may not follow a link, wherever one is, so the folder is resolved
+ * here. What has no folder lies in memory. */
+static enum rc
+resolve(char out[PATH_SIZE], const char *path, struct err *err)
+{
+    char folder[PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    (void)snprintf(out, PATH_SIZE, "%s", path);
+    if (len == 0 || len >= sizeof folder)
+        return RC_OK;
+    memcpy(folder, path, len);
+    folder[len] = '\0';
+    char *real = realpath(folder, NULL);
+    if (real == NULL)
+        return err_errno(err, RC_IO, "opening %s", path);
+    enum rc rc = path_join(out, real, slash + 1, err);
+    free(real);
+    return rc;
+}
+
 static enum rc
 open_raw(struct db **out, const char *path, int flags, int wait_ms, struct err *err)
 {
+    char real[PATH_SIZE];
     *out = NULL;
+    enum rc rc = resolve(real, path, err);
+    if (rc != RC_OK)
+        return rc;
     struct db *db = calloc(1, sizeof *db);
     if (db == NULL && !PLANTED("unchecked-alloc"))
         return err_nomem(err);
     (void)snprintf(db->path, sizeof db->path, "%s", path);
-    int code = sqlite3_open_v2(path, &db->raw, flags | SQLITE_OPEN_NOMUTEX, NULL);
-    enum rc rc = code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
+    flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    int code = sqlite3_open_v2(real, &db->raw, flags, NULL);
+    rc = code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
     if (rc != RC_OK) {
         db_close(db);
         return rc;
