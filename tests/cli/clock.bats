@@ -12,9 +12,20 @@ setup() {
     # own here (keymuster's is given by XDG_STATE_HOME), because keymuster clears its environment before it asks.
     real=$KEYMUSTER
     mkdir "$T/clock"
-    printf '#!/bin/sh\nexec env LD_PRELOAD=%s DONT_FAKE_MONOTONIC=1 HOME=%s %s "$@"\n' "$lib" "$T/clock" "$real" \
+    printf '#!/bin/sh\necho $$ >>%s\nexec env LD_PRELOAD=%s DONT_FAKE_MONOTONIC=1 HOME=%s %s "$@"\n' "$T/clock/pids" "$lib" "$T/clock" "$real" \
         >"$T/keymuster-clock"
     chmod 700 "$T/keymuster-clock"
+}
+
+# libfaketime leaves what it shares among processes, because keymuster clears the environment in which that is named.
+teardown() {
+    local pid
+    for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done
+    if [ -s "$T/clock/pids" ]; then
+        while read -r pid; do
+            rm -f "/dev/shm/faketime_shm_$pid" "/dev/shm/sem.faketime_sem_$pid"
+        done <"$T/clock/pids"
+    fi
 }
 
 # From here on the program's clock is off by that much: +1y, -1h; no argument: it is right.
@@ -122,6 +133,88 @@ year() { date -u -d "$1" +%Y; }
     says 'is past'
     clock
     [ "$(ask .expires -C "$FRA" show vbr/x | cut -c 1-7)" = "$(date -u -d '+1 month' +%Y-%m)" ]
+}
+
+# Of each: nothing is refused that a right clock would take, nothing taken that it would refuse, nothing hangs.
+@test "thirteen clocks, from the year 2000 to 9999, and ones that jump with each look: all goes on" {
+    scene_two
+    local off n=0 began=$SECONDS
+    printf 'wrong\n' >"$T/wrong"
+    for off in '@2000-01-01 00:00:00' '@2019-06-01 12:00:00' '@2037-12-31 23:59:59' '@2038-01-19 03:14:07' '@2038-01-20 00:00:00' \
+        '@2040-02-29 12:00:00' '@2106-02-07 06:28:16' '@9999-12-31 23:00:00' +1y -2y '-1h' '+0 i86400.0' '+0 i-3600.0'; do
+        n=$((n + 1))
+        clock "$off"
+        ends 0 -C "$FRA" create "key/$n" --purpose backup-job --root fra-main --root mad-main
+        ends 0 -C "$FRA" exec "key/$n" --reason test -- true
+        ends 0 -C "$FRA" rekey "key/$n"
+        ends 0 -C "$FRA" rewrap "key/$n"
+        ends 0 -C "$FRA" verify
+        ends 0 -C "$FRA" status
+        ends 0 -C "$FRA" sync
+        ends 0 -C "$MAD" sync
+        ends 0 -C "$MAD" exec "key/$n" --reason test -- true
+        ends 0 -C "$FRA" copy check --deep
+        ends 0 -C "$T/reader$n" join --from "file://$USB" --site mad --yes --offline
+        # what is wrong stays wrong
+        ends 125 -C "$FRA" exec "key/$n" --reason test --credential "kp-fra=file:$T/wrong" --root fra-main -- true
+        ends 6 -C "$FRA" create "key/$n" --purpose backup-job --root fra-main
+    done
+    [ "$n" -eq 13 ]
+    [ $((SECONDS - began)) -lt 400 ]
+    clock
+    ends 0 -C "$FRA" verify
+    fra sync
+    mad sync
+    [ "$(ask .digest -C "$FRA" status)" = "$(ask .digest -C "$MAD" status)" ]
+    [ "$(ask .generation -C "$MAD" show key/13)" -eq 2 ]
+}
+
+@test "a clock that goes back or ahead while a command runs: its waits end, its entries stand in their order" {
+    scene_copy
+    local off took
+    for off in '+0 i-3600.0' '+0 i86400.0'; do
+        "$KM_TOOLS/hold_lock" "$FRA/store.lock" >"$T/held" 3>&- &
+        started+=($!)
+        until [ -s "$T/held" ]; do sleep 0.05; done
+        clock "$off"
+        took=$SECONDS
+        ends 11 -C "$FRA" site add waiting
+        took=$((SECONDS - took))
+        [ "$took" -ge 8 ] && [ "$took" -le 30 ]
+        clock
+        kill "${started[-1]}"
+        wait "${started[-1]}" || true
+        clock "$off"
+        ends 0 -C "$FRA" site add "after${off##* }"
+    done
+    clock
+    ends 0 -C "$FRA" verify
+    ends 0 -C "$FRA" sync
+}
+
+@test "IBM's KMS with a clock that is wrong: certificates are judged by it, and it says so; a token's age is not" {
+    load ../lib/sim
+    sim_start "$T/sim"
+    fra init --site fra
+    fra kms add kp-fra --site fra --provider ibm --instance "$SIM_INSTANCE" --endpoint "$SIM_KMS" --iam "$SIM_IAM" \
+        --ca "$SIM_CA" --credential "file:$SIM_APIKEY"
+    fra root create fra-main --kms kp-fra
+    fra create vbr/ibm --purpose other --root fra-main --allow-unsynced
+    local off
+    for off in '@2000-01-01 00:00:00' '@2106-02-07 06:28:16'; do
+        clock "$off"
+        ends 125 -C "$FRA" exec vbr/ibm --reason test --allow-unsynced -- true
+        says 'is the clock here right?'
+    done
+    for off in -1h +1h '+0 i60.0' '+0 i-60.0'; do
+        clock "$off"
+        ends 0 -C "$FRA" exec vbr/ibm --reason test --allow-unsynced -- true
+    done
+    clock
+    # The KMS's own clock two hours ahead of ours: the token it thinks expired is fetched anew.
+    sim_move 7200
+    ends 0 -C "$FRA" exec vbr/ibm --reason test --allow-unsynced -- true
+    sim_stop
 }
 
 @test "waiting and showing go by the clock that never goes back" {
