@@ -201,12 +201,27 @@ iam_form(struct secret *out, const unsigned char *key, size_t len, struct err *e
     return rc == RC_OK ? secret_add(out, tail, strlen(tail), err) : rc;
 }
 
+/* Nothing but the server's root, without any credential: so that the connection is there when the
+ * token is. Two round trips fewer, once. */
+static int
+prepare_ahead(struct iam *iam, struct http_request *r, char door[URL_TEXT + 2])
+{
+    int wanted = iam->ahead != NULL;
+    (void)snprintf(door, URL_TEXT + 2, "%s/", wanted ? iam->ahead : "");
+    http_request_init(r, "HEAD", door);
+    r->what = "KMS";
+    r->aside = 1;
+    r->repeatable = 1; /* a connection that others may use */
+    iam->ahead = NULL;
+    return wanted;
+}
+
 static enum rc
 fetch(struct iam *iam, struct err *err)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded"};
-    char url[URL_TEXT + 32];
-    struct http_request r, *only = &r;
+    char url[URL_TEXT + 32], door[URL_TEXT + 2];
+    struct http_request r, ahead, *both[] = {&r, &ahead};
     struct secret *form = NULL;
     (void)snprintf(url, sizeof url, "%s/identity/token", iam->url.base);
     http_request_init(&r, "POST", url);
@@ -217,13 +232,14 @@ fetch(struct iam *iam, struct err *err)
     r.repeatable = 1;
     r.try_ms = TRY_MS;
     r.codes = (struct http_codes){RC_IAM_UNREACHABLE, RC_KMS_CERTIFICATE, RC_KMS_REPLY};
+    memset(&ahead, 0, sizeof ahead);
     enum rc rc = secret_new(&form, err);
     if (rc == RC_OK)
         rc = iam_form(form, iam->held->bytes, iam->key_len, err);
     if (rc == RC_OK) {
         r.body = form->bytes;
         r.body_len = form->len;
-        rc = http_run(iam->http, &only, 1, err);
+        rc = http_run(iam->http, both, prepare_ahead(iam, &ahead, door) ? 2 : 1, err);
     }
     if (rc == RC_OK && r.rc != RC_OK) {
         *err = r.err;
@@ -233,6 +249,7 @@ fetch(struct iam *iam, struct err *err)
         rc = iam_answer(iam, r.status, buf_str(&r.text), r.text.len, clock_mono_ms(), err);
     secret_free(form);
     http_request_release(&r);
+    http_request_release(&ahead);
     return rc;
 }
 

@@ -22,6 +22,8 @@ struct iam {
      * is longer than the rest of it goes on in a second. Owned; more may be NULL. */
     struct secret *held, *more;
     size_t key_len;
+    const char *ahead;      /* borrowed: base address of who is asked with the first token; its
+                               connection      is opened meanwhile. NULL: none */
     struct secret token[2]; /* views of it: {bytes, len}, len 0 for no more */
     int64_t refresh_ms;     /* monotonic: from here on a new one is fetched first */
     int64_t ends_ms;        /* monotonic: from here on it is of no use */

@@ -415,6 +415,7 @@ open_parts(struct ibm *ibm, const struct kms_config *config, struct err *err)
     if (rc == RC_OK)
         rc = iam_url(&ibm->iam.url, named ? config->iam : place_iam(ibm->url.host),
                      "the IAM address", err);
+    ibm->iam.ahead = ibm->url.base;
     if (rc == RC_OK)
         rc = http_new(&ibm->http, &http, err);
     return rc == RC_OK ? iam_init(&ibm->iam, ibm->http, config->credential, err) : rc;

@@ -23,6 +23,7 @@ enum {
     SLOW_SECONDS = 20, /* without a byte */
     WINDOW = 100,      /* streams of one HTTP/2 connection */
     CONNECTIONS = 16,  /* where the server speaks HTTP/1.1 only */
+    ASIDE_MS = 300,
     HEAD_MOST = 64 * 1024,
     BODY_MOST = 1024 * 1024,
     POLL_MS = 100 /* a signal is noticed within */
@@ -516,6 +517,8 @@ static int
 may_repeat(const struct transfer *t, enum fault fault)
 {
     const struct http_request *r = t->r;
+    if (r->aside)
+        return 0;
     if (fault == FAULT_UNCONNECTED)
         return r->tries < TRIES_UNCONNECTED;
     if (r->tries >= TRIES)
@@ -558,6 +561,8 @@ struct engine {
     size_t window;
     size_t calm;        /* answers since it last shrank */
     int64_t held_until; /* nothing starts before */
+    int64_t began;      /* monotonic */
+    int64_t patience;   /* what is aside is waited for until then; 0: others are under way */
 };
 
 static void
@@ -598,7 +603,8 @@ finish_try(struct engine *e, struct transfer *t, CURLcode code)
     if (fault == FAULT_BROKEN)
         r->lost = 1;
     int64_t again = may_repeat(t, fault) ? next_try(t, now) : -1;
-    adapt(e, r, again);
+    if (!r->aside)
+        adapt(e, r, again);
     if (again >= 0) {
         t->not_before = again;
         return;
@@ -638,14 +644,23 @@ start_ready(struct engine *e)
     return next;
 }
 
+/* What is aside is given half as long again as the others took. */
 static int
-all_done(const struct engine *e)
+all_done(struct engine *e)
 {
+    int aside = 0;
     for (size_t i = 0; i < e->count; i++) {
-        if (!e->all[i].done)
+        if (!e->all[i].done && !e->all[i].r->aside)
             return 0;
+        aside |= !e->all[i].done;
     }
-    return 1;
+    if (!aside)
+        return 1;
+    int64_t now = clock_mono_ms();
+    int64_t more = (now - e->began) / 2;
+    if (e->patience == 0)
+        e->patience = now + (more < ASIDE_MS ? more : ASIDE_MS);
+    return now >= e->patience;
 }
 
 static enum rc
@@ -669,6 +684,8 @@ turn(struct engine *e, struct err *err)
     if (next == 0)
         return RC_OK;
     int64_t wait = next > 0 ? next - clock_mono_ms() : POLL_MS;
+    if (e->patience != 0 && wait > e->patience - clock_mono_ms())
+        wait = e->patience - clock_mono_ms();
     wait = wait < 0 ? 0 : wait > POLL_MS ? POLL_MS : wait;
     (void)curl.multi_poll(e->h->multi, NULL, 0, (int)wait, NULL);
     return RC_OK;
@@ -706,7 +723,7 @@ check_request(const struct http_request *r, struct err *err)
 static void
 prepare(struct engine *e, struct http_request *const *requests)
 {
-    int64_t now = clock_mono_ms();
+    int64_t now = e->began = clock_mono_ms();
     for (size_t i = 0; i < e->count; i++) {
         struct transfer *t = &e->all[i];
         struct http_request *r = t->r = requests[i];
@@ -741,7 +758,7 @@ http_run(struct http *http, struct http_request *const *requests, size_t count, 
         stop(http, t);
         if (!t->done) {
             t->r->rc = rc;
-            t->r->err = *err;
+            t->r->err = *err; /* of no interest where it was aside */
         }
     }
     free(e.all);

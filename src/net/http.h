@@ -54,6 +54,8 @@ struct http_request {
     int repeatable; /* doing it twice is as doing it once */
     int fresh;      /* on a connection of its own: one that was used before may turn out to be
                        closed, and libcurl then sends again by itself, unseen */
+    int aside;      /* only so that its connection is open for what comes next: tried once, and
+                       hardly waited for; never the only one of a run */
     int64_t try_ms; /* one try; 0: 30 s */
     struct http_codes codes;
     /* A 429 or 5xx that will not change; may be NULL. */

@@ -201,6 +201,26 @@ same_password() {
     same_password --root fra-main
 }
 
+@test "while the token comes, the connection to the KMS is opened: once, with nothing of ours; who is not there delays nobody" {
+    scene_ibm
+    sim_control DELETE log >/dev/null
+    same_password --root fra-main
+    [ "$(sim_log '[.[] | select(.path == "/")] | length')" -eq 1 ]
+    [ "$(sim_log '[.[] | select(.path == "/")][0] | .method + .who + .instance')" = HEAD ]
+    # A KMS that takes the connection and says nothing: the token is had all the same, and soon.
+    local port=$((20000 + RANDOM % 20000)) began=$SECONDS
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
+    openssl s_server -accept "127.0.0.1:$port" -key "$T/key.pem" -cert "$T/cert.pem" >/dev/null 2>&1 3>&- &
+    local pid=$!
+    until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.05; done
+    kill -STOP "$pid"
+    ends 5 -C "$FRA" kms test kp-fra --endpoint "kp-fra=https://127.0.0.1:$port" --timeout 2s
+    kill -CONT "$pid"
+    kill "$pid"
+    [ $((SECONDS - began)) -le 6 ]
+    [ "$(sim_log '[.[] | select(.path == "/identity/token" and .status == 200)] | length')" -ge 2 ]
+}
+
 @test "a token that the KMS does not take any more is renewed once" {
     scene_ibm
     sim_control DELETE log
@@ -363,6 +383,76 @@ same_password() {
     sed -i '/^uuid = /d' "$FRA/keymuster.conf"
     ends 4 -o json -C "$FRA" kms test "$mine" --endpoint "$mine=$SIM_KMS"
     error_is KM3002
+}
+
+@test "bad input, met well: each has its code, and nothing is recorded of it" {
+    scene_ibm
+    local digest id wrap base=(-o json -C "$FRA" reveal vbr/job --reason test --to - --root fra-main)
+    # An instance id with a typo; another instance's; another port; another region's host.
+    for pair in "${SIM_INSTANCE%?}=2" "00000000-0000-4000-8000-000000000000=4"; do
+        ends "${pair#*=}" -C "$FRA" kms add other --site fra --provider ibm --instance "${pair%=*}" --endpoint "$SIM_KMS" --iam "$SIM_IAM" \
+            --ca "$SIM_CA" --credential "file:$SIM_APIKEY"
+    done
+    ends 4 -C "$FRA" kms test kp-fra --endpoint "kp-fra=$SIM_KMS_MAD"
+    says "$SIM_INSTANCE" 'kms show'
+    ends 4 -o json -C "$FRA" kms test kp-fra --endpoint "kp-fra=https://127.0.0.1:${SIM_CONTROL##*:}"
+    error_is KM3018
+    # A root key that is a standard key; a wrong alias.
+    SIM_TOKEN=$(sim_token) && sim_call POST keys '{"metadata":{"collectionType":"application/vnd.ibm.kms.key+json","collectionTotal":1},"resources":[{"type":"application/vnd.ibm.kms.key+json","name":"standard","extractable":true}]}' >"$T/standard"
+    id=$(head -n 1 "$T/standard" | jq -r '.resources[0].id')
+    ends 1 -o json -C "$FRA" root add standard --kms kp-fra --key "$id"
+    error_is KM3026
+    says 'standard key'
+    # Blocked by address, at the KMS.
+    sim_control POST instances '{"name": "fra", "network_refused": true}' >/dev/null
+    ends 4 "${base[@]}"
+    error_is KM3003
+    sim_control POST instances '{"name": "fra", "network_refused": false}' >/dev/null
+    digest=$(ask .digest -C "$FRA" status)
+    # A clock that is a day off, either way: a token's age is not told by it.
+    for move in 86400 -172800 86400; do
+        sim_move "$move"
+        ends 0 -C "$FRA" kms test kp-fra
+    done
+    # Members twice, of another type, about another key; values of the wrong length.
+    sim_fault '{"match": {"path": "metadata"}, "status": 200, "body": "{\"resources\":[{\"id\":\"a\",\"id\":\"b\"}]}"}'
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0] | .state == "unknown" and .code == "KM3017"'
+    sim_control DELETE faults >/dev/null
+    sim_fault "{\"match\": {\"path\": \"metadata\"}, \"status\": 200, \"body\": {\"resources\": [{\"id\": \"$id\", \"state\": 5, \"extractable\": false}]}}"
+    ends 0 -o json -C "$FRA" root check fra-main
+    json '.items[0] | .state == "unknown" and .code == "KM3017"'
+    sim_control DELETE faults >/dev/null
+    ends 0 -C "$FRA" root check
+    [ "$(ask .digest -C "$FRA" status)" = "$digest" ]
+    sim_fault '{"match": {"path": "unwrap"}, "status": 200, "body": "{\"plaintext\":\"QUJD\",\"plaintext\":\"QUJE\"}"}'
+    ends 15 "${base[@]}"
+    error_is KM3017
+    for value in QUJD "$(head -c 31 /dev/zero | base64)" "$(head -c 33 /dev/zero | base64)"; do
+        sim_fault "{\"match\": {\"path\": \"unwrap\"}, \"add\": {\"plaintext\": \"$value\"}}"
+        ends 15 "${base[@]}"
+        error_is KM3012
+        [ -z "$output" ]
+    done
+    # 429 for longer than one waits.
+    sim_fault '{"match": {"front": "kms"}, "status": 429, "headers": {"Retry-After": "60"}, "count": -1}'
+    ends 5 -o json -C "$FRA" --timeout 2s reveal vbr/job --reason test --to - --root fra-main
+    error_is KM3022
+    says 'wait 60 s'
+    sim_control DELETE faults >/dev/null
+    # A wrap with a line feed at its end, with CR LF; and one that was cut.
+    wrap=$(ask '.wraps[] | select(.root == "fra-main").ciphertext' -C "$FRA" show vbr/job --wraps)
+    printf '%s\r\n' "$wrap" >"$T/crlf"
+    ends 0 -o json -C "$FRA" record vbr/again --purpose backup-job --root fra-main --wrapped "file:$T/crlf" --aad one --aad 'two, three' --allow-unsynced
+    ends 0 -o json -C "$FRA" show vbr/again --wraps
+    json '.wraps[0].ciphertext == $w' --arg w "$wrap"
+    printf '%s' "${wrap:0:100}" >"$T/cut"
+    ends 2 -C "$FRA" record vbr/cut --purpose backup-job --root fra-main --wrapped "file:$T/cut" --aad one --aad 'two, three'
+    printf '%s' "$wrap" >"$T/good"
+    ends 15 -o json -C "$FRA" record vbr/aad --purpose backup-job --root fra-main --wrapped "file:$T/good" --aad 'two, three' --aad one
+    error_is KM3009
+    ends 13 -C "$FRA" show vbr/aad
+    same_password --root fra-main
 }
 
 @test "a key ring: a credential with rights on that ring only" {

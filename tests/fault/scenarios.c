@@ -66,6 +66,8 @@ const struct scenario scenarios[] = {
     {"rehome", NULL, "-C store rehome vbr/first --to fra-main", "\"added\":1",
      "-C store show vbr/first --wraps\n?\"how\":\"rehome\"",
      "-C store rehome vbr/first --to fra-main", S_CHANGES},
+    {"upkeep", NULL, "-C store upkeep", "\"rewrapped\":1",
+     "-C store rewrap --stale -n\n?\"planned\":0", "-C store upkeep", S_CHANGES},
     {"wrap-add", NULL, "-C store wrap add vbr/first --root fra-main", "\"added\":1",
      "-C store show vbr/first --wraps\n?fra-main", "-C store wrap add vbr/first --root fra-main",
      S_CHANGES},

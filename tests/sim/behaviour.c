@@ -139,6 +139,7 @@ static const struct {
      "I"},
     {"hosts", "a rollback forgets keys and versions made in the last seconds, as after a failover",
      "I"},
+    {"HTTP", "the root path: 404, and no fault is spent on it", "I"},
     {"HTTP",
      "any Content-Type; Correlation-Id comes back, made when absent; Prefer on create, delete, "
      "purge",

@@ -191,6 +191,9 @@ serve(struct request *r, struct answer *a)
     (void)snprintf(r->correlation, sizeof r->correlation, "%s", sent ? sent : uuid_new(fresh));
     if (r->front->of == FRONT_CONTROL) {
         control_answer(r, a);
+    } else if (strcmp(r->path, "/") == 0) { /* somebody opens a connection: no part of the API */
+        answer_text(a, 404, "text/plain", "404 page not found\n");
+        log_request(r, a, NULL);
     } else {
         cJSON *fault = fault_for(r);
         r->fault = fault;
