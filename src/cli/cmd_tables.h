@@ -13,6 +13,7 @@ extern const struct cmd cmd_kms_table[];
 extern const struct cmd cmd_root_table[];
 extern const struct cmd cmd_root_check_table[];
 extern const struct cmd cmd_retire_table[];
+extern const struct cmd cmd_doctor_table[];
 extern const struct cmd cmd_upkeep_table[];
 extern const struct cmd cmd_create_table[];
 extern const struct cmd cmd_record_table[];

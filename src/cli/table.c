@@ -26,6 +26,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_author_retire_table,
     cmd_reveal_table,
     cmd_join_table,
+    cmd_doctor_table,
     cmd_explain_table,
     cmd_help_table,
     NULL,

@@ -471,6 +471,7 @@ const struct kms_provider ibm_provider = {
     .open = ibm_open,
     .close = ibm_close,
     .run = ibm_run,
+    .may = ibm_may,
     .root_info = ibm_root_info,
     .root_each = ibm_root_each,
     .root_create = ibm_root_create,

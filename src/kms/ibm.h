@@ -116,6 +116,7 @@ int ibm_answers(struct ibm *ibm);
 enum rc ibm_root_info(void *self, const char *root, struct root_info *out,
                       struct err *err) MUST_CHECK;
 enum rc ibm_root_each(void *self, kms_root_fn fn, void *arg, struct err *err) MUST_CHECK;
+enum rc ibm_may(void *self, enum kms_right right, int *yes, struct err *err) MUST_CHECK;
 enum rc ibm_root_create(void *self, const char *alias, struct root_info *out,
                         struct err *err) MUST_CHECK;
 enum rc ibm_root_change(void *self, const char *root, enum kms_change change, struct root_info *out,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypt/hash.h"
 #include "kms/ibm.h"
 #include "text/enc.h"
 
@@ -320,4 +321,32 @@ ibm_root_change(void *self, const char *root, enum kms_change change, struct roo
     if (rc == RC_OK)
         rc = send_change(ibm, before.id, change, &before, err);
     return rc == RC_OK ? ask_info(ibm, before.id, 1, out, err) : rc;
+}
+
+/* ---- rights ---- */
+
+enum rc
+ibm_may(void *self, enum kms_right right, int *yes, struct err *err)
+{
+    static const char *const tails[] = {
+        [KMS_MAY_ROTATE] = "/actions/rotate", [KMS_MAY_MANAGE] = "/actions/disable"};
+    struct ibm *ibm = self;
+    struct ibm_call c;
+    struct ibm_error e;
+    char nobody[UUID_TEXT + 1], path[192];
+    random_uuid(nobody);
+    if (right == KMS_MAY_USE) {
+        ibm_call_init(&c, ibm, "HEAD", NULL, "/keys");
+    } else {
+        key_path(path, nobody, tails[right]);
+        ibm_call_init(&c, ibm, "POST", nobody, path);
+    }
+    enum rc rc = ibm_ask_one(ibm, &c, "trying a right", &e, err);
+    *yes = rc == RC_OK || e.class == '?';
+    if (*yes || e.status == 401 || e.status == 403) {
+        err_clear(err);
+        rc = RC_OK;
+    }
+    ibm_call_release(&c);
+    return rc;
 }

@@ -226,6 +226,15 @@ kms_root_change(struct kms *kms, const char *root, enum kms_change change, struc
 }
 
 enum rc
+kms_may(struct kms *kms, enum kms_right right, int *yes, struct err *err)
+{
+    *yes = 1;
+    return kms->provider->may != NULL
+               ? named(kms, kms->provider->may(kms->self, right, yes, err), err)
+               : RC_OK;
+}
+
+enum rc
 kms_show(struct buf *out, const struct kms_config *config, const char *root, const char *ring,
          struct kms_op *op, struct err *err)
 {

@@ -132,6 +132,14 @@ enum rc kms_root_change(struct kms *kms, const char *root, enum kms_change chang
                         struct root_info *out, struct err *err) MUST_CHECK;
 
 /*
+ * Rights that a credential may have: IBM's roles Reader, Writer, Manager. Tried without changing
+ * anything: on a root key that is not there, for rights are judged first. *yes 0: refused. An error
+ * when that could not be found out.
+ */
+enum kms_right { KMS_MAY_USE, KMS_MAY_ROTATE, KMS_MAY_MANAGE };
+enum rc kms_may(struct kms *kms, enum kms_right right, int *yes, struct err *err) MUST_CHECK;
+
+/*
  * For people: what would be sent for one operation (NULL: to look at root), as curl commands with
  * the token left out, one a line. Nothing is asked, no credential is needed. ring: "" for none.
  * RC_CONFIG where nothing is sent.

@@ -13,6 +13,8 @@ struct kms_provider {
     enum rc (*may_ask)(const struct kms_config *config, int confirmed, struct err *err);
     /* NULL: no rings. */
     enum rc (*ring)(void *self, const char *root, const char *ring, struct err *err);
+    /* NULL: who opens it may do all. */
+    enum rc (*may)(void *self, enum kms_right right, int *yes, struct err *err);
     /* NULL: nothing is sent. */
     enum rc (*show)(struct buf *out, const struct kms_config *config, const char *root,
                     const char *ring, struct kms_op *op, struct err *err);

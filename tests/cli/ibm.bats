@@ -210,7 +210,7 @@ same_password() {
     # A KMS that takes the connection and says nothing: the token is had all the same, and soon.
     local port=$((20000 + RANDOM % 20000)) began=$SECONDS
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
-    openssl s_server -accept "127.0.0.1:$port" -key "$T/key.pem" -cert "$T/cert.pem" >/dev/null 2>&1 3>&- &
+    openssl s_server -HTTP -accept "127.0.0.1:$port" -key "$T/key.pem" -cert "$T/cert.pem" >/dev/null 2>&1 3>&- &
     local pid=$!
     until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.05; done
     kill -STOP "$pid"

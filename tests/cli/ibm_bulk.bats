@@ -195,3 +195,26 @@ whole() { # FROM COUNT TO
     ends 0 -o json -C "$FRA" rewrap --all -n
     json '.planned == 0 and .failed == 0'
 }
+
+@test "over HTTP/2: many streams on one connection, results as ever" {
+    keys 300
+    local plain port=$((20000 + RANDOM % 20000)) i front
+    plain=$(sim_control POST fronts '{"of": "fra", "tls": "plain"}' | jq -r .port)
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -days 2 \
+        -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
+    cat "$SIM_CA" "$T/cert.pem" >"$T/both.pem"
+    nghttpx --conf=/dev/null "-f127.0.0.1,$port" "-b127.0.0.1,$plain" --workers=1 --no-ocsp --errorlog-file=/dev/null \
+        --accesslog-file="$T/access" --accesslog-format='$alpn $remote_port $status' "$T/key.pem" "$T/cert.pem" >/dev/null 2>&1 3>&- &
+    front=$!
+    for i in {1..100}; do (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.05; done
+    fra root rotate fra-main
+    sim_fault '{"match": {"path": "actions/"}, "delay_ms": 30, "count": -1}'
+    local far=(--endpoint "kp-fra=https://127.0.0.1:$port" --ca "kp-fra=$T/both.pem" --iam "kp-fra=$SIM_IAM")
+    ends 0 -o json -C "$FRA" rewrap --stale --yes "${far[@]}"
+    kill "$front"
+    wait "$front" || true
+    json '.rewrapped == 301 and .failed == 0'
+    # HTTP/2 in all of them, on a handful of connections.
+    [ "$(grep -c '^h2 ' "$T/access")" -ge 602 ]
+    [ "$(awk '/^h2 / { print $2 }' "$T/access" | sort -u | wc -l)" -le 4 ]
+}

@@ -206,3 +206,23 @@ elsewhere() { # METHOD PATH
     json '.rewrap.rewrapped == 2 and .rewrap.failed == 1 and any(.roots[]; .name == "mad-main" and .state == "unknown")'
     mv "$T/away" "$USB"
 }
+
+@test "doctor: which role each command needs, tried; it changes nothing" {
+    local before
+    before=$(ask .digest -C "$FRA" status)
+    ends 0 -o json -C "$FRA" doctor
+    json '.findings == 0 and (.checks | map(select(.result == "yes")) | length) == 8'
+    ends 0 -o json -C "$FRA" doctor --credential "kp-fra=file:$SIM_APIKEY_READER" --credential "kp-mad=file:$SIM_DIR/apikey.writer"
+    json '[.checks[] | select(.what == "KMS") | .name + " " + .test + " " + .result] == ["kp-fra Reader yes", "kp-fra Writer no",
+          "kp-fra Manager no", "kp-mad Reader yes", "kp-mad Writer yes", "kp-mad Manager no"]'
+    ends 3 -o json -C "$FRA" doctor --credential "kp-fra=file:$SIM_DIR/apikey.stranger"
+    json '.findings > 0'
+    ends 3 -C "$FRA" doctor --credential "kp-fra=file:$SIM_DIR/apikey.disabled"
+    says BXNIM0462E 'unknown KMS kp-fra' 'root key mad-main, wraps and unwraps'
+    elsewhere DELETE ''
+    ends 3 -C "$FRA" doctor
+    says 'no      root key fra-main, wraps and unwraps'
+    [ "$(ask .digest -C "$FRA" status)" = "$before" ]
+    sim_log '.[] | select(.path | test("rotate|disable")) | .status' | grep -qv '^20' # none of them did anything
+    [ "$(sim_log '[.[] | select((.path | test("rotate|disable")) and .status < 300)] | length')" -eq 0 ]
+}
