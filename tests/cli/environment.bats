@@ -179,7 +179,8 @@ each_variable() { # FUNCTION
     done
     grep -E 'O_CREAT|mkdir|link|rename' "$T/traces" | grep -v ENOENT | grep -oE '"[^"]*"' | tr -d '"' | sort -u >"$T/made"
     [ "$(wc -l <"$T/made")" -gt 20 ]
-    run grep -vE "^($FRA|$USB|$T/kp-|$T/exported|$T/\.|$XDG_STATE_HOME/keymuster|$XDG_RUNTIME_DIR/|/dev/null|/dev/shm/keymuster-|/var/tmp/etilqs_)|^[^/]" "$T/made"
+    # What goes through a descriptor lies beneath the copy's folder, which was opened by its name.
+    run grep -vE "^(/proc/self/fd/|$FRA|$USB|$T/kp-|$T/exported|$T/\.|$XDG_STATE_HOME/keymuster|$XDG_RUNTIME_DIR/|/dev/null|/dev/shm/keymuster-|/var/tmp/etilqs_)|^[^/]" "$T/made"
     [ "$status" -eq 1 ] || { printf 'elsewhere: %s\n' "$output" >&2; return 1; }
     nothing_made
 }
