@@ -434,6 +434,57 @@ test_never_revoked(void **state)
     assert_string_equal(e.code, "KEY_DELETED_ERR"); /* a leading blank occurs */
 }
 
+/* The one verdict that has no code of Key Protect's: by the name that PKCS #11 has for it. */
+static void
+test_no_master_key(void **state)
+{
+    static const char text[] =
+        "rpc error: code = Unknown desc = CKR_IBM_WK_NOT_INITIALIZED: no key";
+    struct ibm_error e;
+    (void)state;
+    ibm_error_judge(&e, 400, text, strlen(text));
+    assert_int_equal(e.rc, RC_KMS_NO_MASTER);
+    ibm_error_judge(&e, 401, text, strlen(text));
+    assert_int_equal(e.rc, RC_KMS_REFUSED);
+    ibm_error_judge(&e, 400, text, 40); /* cut before the name's end */
+    assert_int_equal(e.rc, RC_KMS_REFUSED);
+}
+
+/* What a person is shown: quoted for a shell, with the ring, without any secret. */
+static void
+test_show(void **state)
+{
+    static const char *const aad[] = {"it's", "b"};
+    struct kms_config config = {
+        .provider = "ibm",
+        .name = "kp",
+        .endpoint = "https://eu-de.kms.cloud.ibm.com",
+        .instance = "crn:v1:bluemix:public:kms:eu-de:a/0123456789abcdef0123456789abcdef:"
+                    "4b7d4a6c-1111-4222-8333-444455556666::"};
+    struct kms_op op;
+    struct buf out;
+    struct err e = ERR_INIT;
+    (void)state;
+    buf_init(&out, 65536);
+    kms_op_init(&op, KMS_UNWRAP, "4b7d4a6c-9999-4222-8333-444455556666");
+    op.ciphertext = "e30=";
+    op.aad = aad;
+    op.aad_count = 2;
+    assert_int_equal(kms_show(&out, &config, op.root, "blue", &op, &e), RC_OK);
+    assert_non_null(strstr(buf_str(&out), "'https://iam.cloud.ibm.com/identity/token'"));
+    assert_non_null(
+        strstr(buf_str(&out), "/keys/4b7d4a6c-9999-4222-8333-444455556666/actions/unwrap'"));
+    assert_non_null(strstr(buf_str(&out), "'Authorization: Bearer TOKEN'"));
+    assert_non_null(
+        strstr(buf_str(&out), "'Bluemix-Instance: 4b7d4a6c-1111-4222-8333-444455556666'"));
+    assert_non_null(strstr(buf_str(&out), "'X-Kms-Key-Ring: blue'"));
+    assert_non_null(strstr(buf_str(&out), "\"aad\":[\"it'\\''s\",\"b\"]"));
+    kms_op_release(&op);
+    config.provider = "local";
+    assert_int_equal(kms_show(&out, &config, "x", "", NULL, &e), RC_CONFIG);
+    buf_release(&out);
+}
+
 /* A message from outside goes to a terminal. */
 static void
 test_text_is_tame(void **state)
@@ -672,6 +723,8 @@ main(void)
         cmocka_unit_test(test_crn),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_may_ask),
+        cmocka_unit_test(test_no_master_key),
+        cmocka_unit_test(test_show),
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_long_token),
     };

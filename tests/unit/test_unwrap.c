@@ -1,5 +1,7 @@
 #include "../lib/keys.h"
 
+#include "escrow/depend.h"
+#include "recover/prove.h"
 #include "recover/unwrap.h"
 #include "text/enc.h"
 
@@ -223,6 +225,83 @@ test_a_rotated_root_gives_a_fresh_wrap(void **state)
     keys_end(&k);
 }
 
+/* More proofs at once than there are places for secrets; each has its own verdict. */
+static void
+test_a_batch_is_proven(void **state)
+{
+    enum { COUNT = 5 * SECRET_SLOTS, BAD = 17 };
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct unwrap_first first;
+    struct kms_op *ops = calloc(COUNT, sizeof *ops);
+    struct proof *proofs = calloc(COUNT, sizeof *proofs);
+    struct err e = ERR_INIT;
+    char other[HASH_TEXT + 1];
+    assert_non_null(ops);
+    assert_non_null(proofs);
+    keys_begin(&k, "batch");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    keys_add_wrap(&k, &key, 1, 7, NULL);
+    assert_ok(unwrap_first(&first, k.store, &key, NULL, err));
+    assert_string_equal(first.root.object.name, "root-here");
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_ok(proof_init(&proofs[i], k.store, &key, err));
+        kms_op_init(&ops[i], KMS_UNWRAP, first.root.id);
+        ops[i].ciphertext = i == BAD ? "e30=" : buf_str(&first.ciphertext);
+        ops[i].take = proof_take;
+        ops[i].take_arg = &proofs[i];
+        assert_int_not_equal(proof_outcome(&proofs[i], &ops[i], &e), RC_OK); /* not yet tried */
+    }
+    unsigned live = secret_live();
+    assert_ok(kms_run(k.here, ops, COUNT, err));
+    assert_int_equal(secret_live(), live);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(proof_outcome(&proofs[i], &ops[i], &e) == RC_OK, i != BAD);
+        kms_op_release(&ops[i]);
+    }
+    unwrap_first_release(&first);
+    /* The wrap of another value: the check value tells. */
+    keys_add_wrap(&k, &key, 1, 9, other);
+    assert_ok(unwrap_first(&first, k.store, &key, KEYS_ROOT, err));
+    assert_string_equal(first.wrap, other);
+    kms_op_init(&ops[0], KMS_UNWRAP, first.root.id);
+    ops[0].ciphertext = buf_str(&first.ciphertext);
+    ops[0].take = proof_take;
+    ops[0].take_arg = &proofs[0];
+    assert_ok(kms_run(k.here, ops, 1, err));
+    assert_int_equal(proof_outcome(&proofs[0], &ops[0], &e), RC_CHECK_MISMATCH);
+    kms_op_release(&ops[0]);
+    unwrap_first_release(&first);
+    assert_int_equal(secret_live(), live);
+    keys_end(&k);
+    free(ops);
+    free(proofs);
+}
+
+static void
+test_what_depends_on_a_root_key(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct depend_count c;
+    struct depend_on on = {.root = KEYS_ROOT};
+    keys_begin(&k, "depend");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    assert_ok(depend_count(k.store, &on, &c, err));
+    assert_int_equal(c.keys, 0);
+    keys_add_wrap(&k, &key, 1, 7, NULL);
+    assert_ok(depend_count(k.store, &on, &c, err));
+    assert_int_equal(c.keys, 1);
+    assert_int_equal(c.only, 1);
+    keys_add_wrap(&k, &key, 0, 7, NULL);
+    assert_ok(depend_count(k.store, &on, &c, err));
+    assert_int_equal(c.keys, 1);
+    assert_int_equal(c.only, 0);
+    keys_end(&k);
+}
+
 static void
 test_aad_is_a_list_of_strings(void **state)
 {
@@ -272,6 +351,8 @@ main(void)
         cmocka_unit_test(test_no_wrap_at_all),
         cmocka_unit_test(test_a_root_not_known_here_is_passed_over),
         cmocka_unit_test(test_a_rotated_root_gives_a_fresh_wrap),
+        cmocka_unit_test(test_a_batch_is_proven),
+        cmocka_unit_test(test_what_depends_on_a_root_key),
         cmocka_unit_test(test_aad_is_a_list_of_strings),
         cmocka_unit_test(test_forms),
     };
