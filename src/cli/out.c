@@ -423,6 +423,29 @@ error_text(struct buf *out, const struct err *err)
         buf_addf(out, "        entry %s\n", err->entry);
 }
 
+/* What there is to say when there is no memory to say it: code, exit status, entry. */
+static void
+say_without_memory(const struct ctx *ctx, const struct err *err)
+{
+    struct err ignored = ERR_INIT;
+    char line[512];
+    const char *text = err_text(err->code); /* plain ASCII */
+    const char *entry = err->entry;
+    int n =
+        out_is_json(ctx)
+            ? snprintf(line, sizeof line,
+                       "{\"schema\":\"keymuster.error/1\",\"code\":\"KM%04u\",\"exit\":%d,"
+                       "\"message\":\"%s\",\"cause\":\"%s\",\"hints\":[],\"request\":null,"
+                       "\"retryable\":%s%s%s%s}\n",
+                       (unsigned)err->code, out_exit(ctx, err), text, err_text(RC_NO_MEMORY),
+                       err_retryable(err->code) ? "true" : "false",
+                       entry[0] != '\0' ? ",\"entry\":\"" : "", entry, entry[0] != '\0' ? "\"" : "")
+            : snprintf(line, sizeof line, "keymuster: %s\n  ref   KM%04u%s%s\n", text,
+                       (unsigned)err->code, entry[0] != '\0' ? "\n        entry " : "", entry);
+    if (n > 0 && (size_t)n < sizeof line)
+        err_ignore(file_write_fd(STDERR_FILENO, line, (size_t)n, "standard error", &ignored));
+}
+
 void
 out_error(struct ctx *ctx, const struct err *err)
 {
@@ -435,7 +458,10 @@ out_error(struct ctx *ctx, const struct err *err)
         error_json(&text, ctx, err);
     else
         error_text(&text, err);
-    write_stderr(&text);
+    if (text.failed)
+        say_without_memory(ctx, err);
+    else
+        write_stderr(&text);
     buf_release(&text);
 }
 

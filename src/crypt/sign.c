@@ -455,8 +455,7 @@ lines_parse(unsigned char id[KEY_ID], unsigned char sig[SIGNATURE], unsigned cha
             const char *text, size_t len)
 {
     const char *line[5];
-    struct buf raw;
-    const char *fault = NULL;
+    unsigned char raw[SIGNATURE_RAW];
     line[0] = text;
     for (int i = 0; i < 4; i++) {
         const char *lf = memchr(line[i], '\n', len - (size_t)(line[i] - text));
@@ -464,20 +463,14 @@ lines_parse(unsigned char id[KEY_ID], unsigned char sig[SIGNATURE], unsigned cha
             return "it does not have four whole lines";
         line[i + 1] = lf + 1;
     }
-    buf_init(&raw, SIGNATURE_RAW + SIGNATURE);
-    if (base64_decode(&raw, line[1], (size_t)(line[2] - line[1]) - 1) != 0 ||
-        raw.len != SIGNATURE_RAW || memcmp(raw.data, ALG_PREHASHED, 2) != 0) {
-        fault = "its second line is not a prehashed minisign signature in base64";
-    } else if (base64_decode(&raw, line[3], (size_t)(line[4] - line[3]) - 1) != 0 ||
-               raw.len != SIGNATURE_RAW + SIGNATURE) {
-        fault = "its fourth line is not a signature in base64";
-    } else {
-        memcpy(id, raw.data + 2, KEY_ID);
-        memcpy(sig, raw.data + 2 + KEY_ID, SIGNATURE);
-        memcpy(global, raw.data + SIGNATURE_RAW, SIGNATURE);
-    }
-    buf_release(&raw);
-    return fault;
+    if (base64_decode_fixed(raw, sizeof raw, line[1], (size_t)(line[2] - line[1]) - 1) != 0 ||
+        memcmp(raw, ALG_PREHASHED, 2) != 0)
+        return "its second line is not a prehashed minisign signature in base64";
+    if (base64_decode_fixed(global, SIGNATURE, line[3], (size_t)(line[4] - line[3]) - 1) != 0)
+        return "its fourth line is not a signature in base64";
+    memcpy(id, raw + 2, KEY_ID);
+    memcpy(sig, raw + 2 + KEY_ID, SIGNATURE);
+    return NULL;
 }
 
 /* NULL, or what is wrong. The order names the part a reader would look at first. */

@@ -172,7 +172,7 @@ open_raw(struct db **out, const char *path, int flags, int wait_ms, struct err *
     if (rc != RC_OK)
         return rc;
     struct db *db = calloc(1, sizeof *db);
-    if (db == NULL && !PLANTED("unchecked-alloc"))
+    if (db == NULL)
         return err_nomem(err);
     (void)snprintf(db->path, sizeof db->path, "%s", path);
     flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
@@ -494,6 +494,16 @@ db_library_version(void)
     return sqlite3_libversion();
 }
 
+/* "unable to get the page. error code=N": N tells a damaged page from one that was not read. */
+static int
+page_unread(const char *finding)
+{
+    static const char code[] = "error code=";
+    const char *at = strstr(finding, code);
+    long n = at != NULL ? strtol(at + sizeof code - 1, NULL, 10) & 0xff : SQLITE_OK;
+    return n == SQLITE_IOERR || n == SQLITE_NOMEM;
+}
+
 enum rc
 db_integrity(struct db *db, struct err *err)
 {
@@ -503,9 +513,12 @@ db_integrity(struct db *db, struct err *err)
         return rc;
     rc = stmt_row(q, err);
     if (rc == RC_OK && strcmp(col_text(q, 0), "ok") != 0) {
-        rc = err_set(err, RC_STORE_CORRUPT, "the database %s is damaged", db->path);
+        int unread = page_unread(col_text(q, 0));
+        rc = unread ? err_set(err, RC_IO, "reading %s", db->path)
+                    : err_set(err, RC_STORE_CORRUPT, "the database %s is damaged", db->path);
         (void)err_why(err, "%s", col_text(q, 0));
-        (void)hint_damaged(err);
+        if (!unread)
+            (void)hint_damaged(err);
     }
     stmt_done(q);
     return rc;

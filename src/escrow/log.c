@@ -478,7 +478,9 @@ verify_row(struct verify *v, struct stmt *q, const char *author, struct err *err
         rc = entry_parse(&e, line, len, err);
     if (rc != RC_OK) {
         const struct err why = *err;
-        return err_set(err, RC_CHAIN, "entry %lld was altered: %s", (long long)seq, why.msg);
+        return rc != RC_MALFORMED
+                   ? rc
+                   : err_set(err, RC_CHAIN, "entry %lld was altered: %s", (long long)seq, why.msg);
     }
     if (strcmp(e.author, author) != 0)
         rc = err_set(err, RC_CHAIN, "entry %lld is of author %s", (long long)seq, e.author);

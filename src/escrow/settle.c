@@ -18,8 +18,10 @@ feed_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
     struct entry e;
     enum rc rc = entry_parse(&e, line, len, err);
     if (rc != RC_OK) {
-        rc = err_set(err, RC_CHAIN, "entry %lld is damaged: %s", (long long)seq, err->msg);
-        return rc;
+        const struct err why = *err;
+        return rc != RC_MALFORMED
+                   ? rc
+                   : err_set(err, RC_CHAIN, "entry %lld is damaged: %s", (long long)seq, why.msg);
     }
     rc = apply_entry(f->to, &e, err);
     f->done = seq;

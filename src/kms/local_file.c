@@ -73,16 +73,8 @@ struct envelope {
 static int
 get_bytes(unsigned char *out, size_t len, const struct json *from, const char *name)
 {
-    struct buf raw;
     const char *text = json_gets(from, name);
-    if (text == NULL)
-        return -1;
-    buf_init(&raw, len);
-    int ok = base64_decode(&raw, text, strlen(text)) == 0 && raw.len == len;
-    if (ok)
-        memcpy(out, raw.data, len);
-    buf_release(&raw);
-    return ok ? 0 : -1;
+    return text != NULL ? base64_decode_fixed(out, len, text, strlen(text)) : -1;
 }
 
 /* NULL, or what is wrong. */
@@ -253,7 +245,10 @@ envelope_open(struct local_file *out, const struct envelope *e, const struct loc
     if (rc != RC_OK)
         goto out;
     if (unseal_bytes(&plain, key, e->nonce, NULL, 0, e->sealed.data, e->sealed.len) != 0) {
-        rc = broken(l, err, "the passphrase is right, but the sealed part was altered or damaged");
+        rc = plain.failed == RC_NO_MEMORY
+                 ? err_nomem(err)
+                 : broken(l, err,
+                          "the passphrase is right, but the sealed part was altered or damaged");
         goto out;
     }
     rc = roots_parse(out, &plain, err);

@@ -164,7 +164,6 @@ static int
 wrap_members(struct local_wrap *out, const struct json *doc)
 {
     int64_t version = 0;
-    struct buf nonce;
     const char *handle = json_gets(doc, "handle");
     const char *nonce_text = json_gets(doc, "nonce");
     const char *sealed = json_gets(doc, "ciphertext");
@@ -172,12 +171,9 @@ wrap_members(struct local_wrap *out, const struct json *doc)
         !uuid_is(handle) || nonce_text == NULL || sealed == NULL)
         return -1;
     memcpy(out->handle, handle, sizeof out->handle);
-    buf_init(&nonce, SEAL_NONCE);
-    int ok = base64_decode(&nonce, nonce_text, strlen(nonce_text)) == 0 && nonce.len == SEAL_NONCE;
-    if (ok)
-        memcpy(out->nonce, nonce.data, SEAL_NONCE);
-    buf_release(&nonce);
-    return ok && base64_decode(&out->sealed, sealed, strlen(sealed)) == 0 ? 0 : -1;
+    if (base64_decode_fixed(out->nonce, SEAL_NONCE, nonce_text, strlen(nonce_text)) != 0)
+        return -1;
+    return base64_decode(&out->sealed, sealed, strlen(sealed));
 }
 
 enum rc
@@ -197,7 +193,11 @@ local_wrap_parse(struct local_wrap *out, const char *text, struct err *err)
     }
     if ((rc = json_parse(&doc, raw.data, raw.len, "a wrap", err)) != RC_OK)
         goto out;
-    if (wrap_members(out, doc) != 0) {
+    if (wrap_members(out, doc) == 0)
+        goto out;
+    if (out->sealed.failed == RC_NO_MEMORY) {
+        rc = err_nomem(err);
+    } else {
         (void)err_set(err, RC_CIPHERTEXT, "the wrap does not open");
         rc = err_why(err, "it was not made by a local KMS, or was altered");
     }

@@ -190,6 +190,15 @@ base64_decode(struct buf *out, const char *text, size_t len)
     return 0;
 }
 
+int
+base64_decode_fixed(unsigned char *out, size_t size, const char *text, size_t len)
+{
+    const unsigned char *in = (const unsigned char *)text;
+    if (len % 4 != 0 || len / 4 * 3 - padding(in, len) != size)
+        return -1;
+    return decode(out, in, len);
+}
+
 enum rc
 base64_encode_secret(struct secret *out, const struct secret *in, struct err *err)
 {

@@ -20,6 +20,8 @@ int hex_is(const char *text, size_t n);
 void base64_encode(struct buf *out, const void *bytes, size_t len);
 /* Appends the bytes. -1 (and nothing useful in out) unless text is canonical base64. */
 int base64_decode(struct buf *out, const char *text, size_t len) MUST_CHECK;
+/* The same for exactly `size` bytes, without memory of its own: a failure is one of the text. */
+int base64_decode_fixed(unsigned char *out, size_t size, const char *text, size_t len) MUST_CHECK;
 /* The same for secrets; no table look-ups indexed by secret bytes. The output is appended. */
 enum rc base64_encode_secret(struct secret *out, const struct secret *in,
                              struct err *err) MUST_CHECK;

@@ -238,7 +238,7 @@ errors_fit(const struct outcome *o)
 }
 
 static int
-typed(struct world *w, const struct outcome *o)
+typed(struct world *w, const struct scenario *s, const struct outcome *o)
 {
     if (o->hung)
         return wrong(w, o, "it hung");
@@ -248,12 +248,15 @@ typed(struct world *w, const struct outcome *o)
         return 0;
     if (!exit_known(o->status) || o->status == 70)
         return wrong(w, o, "an exit status that it must not have");
-    if (o->status == 15 || o->status == 16)
+    if ((o->status == 15 || o->status == 16) && !(s->flags & S_DAMAGED))
         return wrong(w, o, "an error of the system taken for an attack");
     if (first_error(o) != NULL)
         return errors_fit(o) ? 0 : wrong(w, o, "the errors do not fit the exit status");
-    return o->status == 0 || o->status == 3 || o->mute ? 0
-                                                       : wrong(w, o, "it failed without a word");
+    /* Before the command line was looked at, it does not know that JSON is wanted. */
+    int early = strncmp(o->err.text, "keymuster: out of memory", 24) == 0;
+    return o->status == 0 || o->status == 3 || o->mute || early
+               ? 0
+               : wrong(w, o, "it failed without a word");
 }
 
 /* Failed, but stored: it has to say so, and `audit log --entry` must find what it names. */
@@ -307,7 +310,7 @@ judge(struct world *w, const struct scenario *s, const struct outcome *o, const 
 {
     *j = (struct judgement){0};
     w->why[0] = '\0';
-    if (typed(w, o) != 0)
+    if (typed(w, s, o) != 0)
         return -1;
     j->acked = judge_acknowledged(w, s, o);
     int same = tree_same(base, w->dir);
@@ -334,7 +337,7 @@ judge_second(struct world *w, const struct scenario *s, const struct outcome *se
 {
     int shown = 0;
     w->why[0] = '\0';
-    if (typed(w, second) != 0)
+    if (typed(w, s, second) != 0)
         return -1;
     if (script_run(w, "-C store verify") != 0)
         return wrong(w, second, "after the second fault");

@@ -151,7 +151,8 @@ const struct scenario scenarios[] = {
      "-C second copy set usb ./usb\n-C second copy check usb", S_NO_LOG},
     {"repair", "!damage usb/escrow.json\n!damage usb/log/{own}\n!damage usb/head/{own}",
      "-C store sync --repair --yes usb", "!\"repaired\":false",
-     "-C store copy check --deep\n!has usb/damaged", "-C store sync --repair --yes usb", S_CHANGES},
+     "-C store copy check --deep\n!has usb/damaged", "-C store sync --repair --yes usb",
+     S_DAMAGED | S_CHANGES},
     /* authors */
     {"author-admit", "-C third join --from ./usb --site fra --yes\n$third author -C third status",
      "-C store author admit --yes {third}", NULL, "-C store author list\n?{third}",

@@ -84,7 +84,7 @@ run_sound(struct world *w, const char *line, const char *expected)
     char *words[WORDS];
     char status[16];
     script_words(w, line, text, sizeof text, words);
-    trace_run(&w->last, w->sound, words, w->dir, NULL, NULL, 0);
+    trace_run(&w->last, w->sound, words, w->dir, NULL, NULL, RUN_PATIENT);
     (void)snprintf(status, sizeof status, ",%d,", w->last.status);
     if (strstr(expected, status) != NULL && !w->last.hung)
         return 0;
@@ -142,7 +142,7 @@ tool(struct world *w, const char *line, const char *to)
     (void)snprintf(text, sizeof text, "kms_tool %.1900s", line);
     split(text, words, WORDS);
     (void)snprintf(program, sizeof program, "%s/kms_tool", w->tools);
-    trace_run(&w->last, program, words, w->dir, NULL, NULL, 0);
+    trace_run(&w->last, program, words, w->dir, NULL, NULL, RUN_PATIENT);
     if (w->last.status != 0)
         return wrong(w, line, "kms_tool failed");
     if (to != NULL) {

@@ -358,7 +358,7 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
         (struct oom){allocs && fault != NULL ? fault->at : 0, fault != NULL && fault->sticky, 0, 0};
     if (flags & RUN_TTY)
         r.master = terminal();
-    watch(HANG_SECONDS);
+    watch(flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS);
     r.pid = fork();
     if (r.pid < 0)
         die("fork: %s", strerror(errno));
