@@ -39,7 +39,9 @@ key_file_read(const char *path, struct secret **out, struct sign_public *pub, st
         return err_errno(err, errno == ENOENT || errno == ELOOP ? RC_STORE_CORRUPT : RC_IO,
                          "opening %s", path);
     enum rc rc = RC_OK;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+    if (fstat(fd, &st) != 0)
+        rc = err_errno(err, RC_IO, "looking at %s", path);
+    else if (!S_ISREG(st.st_mode))
         rc = err_set(err, RC_STORE_CORRUPT, "%s is not a regular file", path);
     if (rc == RC_OK)
         rc = file_check_private(fd, path, err);
