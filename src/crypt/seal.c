@@ -94,8 +94,9 @@ unseal_bytes(struct buf *out, const struct secret *key, const unsigned char nonc
     if (len < SEAL_TAG)
         return -1;
     char *room = buf_room(out, len - SEAL_TAG);
-    if (room == NULL ||
-        unseal_raw((unsigned char *)room, key, nonce, ad, ad_len, sealed, len) != 0) {
+    if (room == NULL)
+        return -1; /* out->failed says why */
+    if (unseal_raw((unsigned char *)room, key, nonce, ad, ad_len, sealed, len) != 0) {
         buf_clear(out);
         return -1;
     }

@@ -23,7 +23,7 @@ enum rc seal_subkey(struct secret *out, const struct secret *key, const char *la
 enum rc seal_bytes(struct buf *out, const struct secret *key, const unsigned char nonce[SEAL_NONCE],
                    const void *ad, size_t ad_len, const void *bytes, size_t len,
                    struct err *err) MUST_CHECK;
-/* -1 when it does not open; out then holds nothing. */
+/* -1 when it does not open; out then holds nothing. out->failed when it was memory that lacked. */
 int unseal_bytes(struct buf *out, const struct secret *key, const unsigned char nonce[SEAL_NONCE],
                  const void *ad, size_t ad_len, const void *sealed, size_t len) MUST_CHECK;
 /* The same, the plain bytes coming from and going to slots. */

@@ -91,7 +91,7 @@ each(struct walk *k, const struct scenario *s, const struct tree *start, struct 
      void (*fn)(struct walk *, const struct scenario *, const struct tree *, const struct fault *,
                 size_t))
 {
-    size_t take = share(k, s, l->count, fast);
+    size_t take = k->nth >= 0 ? l->count : share(k, s, l->count, fast);
     for (size_t i = 0; i < take; i++) {
         size_t nth = take > 1 ? i * (l->count - 1) / (take - 1) : 0; /* the last one, too */
         if (k->nth >= 0 ? nth == (size_t)k->nth : i % (size_t)k->of == (size_t)k->part)

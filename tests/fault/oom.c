@@ -72,8 +72,9 @@ static int
 counted_main(int argc, char **argv, char **envp)
 {
     const char *path = getenv("KM_OOM");
-    int fd =
-        path != NULL && strcmp(argv[0], "keymuster") == 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    const char *slash = strrchr(argv[0], '/');
+    int ours = strcmp(slash != NULL ? slash + 1 : argv[0], "keymuster") == 0;
+    int fd = path != NULL && ours ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (fd >= 0) {
         void *mapped = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         (void)close(fd);
