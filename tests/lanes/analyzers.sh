@@ -41,11 +41,15 @@ found() { # REPORT ID...
     [ ! -s "$tmp/missed" ]
 }
 
+# As released, each file once: programs with a planted fault compile some again.
+jq '[.[] | select(.command | test("-DPLANT=") | not)] | unique_by(.file)' "$build/compile_commands.json" \
+    >"$tmp/compile_commands.json"
+
 printf '1..5\n'
 
 mkdir "$tmp/src"
 tests/lanes/planted.sh tidy >"$tmp/src/tidy.c"
-printf '%s\0' "$tmp/src/tidy.c" | tidy -p "$build" --config-file=.clang-tidy >"$tmp/planted" || true
+printf '%s\0' "$tmp/src/tidy.c" | tidy -p "$tmp" --config-file=.clang-tidy >"$tmp/planted" || true
 if found "$tmp/planted" bugprone-suspicious-memset-usage cert-err33-c cert-err34-c concurrency-mt-unsafe \
     clang-analyzer-core.NullDereference readability-function-cognitive-complexity readability-function-size; then
     result ok 'clang-tidy finds a planted fault of each kind'
@@ -69,7 +73,7 @@ else
 fi
 
 git ls-files -z 'src/*.c' >"$tmp/files" 2>/dev/null || find src -name '*.c' -print0 >"$tmp/files"
-if tidy -p "$build" <"$tmp/files" >"$tmp/tidy"; then
+if tidy -p "$tmp" <"$tmp/files" >"$tmp/tidy"; then
     result ok "clang-tidy finds nothing in $(tr -cd '\0' <"$tmp/files" | wc -c) files"
 else
     grep -E 'error:|warning:' "$tmp/tidy" | sort -u >"$tmp/short" || true
