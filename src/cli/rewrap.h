@@ -10,7 +10,7 @@
 #include "cli/progress.h"
 #include "escrow/view.h"
 
-enum { REWRAP_ROOTS = 64 };
+enum { REWRAP_ROOTS = 512 };
 
 enum rewrap_outcome { REWRAP_PLANNED, REWRAP_DONE, REWRAP_CURRENT, REWRAP_FAILED };
 

@@ -218,3 +218,64 @@ whole() { # FROM COUNT TO
     [ "$(grep -c '^h2 ' "$T/access")" -ge 602 ]
     [ "$(awk '/^h2 / { print $2 }' "$T/access" | sort -u | wc -l)" -le 4 ]
 }
+
+# At each of COUNT requests, one after the other: the answer is lied about, or the command killed before it; then the same
+# command again, which must do what is missing. next_round makes new work.
+at_each_request() { # COUNT KIND; the command is in words
+    local count=$1 kind=$2 n pid status
+    for ((n = 0; n < count; n++)); do
+        next_round
+        sim_control DELETE log >/dev/null
+        if [ "$kind" = kill ]; then
+            sim_fault "{\"match\": {}, \"skip\": $n, \"count\": -1, \"delay_ms\": 400}"
+            "$KEYMUSTER" -C "$FRA" "${words[@]}" --yes >/dev/null 2>&1 3>&- &
+            pid=$!
+            for _ in {1..40}; do
+                [ "$(sim_log length)" -lt "$n" ] || break
+                sleep 0.02
+            done
+            sleep 0.1
+            kill -KILL "$pid" 2>/dev/null || true
+            wait "$pid" || true
+        else
+            sim_fault "{\"match\": {}, \"skip\": $n, \"count\": 1, $kind}"
+            "$KEYMUSTER" -C "$FRA" "${words[@]}" --yes >/dev/null 2>&1 && status=0 || status=$?
+            case $status in 0 | 3 | 4 | 5 | 14 | 15) ;; *) echo "request $n, $kind: $status" >&2; return 1 ;; esac
+        fi
+        sim_control DELETE faults >/dev/null
+        ends 0 -C "$FRA" verify
+        ends 0 -o json -C "$FRA" "${words[@]}" --yes
+        json '.failed == 0'
+        ends 0 -o json -C "$FRA" "${words[@]}" -n --offline
+        json '.planned == 0 and .current + .there == 4'
+    done
+}
+
+@test "killed or lied to at each request of a rewrap: nothing is lost, and the next run does what is missing" {
+    keys 3
+    local words=(rewrap --stale)
+    next_round() {
+        sim_move 3700
+        fra root rotate fra-main
+    }
+    for kind in kill '"status": 400' '"kind": "malformed"'; do
+        at_each_request 12 "$kind"
+    done
+    "$KEYMUSTER" -C "$FRA" reveal bulk/2 --reason test --allow-unsynced --to "file:$T/again" >/dev/null 2>&1
+    cmp "$T/pw" "$T/again"
+}
+
+@test "killed or lied to at each request of a rehome: nothing is lost, and the next run does what is missing" {
+    keys 3
+    local words=() round=0
+    next_round() {
+        round=$((round + 1))
+        fra root create "to-$round" --kms kp-mad
+        words=(rehome --all --from fra-main --to "to-$round")
+    }
+    for kind in kill '"kind": "malformed"'; do
+        at_each_request 18 "$kind"
+    done
+    "$KEYMUSTER" -C "$FRA" reveal bulk/2 --reason test --allow-unsynced --root "to-$round" --to "file:$T/again" >/dev/null 2>&1
+    cmp "$T/pw" "$T/again"
+}
