@@ -214,8 +214,6 @@ newest_segment() {
     scene_keys
     base_size
     local kind place
-    fra export vbr/config --file "$T/x.export"
-    printf 'escrow %s\n' "$(ask .escrow -C "$FRA" status)" >"$T/card"
     cp -r "$FRA" "$T/fra.good"
     cp -r "$USB" "$T/usb.good"
     again() {
@@ -249,7 +247,7 @@ newest_segment() {
         lay "$kind" "$FRA/keymuster.conf"
         bounded "$kind as keymuster.conf" 0,1,2 -C "$FRA" list
         again
-        cp "$T/x.export" "$T/one.export" && lay "$kind" "$T/one.export"
+        lay "$kind" "$T/one.export"
         bounded "$kind as an export" 1,2,5,13,15 reveal vbr/config --from "$T/one.export" --yes --reason x --to "file:$T/out" \
             --credential "kp-mad=file:$T/kp-mad.pass"
         cp "$T/kp-fra.kms" "$T/keep.kms" && lay "$kind" "$T/kp-fra.kms"
