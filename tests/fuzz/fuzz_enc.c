@@ -32,7 +32,7 @@ base64(const char *bytes, size_t len)
     if (decoded) {
         base64_encode(&text, buf_str(&raw), raw.len);
         FUZZ_CHECK(text.len == len && memcmp(buf_str(&text), bytes, len) == 0);
-        FUZZ_PLANT(raw.len == 4 && raw.data[0] == 'k');
+        FUZZ_PLANT(raw.len == 4);
     }
     buf_clear(&text);
     base64_encode(&text, bytes, len);

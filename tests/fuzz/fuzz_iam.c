@@ -22,7 +22,7 @@ answer(int status, const char *bytes, size_t len)
             for (size_t i = 0; i < iam.token[t].len; i++)
                 FUZZ_CHECK(iam.token[t].bytes[i] > ' ' && iam.token[t].bytes[i] < 0x7f);
         }
-        FUZZ_PLANT(iam.token[0].len == 6 && iam.ends_ms > 60000);
+        FUZZ_PLANT(iam.token[0].len < 64);
     } else {
         FUZZ_CHECK(iam.token[0].len == 0 && iam.token[1].len == 0);
         FUZZ_CHECK(err.code == rc && err.msg[0] != '\0');
