@@ -17,7 +17,6 @@ struct retire {
     struct buf doc, text;
     struct jw w;
     int json;
-    struct dependent now; /* whose other wraps are walked */
     int64_t keys, only, exports, unpublished;
 };
 

@@ -18,7 +18,6 @@ struct checking {
 static void
 answer_json(struct jw *w, const struct root_checked *r)
 {
-    char code[16];
     const struct root *root = &r->root;
     int asked = r->asked == RC_OK;
     jw_obj(w, NULL);
@@ -41,6 +40,7 @@ answer_json(struct jw *w, const struct root_checked *r)
         jw_int(w, "keys_only_here", r->depend.only);
     }
     if (!asked) {
+        char code[16];
         (void)snprintf(code, sizeof code, "KM%04d", (int)r->asked);
         jw_str(w, "code", code);
         jw_str(w, "reason", r->why.msg);

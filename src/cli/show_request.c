@@ -10,7 +10,6 @@ struct showing {
     struct ctx *ctx;
     enum kms_verb verb;
     const char *root; /* UUID, or a name for roots; NULL: any */
-    const struct key *key;
     struct buf doc;
     struct jw w;
 };

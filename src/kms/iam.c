@@ -220,8 +220,8 @@ static enum rc
 fetch(struct iam *iam, struct err *err)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded"};
-    char url[URL_TEXT + 32], door[URL_TEXT + 2];
-    struct http_request r, ahead, *both[] = {&r, &ahead};
+    char url[URL_TEXT + 32];
+    struct http_request r, ahead;
     struct secret *form = NULL;
     (void)snprintf(url, sizeof url, "%s/identity/token", iam->url.base);
     http_request_init(&r, "POST", url);
@@ -237,6 +237,8 @@ fetch(struct iam *iam, struct err *err)
     if (rc == RC_OK)
         rc = iam_form(form, iam->held->bytes, iam->key_len, err);
     if (rc == RC_OK) {
+        char door[URL_TEXT + 2];
+        struct http_request *both[] = {&r, &ahead};
         r.body = form->bytes;
         r.body_len = form->len;
         rc = http_run(iam->http, both, prepare_ahead(iam, &ahead, door) ? 2 : 1, err);

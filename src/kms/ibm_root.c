@@ -333,11 +333,12 @@ ibm_may(void *self, enum kms_right right, int *yes, struct err *err)
     struct ibm *ibm = self;
     struct ibm_call c;
     struct ibm_error e;
-    char nobody[UUID_TEXT + 1], path[192];
+    char nobody[UUID_TEXT + 1];
     random_uuid(nobody);
     if (right == KMS_MAY_USE) {
         ibm_call_init(&c, ibm, "HEAD", NULL, "/keys");
     } else {
+        char path[192];
         key_path(path, nobody, tails[right]);
         ibm_call_init(&c, ibm, "POST", nobody, path);
     }
