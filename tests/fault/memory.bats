@@ -291,11 +291,16 @@ token_of_arena() { # FILE
 @test "pieces left on the stack, and libcurl made to talk, are caught, too" {
     program=$KM_TOOLS/plant-no-stack-wipe
     scene_ibm
-    stops 0 -C "$FRA" reveal vbr/made --reason test --to "file:$T/shown" --allow-unsynced
+    # What lies there is left to chance: once in a few times something is whole enough.
+    local try
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        rm -f "$T/shown"
+        stops 0 -C "$FRA" reveal vbr/made --reason test --to "file:$T/shown" --allow-unsynced
+        hits "$M"/d/[0-9]* >"$T/hits"
+        if grep -qF '[stack]' "$T/hits"; then break; fi
+        [ "$try" -lt 10 ]
+    done
     token_of_arena "$T/token"
-    hits "$M"/d/*-end-* >"$T/hits"
-    cat "$T/hits" >&2
-    grep -q 'stack' "$T/hits"
     program=$KM_TOOLS/plant-verbose
     rm "$T/shown"
     stops 0 -C "$FRA" reveal vbr/made --reason test --to "file:$T/shown" --allow-unsynced
