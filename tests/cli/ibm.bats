@@ -1,41 +1,17 @@
 #!/usr/bin/env bats
 # IBM's KMSs, as the simulator (tests/sim) plays them: a key's life there, where a credential may go, what each refusal is
 # called. Transport: net.bats.
-load ../lib/cli
-load ../lib/sim
-
-setup() {
-    fresh_home
-    sim_start "$T/sim"
-}
-
-teardown() {
-    sim_stop
-}
-
-add() { # NAME SITE URL INSTANCE [OPTION...]
-    local name=$1 site=$2 url=$3 instance=$4
-    shift 4
-    fra kms add "$name" --site "$site" --provider ibm --instance "$instance" --endpoint "$url" --iam "$SIM_IAM" \
-        --ca "$SIM_CA" --credential "file:$SIM_APIKEY" "$@"
-}
+load ../lib/ibm
 
 # Both sites with an instance and a root key each, a copy, a key.
 scene_ibm() {
-    fra init --site fra
-    fra site add mad
-    add kp-fra fra "$SIM_KMS" "$SIM_INSTANCE"
-    add kp-mad mad "$SIM_KMS_MAD" "$SIM_INSTANCE_MAD"
-    fra root create fra-main --kms kp-fra
-    fra root create mad-main --kms kp-mad
+    scene_roots
     mkdir -p "$USB"
     fra copy add usb "file://$USB" --site mad
     fra create vbr/job --purpose backup-job --root fra-main --root mad-main --aad one --aad 'two, three'
     password_of "$FRA" vbr/job "$T/pw"
     [ "$(wc -c <"$T/pw")" -eq 44 ]
 }
-
-root_id() { ask ".items[] | select(.name == \"$1\") | .id" -C "$FRA" root list; }
 
 same_password() {
     rm -f "$T/again"
@@ -208,7 +184,8 @@ same_password() {
     [ "$(sim_log '[.[] | select(.path == "/")] | length')" -eq 1 ]
     [ "$(sim_log '[.[] | select(.path == "/")][0] | .method + .who + .instance')" = HEAD ]
     # A KMS that takes the connection and says nothing: the token is had all the same, and soon.
-    local port=$((20000 + RANDOM % 20000)) began=$SECONDS
+    local port began=$SECONDS
+    port=$("$KM_TOOLS/free_port")
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
     openssl s_server -HTTP -accept "127.0.0.1:$port" -key "$T/key.pem" -cert "$T/cert.pem" >/dev/null 2>&1 3>&- &
     local pid=$!

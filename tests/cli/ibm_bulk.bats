@@ -1,26 +1,11 @@
 #!/usr/bin/env bats
 # Many keys against the simulator: rewrap and rehome in concurrent waves, stopped, killed and lied to at any point.
-load ../lib/cli
-load ../lib/sim
+load ../lib/ibm
 
 setup() {
     fresh_home
     sim_start "$T/sim"
-    fra init --site fra
-    fra site add mad
-    add kp-fra fra "$SIM_KMS" "$SIM_INSTANCE"
-    add kp-mad mad "$SIM_KMS_MAD" "$SIM_INSTANCE_MAD"
-    fra root create fra-main --kms kp-fra
-    fra root create mad-main --kms kp-mad
-}
-
-teardown() {
-    sim_stop
-}
-
-add() { # NAME SITE URL INSTANCE
-    fra kms add "$1" --site "$2" --provider ibm --instance "$4" --endpoint "$3" --iam "$SIM_IAM" --ca "$SIM_CA" \
-        --credential "file:$SIM_APIKEY"
+    scene_roots
 }
 
 # COUNT keys under fra-main with check values; all have the value of vbr/first.
@@ -198,7 +183,8 @@ whole() { # FROM COUNT TO
 
 @test "over HTTP/2: many streams on one connection, results as ever" {
     keys 300
-    local plain port=$((20000 + RANDOM % 20000)) i front
+    local plain port i front
+    port=$("$KM_TOOLS/free_port")
     plain=$(sim_control POST fronts '{"of": "fra", "tls": "plain"}' | jq -r .port)
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -days 2 \
         -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null

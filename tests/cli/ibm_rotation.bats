@@ -1,34 +1,17 @@
 #!/usr/bin/env bats
 # A year with IBM's KMSs against the simulator: root keys looked at, rotated, lost, retired; what status and retire-check
 # say, and upkeep from a timer.
-load ../lib/cli
-load ../lib/sim
+load ../lib/ibm
 
 setup() {
     fresh_home
     sim_start "$T/sim"
-    fra init --site fra
-    fra site add mad
-    add kp-fra fra "$SIM_KMS" "$SIM_INSTANCE"
-    add kp-mad mad "$SIM_KMS_MAD" "$SIM_INSTANCE_MAD"
-    fra root create fra-main --kms kp-fra
-    fra root create mad-main --kms kp-mad
+    scene_roots
     mkdir -p "$USB"
     fra copy add usb "file://$USB" --site mad
     fra create vbr/one --purpose backup-job --root fra-main
     fra create vbr/two --purpose backup-job --root fra-main --root mad-main
 }
-
-teardown() {
-    sim_stop
-}
-
-add() { # NAME SITE URL INSTANCE [CREDENTIAL]
-    fra kms add "$1" --site "$2" --provider ibm --instance "$4" --endpoint "$3" --iam "$SIM_IAM" --ca "$SIM_CA" \
-        --credential "${5-file:$SIM_APIKEY}"
-}
-
-root_id() { ask ".items[] | select(.name == \"$1\") | .id" -C "$FRA" root list; }
 
 # Somebody else does something to a root key in the KMS.
 elsewhere() { # METHOD PATH

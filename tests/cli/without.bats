@@ -1,32 +1,12 @@
 #!/usr/bin/env bats
 # The scripts of recovery/ for a person who has no keymuster, against the simulator. The PowerShell one cannot run here:
 # only its syntax is looked at (tests/sim/judge).
-load ../lib/cli
-load ../lib/sim
-
-setup() {
-    fresh_home
-    sim_start "$T/sim"
-}
-
-teardown() {
-    sim_stop
-}
-
-add() { # NAME SITE URL INSTANCE
-    fra kms add "$1" --site "$2" --provider ibm --instance "$4" --endpoint "$3" --iam "$SIM_IAM" --ca "$SIM_CA" \
-        --credential "file:$SIM_APIKEY"
-}
+load ../lib/ibm
 
 # Keys as KMS and person make them: a generated one with AAD, two generations, one that a person chose; then all is lost
 # but the copy, an export and a reader's API key.
 scene_lost() {
-    fra init --site fra
-    fra site add mad
-    add kp-fra fra "$SIM_KMS" "$SIM_INSTANCE"
-    add kp-mad mad "$SIM_KMS_MAD" "$SIM_INSTANCE_MAD"
-    fra root create fra-main --kms kp-fra
-    fra root create mad-main --kms kp-mad
+    scene_roots
     mkdir -p "$USB"
     fra copy add usb "file://$USB" --site mad
     fra create vbr/job --purpose backup-job --root fra-main --root mad-main --aad one --aad 'two, "three"'

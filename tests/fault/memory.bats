@@ -257,7 +257,8 @@ token_of_arena() { # FILE
 @test "the same over HTTP/2" {
     command -v nghttpx >/dev/null || skip 'nghttpx is not installed'
     scene_ibm
-    local port=$((20000 + RANDOM % 20000)) plain
+    local port plain
+    port=$("$KM_TOOLS/free_port")
     plain=$(sim_control POST fronts '{"of": "fra", "tls": "plain"}' | jq -er .url | sed 's/.*://')
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -days 2 \
         -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
