@@ -110,7 +110,6 @@ fail(struct db *db, int code, const char *doing, struct err *err)
     err->os_errno = os;
     (void)err_why(err, "%s", text);
     hint(rc, code, err);
-    assert(rc != RC_OK);
     return rc;
 }
 
@@ -353,8 +352,11 @@ db_query(struct db *db, struct stmt **out, const char *sql, struct err *err)
         return err_set(err, RC_INTERNAL, "more than %d statements", STMT_MAX);
     struct stmt *q = &db->stmts[db->stmt_count];
     int code = sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->raw, NULL);
-    if (code != SQLITE_OK)
-        return fail(db, code, "reading", err);
+    if (code != SQLITE_OK) {
+        enum rc rc = fail(db, code, "reading", err);
+        assert(rc != RC_OK); /* there is no statement */
+        return rc;
+    }
     db->stmt_count++;
     q->db = db;
     q->sql = sql;

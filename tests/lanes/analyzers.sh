@@ -72,7 +72,8 @@ else
     result not-ok 'cppcheck finds nothing in src' "$tmp/cppcheck"
 fi
 
-git ls-files -z 'src/*.c' >"$tmp/files" 2>/dev/null || find src -name '*.c' -print0 >"$tmp/files"
+jq -r --arg src "$PWD/src/" '.[].file | select(startswith($src))' "$tmp/compile_commands.json" | tr '\n' '\0' \
+    >"$tmp/files"
 if tidy -p "$tmp" <"$tmp/files" >"$tmp/tidy"; then
     result ok "clang-tidy finds nothing in $(tr -cd '\0' <"$tmp/files" | wc -c) files"
 else
