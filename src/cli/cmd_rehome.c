@@ -119,7 +119,7 @@ pace_date(const struct rehome *r, struct pace *p, struct err *err)
     if (rc != RC_OK || date == NULL)
         return rc;
     time_format(p->by, ms);
-    p->days = ms > clock_now_ms() ? (ms - clock_now_ms()) / (24 * 3600 * INT64_C(1000)) : 0;
+    p->days = ms > clock_now_ms() ? (ms - clock_now_ms()) / (INT64_C(24) * 3600 * 1000) : 0;
     p->each = (p->left + (p->days > 0 ? p->days : 1) - 1) / (p->days > 0 ? p->days : 1);
     return RC_OK;
 }
