@@ -253,14 +253,19 @@ db_create_at(struct db **out, const char *path, int version, struct err *err)
     return rc;
 }
 
-/* The connection, its statements and the locks of this process. */
+/* The connection, its statements and the locks of this process. A statement in use stays, and fails
+ * from now on. */
 static void
 drop_raw(struct db *db)
 {
-    for (size_t i = 0; i < db->stmt_count; i++)
-        (void)sqlite3_finalize(db->stmts[i].raw); /* repeats an error already reported */
-    memset(db->stmts, 0, db->stmt_count * sizeof db->stmts[0]);
-    db->stmt_count = 0;
+    for (size_t i = 0; i < db->stmt_count; i++) {
+        struct stmt *q = &db->stmts[i];
+        (void)sqlite3_finalize(q->raw); /* repeats an error already reported */
+        q->raw = NULL;
+        q->sql = NULL;
+        q->more = 0;
+        q->bound = SQLITE_ABORT;
+    }
     (void)sqlite3_close(db->raw);
     db->raw = NULL;
 }
@@ -348,19 +353,20 @@ db_query(struct db *db, struct stmt **out, const char *sql, struct err *err)
             return RC_OK;
         }
     }
-    if (db->stmt_count == STMT_MAX)
+    size_t at = 0; /* one that db_reopen gave up, or a new one */
+    while (at < db->stmt_count && (db->stmts[at].sql != NULL || db->stmts[at].in_use))
+        at++;
+    if (at == STMT_MAX)
         return err_set(err, RC_INTERNAL, "more than %d statements", STMT_MAX);
-    struct stmt *q = &db->stmts[db->stmt_count];
+    struct stmt *q = &db->stmts[at];
     int code = sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->raw, NULL);
     if (code != SQLITE_OK) {
         enum rc rc = fail(db, code, "reading", err);
         assert(rc != RC_OK); /* there is no statement */
         return rc;
     }
-    db->stmt_count++;
-    q->db = db;
-    q->sql = sql;
-    q->in_use = 1;
+    db->stmt_count += at == db->stmt_count;
+    *q = (struct stmt){.db = db, .sql = sql, .raw = q->raw, .bound = SQLITE_OK, .in_use = 1};
     *out = q;
     return RC_OK;
 }
@@ -436,6 +442,8 @@ stmt_run(struct stmt *q, struct err *err)
 void
 stmt_again(struct stmt *q)
 {
+    if (q->raw == NULL)
+        return;                  /* lost by db_reopen */
     (void)sqlite3_reset(q->raw); /* repeats the error that stmt_row reported */
     (void)sqlite3_clear_bindings(q->raw);
     q->bound = SQLITE_OK;

@@ -32,7 +32,7 @@ enum rc db_create_at(struct db **out, const char *path, int version, struct err 
 void db_close(struct db *db);
 /*
  * Closes and opens again, to see what is on disk: this process's own locks and pages are forgotten.
- * No statement may be in use. After a failure everything on it fails (RC_IO) but db_close.
+ * A statement in use fails from then on. After a failure everything on it fails (RC_IO) but db_close.
  */
 enum rc db_reopen(struct db *db, int wait_ms, struct err *err) MUST_CHECK;
 const char *db_path(const struct db *db);

@@ -264,7 +264,8 @@ typed(struct world *w, const struct scenario *s, const struct outcome *o)
     if (first_error(o) != NULL)
         return errors_fit(o) ? 0 : wrong(w, o, "the errors do not fit the exit status");
     /* Before the command line was looked at, it does not know that JSON is wanted. */
-    int early = strncmp(o->err.text, "keymuster: out of memory", 24) == 0;
+    int early =
+        strstr((o->tty.len > 0 ? &o->tty : &o->err)->text, "keymuster: out of memory") != NULL;
     return o->status == 0 || o->status == 3 || o->mute || early
                ? 0
                : wrong(w, o, "it failed without a word");
