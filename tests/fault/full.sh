@@ -4,7 +4,7 @@
 #
 #   tests/fault/full.sh [LANE]...     all of them
 #
-# Environment: KM_BUILD (build/ci), KM_FAULT_JOBS (2). KM_FAULT=fast records the fast setting instead, and says so.
+# Environment: KM_BUILD (build/ci), KM_FAULT_JOBS (2). KM_FAULT=fast records the fast setting instead, whose line lacks "(full)".
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "$0")" && pwd)

@@ -208,7 +208,7 @@ one_second(struct walk *k, const struct scenario *s, const struct tree *start,
     int kinds[1];
     int late = 0;
     if (some(2) == 1 && call_errors(f.call, kinds, 1, &late) > 0) {
-        f.kind = late && some(4) == 1 ? FAULT_LATE : FAULT_ERROR;
+        f.kind = (late && some(4) == 1) || f.call == SYS_close ? FAULT_LATE : FAULT_ERROR;
         f.os_errno = kinds[0];
     }
     tree_restore(start, k->w->dir);
