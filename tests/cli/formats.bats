@@ -6,7 +6,7 @@ load ../lib/cli.bash
 # A copy with two authors, an export, a password; what the page says to set.
 setup_file() {
     export T=$BATS_FILE_TMPDIR/scene HOME=$BATS_FILE_TMPDIR/scene/home XDG_STATE_HOME=$BATS_FILE_TMPDIR/scene/state
-    export FRA=$T/fra MAD=$T/mad USB=$T/usb
+    export FRA=$T/fra MAD=$T/mad USB=$T/usb TMPDIR=$BATS_FILE_TMPDIR
     umask 077
     mkdir -p "$HOME"
     scene_two
