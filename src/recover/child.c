@@ -433,16 +433,23 @@ wait_for(pid_t pid, int *status, struct err *err)
 static enum rc
 attend(struct outfit *o, pid_t pid, const struct secret *s, int *status, struct err *err)
 {
-    struct err ignored = ERR_INIT;
+    struct err lost = ERR_INIT;
     close_fd(&o->report[1]);
     close_fd(&o->secret[0]);
     /* A slot fits into an empty pipe, so this does not block. A command that does not read it, or
-     * ends before, has its reasons (EPIPE): its status is what counts. */
-    if (o->secret[1] >= 0)
-        err_ignore(file_write_fd(o->secret[1], s->bytes, s->len, "the command's pipe", &ignored));
+     * ends before, has its reasons (EPIPE): its status is what counts. It must not go on with half
+     * a secret, though. */
+    if (o->secret[1] >= 0 &&
+        file_write_fd(o->secret[1], s->bytes, s->len, "the command's pipe", &lost) != RC_OK &&
+        lost.os_errno != EPIPE)
+        (void)kill(pid, o->variable != NULL ? SIGKILL : SIGTERM);
     close_fd(&o->secret[1]);
     int cause = start_failure(o->report[0]);
     enum rc rc = wait_for(pid, status, err);
+    if (rc == RC_OK && lost.code != RC_OK && lost.os_errno != EPIPE) {
+        errno = lost.os_errno;
+        return err_errno(err, RC_EXEC_FAILED, "handing the secret to %.200s", o->argv[0]);
+    }
     if (cause == 0 || rc != RC_OK)
         return rc;
     errno = cause;

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 #include "oom.h"
 
 static struct oom *shared; /* NULL before main, and in other programs */
+static int spared;         /* glibc is at something that it does not survive */
 static int (*real_main)(int, char **, char **);
 static void *(*next_malloc)(size_t);
 static void *(*next_calloc)(size_t, size_t);
@@ -36,7 +38,7 @@ look_up(void *function, const char *name)
 static int
 fails(void)
 {
-    if (shared == NULL)
+    if (shared == NULL || spared)
         return 0;
     long n = ++shared->count;
     if (shared->at == 0 || n < shared->at || (n > shared->at && !shared->sticky))
@@ -66,6 +68,18 @@ calloc(size_t count, size_t size)
     if (next_calloc == NULL)
         look_up(&next_calloc, "__libc_calloc");
     return fails() ? NULL : next_calloc(count, size);
+}
+
+/* Without memory for nsswitch.conf, glibc 2.36 aborts in here, or uses a null pointer. */
+int
+getpwuid_r(uid_t uid, struct passwd *pw, char *text, size_t size, struct passwd **found)
+{
+    int (*next)(uid_t, struct passwd *, char *, size_t, struct passwd **) = NULL;
+    look_up(&next, "getpwuid_r");
+    spared = 1;
+    int result = next(uid, pw, text, size, found);
+    spared = 0;
+    return result;
 }
 
 static int
