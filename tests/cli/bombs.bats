@@ -262,3 +262,13 @@ newest_segment() {
     ends 0 -C "$FRA" verify
     [ "$count" -ge 50 ]
 }
+
+@test "a program without caps is caught" {
+    scene_copy
+    base_size
+    truncate -s 200M "$USB/escrow.json"
+    bounded 'giant escrow.json' 15 -C "$FRA" copy check usb
+    KEYMUSTER=$KM_TOOLS/plant-no-caps run bounded 'giant escrow.json' 15 -C "$FRA" copy check usb
+    [ "$status" -ne 0 ]
+    [[ $output == *' KiB (base '* ]]
+}
