@@ -13,9 +13,9 @@ trap 'rm -rf -- "$tmp"' EXIT
 number=0 failed=0
 
 # Left out: what takes minutes here and shows nothing more (thousands of the same calls, password hashes), what looks at
-# freed memory on purpose, unit/child, whose failing exec succeeds under valgrind, and unit/term, which once stood still
+# freed memory on purpose, unit/child, whose failing exec succeeds under valgrind, unit/env, which counts the variables it was started with, and unit/term, which stood still
 # there with two processes at one terminal.
-units="err secret file env hash check url enc uni time json ini table opt ref entry apply log trust restate db raw
+units="err secret file hash check url enc uni time json ini table opt ref entry apply log trust restate db raw
        segment head newest memory liar remote deliver"
 
 # Runs a command under valgrind; its report goes to a file.
