@@ -427,11 +427,7 @@ static const struct opt_spec rekey_options[] = {
      "additional authenticated data, once for each string, in order"},
     {OPT_NEEDED_UNTIL, "needed-until", 0, "DATE|DUR", 0, "how long its backups are kept"},
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
-     "another credential of a KMS, for this command"},
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
-     "another place of a local KMS, for this command"},
-    KMS_PLACE_OPTIONS,
+    KMS_OPTIONS,
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N"},
     OPT_END,
 };

@@ -606,10 +606,7 @@ static const struct opt_spec import_options[] = {
     {OPT_PROTECTS_SITE, "protects-site", 0, "SITE", 0, "site whose loss the keys are for (default: this one)"},
     {OPT_NO_PROVE, "no-prove", 0, NULL, 0, "do not unwrap them once; the keys are then unproven"},
     {OPT_NEW_GENERATION, "new-generation", 0, NULL, 0, "another value under a known name is its successor"},
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
-     "another credential of a KMS, for this command"},
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY, "another place of a local KMS, for this command"},
-    KMS_PLACE_OPTIONS,
+    KMS_OPTIONS,
     OPT_END,
 };
 

@@ -256,13 +256,6 @@ run_rehome(struct ctx *ctx, struct err *err)
 }
 
 /* clang-format off */
-#define KMS_OPTIONS                                                                               \
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,    \
-     "another credential of a KMS, for this command"},                                            \
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                          \
-     "another place of a local KMS, for this command"},                                           \
-    KMS_PLACE_OPTIONS
-
 static const struct opt_spec add_options[] = {
     {OPT_ROOT, "root", 0, "ROOT", 0, "root key to wrap under, too"},
     KEY_AT_OPTION,

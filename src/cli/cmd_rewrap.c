@@ -148,11 +148,7 @@ static const struct opt_spec rewrap_options[] = {
     {OPT_STALE, "stale", 0, NULL, 0, "every wrap that is behind its root key"},
     {OPT_ALL, "all", 0, NULL, 0, "every key; what is current is left as it is"},
     KEY_AT_OPTION,
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
-     "another credential of a KMS, for this command"},
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
-     "another place of a local KMS, for this command"},
-    KMS_PLACE_OPTIONS,
+    KMS_OPTIONS,
     SHOW_REQUEST_OPTION,
     OPT_END,
 };

@@ -1,4 +1,5 @@
-/* root add|create|rotate|disable|enable|destroy|restore|list: root keys in a KMS. check: cmd_root_check.c */
+/* root add|create|rotate|disable|enable|destroy|restore|list: root keys in a KMS. check:
+ * cmd_root_check.c */
 #include <stdio.h>
 #include <string.h>
 
@@ -302,18 +303,9 @@ run_root_list(struct ctx *ctx, struct err *err)
     return cmd_list_objects(&l, "root.list", "root", titles, list_root, err);
 }
 
-/* clang-format off */
-#define CREDENTIAL_ROWS                                                                            \
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
-     "another credential of the KMS, for this command"},                                           \
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                           \
-     "another place of the local KMS, for this command"},                                          \
-    KMS_PLACE_OPTIONS
-/* clang-format on */
-
 static const struct opt_spec create_options[] = {
     {OPT_KMS, "kms", 0, "KMS", 0, "the KMS that makes it"},
-    CREDENTIAL_ROWS,
+    ONE_KMS_OPTIONS,
     OPT_END,
 };
 static const struct opt_spec add_options[] = {
@@ -321,11 +313,11 @@ static const struct opt_spec add_options[] = {
     {OPT_KEY, "key", 0, "ID|CRN|ALIAS", 0, "its id, CRN or alias there"},
     {OPT_RING, "ring", 0, "RING", 0,
      "its key ring, for a credential with rights on that ring only"},
-    CREDENTIAL_ROWS,
+    ONE_KMS_OPTIONS,
     OPT_END,
 };
 static const struct opt_spec change_options[] = {
-    CREDENTIAL_ROWS,
+    ONE_KMS_OPTIONS,
     OPT_END,
 };
 

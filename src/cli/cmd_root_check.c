@@ -96,11 +96,7 @@ run_root_check(struct ctx *ctx, struct err *err)
 
 /* clang-format off */
 static const struct opt_spec check_options[] = {
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
-     "another credential of the KMS, for this command"},
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
-     "another place of the local KMS, for this command"},
-    KMS_PLACE_OPTIONS,
+    ONE_KMS_OPTIONS,
     SHOW_REQUEST_OPTION,
     OPT_END,
 };

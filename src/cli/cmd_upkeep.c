@@ -256,11 +256,7 @@ run_upkeep(struct ctx *ctx, struct err *err)
 
 /* clang-format off */
 static const struct opt_spec upkeep_options[] = {
-    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
-     "another credential of a KMS, for this command"},
-    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,
-     "another place of a local KMS, for this command"},
-    KMS_PLACE_OPTIONS,
+    KMS_OPTIONS,
     OPT_END,
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/batch.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "escrow/log.h"
@@ -115,60 +116,6 @@ note_away(struct rehome *r, const char *kms, const struct err *why)
     r->away[r->away_count++].err = *why;
 }
 
-/* ---- a batch of calls ---- */
-
-struct batch {
-    struct job **jobs;
-    struct kms_op *ops;
-    struct unwrap_aad *aads;
-    struct proof *proofs;
-    size_t count;
-};
-
-static enum rc
-batch_new(struct batch *b, size_t most, struct err *err)
-{
-    memset(b, 0, sizeof *b);
-    b->jobs = calloc(most + 1, sizeof(void *));
-    b->ops = calloc(most + 1, sizeof *b->ops);
-    b->aads = calloc(most + 1, sizeof *b->aads);
-    b->proofs = calloc(most + 1, sizeof *b->proofs);
-    return b->jobs != NULL && b->ops != NULL && b->aads != NULL && b->proofs != NULL
-               ? RC_OK
-               : err_nomem(err);
-}
-
-static void
-batch_release(struct batch *b)
-{
-    for (size_t i = 0; i < b->count; i++) {
-        kms_op_release(&b->ops[i]);
-        unwrap_aad_release(&b->aads[i]);
-    }
-    free(b->jobs);
-    free(b->ops);
-    free(b->aads);
-    free(b->proofs);
-}
-
-/* *op NULL: its AAD cannot be read, which *err says. */
-static void
-batch_add(struct batch *b, struct job *j, enum kms_verb verb, const char *root, const char *aad,
-          struct kms_op **op, struct err *err)
-{
-    struct unwrap_aad *list = &b->aads[b->count];
-    *op = NULL;
-    if (unwrap_aad_read(list, aad, err) != RC_OK) {
-        unwrap_aad_release(list);
-        return;
-    }
-    *op = &b->ops[b->count];
-    kms_op_init(*op, verb, root);
-    (*op)->aad = list->list;
-    (*op)->aad_count = list->count;
-    b->jobs[b->count++] = j;
-}
-
 /* ---- opening ---- */
 
 /* Behind those that are there; a view of it into the job. */
@@ -227,7 +174,7 @@ open_batch(struct rehome *r, const struct object *object, struct err *err)
 {
     struct batch b;
     struct kms *kms = NULL;
-    struct err why = ERR_INIT, scratch = ERR_INIT;
+    struct err why = ERR_INIT;
     size_t away = 0;
     struct taking *takes = calloc(r->job_count + 1, sizeof *takes);
     enum rc rc = batch_new(&b, r->job_count, err);
@@ -240,15 +187,15 @@ open_batch(struct rehome *r, const struct object *object, struct err *err)
         if (!to_open(j) || strcmp(j->source.root.kms.uuid, object->uuid) != 0)
             continue;
         takes[b.count] = (struct taking){r, j};
-        batch_add(&b, j, KMS_UNWRAP, j->source.root.id, buf_str(&j->source.aad), &op, &why);
+        op = batch_add(&b, j, KMS_UNWRAP, j->source.root.id, buf_str(&j->source.aad), &why);
         if (op == NULL)
             continue;
         op->ciphertext = buf_str(&j->source.ciphertext);
         op->take = take;
         op->take_arg = &takes[b.count - 1];
     }
-    if (rc == RC_OK && b.count > 0)
-        err_ignore(kms_run(kms, b.ops, b.count, &scratch)); /* each has its own error */
+    if (rc == RC_OK)
+        batch_run(&b, kms);
     for (size_t i = 0; rc == RC_OK && i < b.count; i++) {
         struct job *j = b.jobs[i];
         const struct kms_op *op = &b.ops[i];
@@ -344,15 +291,15 @@ wrap_batch(struct rehome *r, struct target *t, struct err *err)
         struct kms_op *op = NULL;
         if (!to_wrap(j, t))
             continue;
-        batch_add(&b, j, KMS_WRAP, t->root.id, buf_str(&j->aad), &op, &why);
+        op = batch_add(&b, j, KMS_WRAP, t->root.id, buf_str(&j->aad), &why);
         if (op == NULL)
             fail_asked(r, j, &why);
         else
             op->payload = &j->payload;
     }
     t->tried = b.count;
-    if (rc == RC_OK && b.count > 0)
-        err_ignore(kms_run(t->kms, b.ops, b.count, &why)); /* each has its own error */
+    if (rc == RC_OK)
+        batch_run(&b, t->kms);
     for (size_t i = 0; rc == RC_OK && i < b.count; i++) {
         struct job *j = b.jobs[i];
         const struct kms_op *op = &b.ops[i];
@@ -404,15 +351,15 @@ prove_batch(struct rehome *r, struct target *t, struct err *err)
         rc = proof_init(&b.proofs[n], r->ctx->store, &j->key, err);
         b.proofs[n].payload = &j->payload;
         if (rc == RC_OK)
-            batch_add(&b, j, KMS_UNWRAP, t->root.id, buf_str(&j->aad), &op, &why);
+            op = batch_add(&b, j, KMS_UNWRAP, t->root.id, buf_str(&j->aad), &why);
         if (op == NULL)
             continue;
         op->ciphertext = buf_str(&j->ciphertext);
         op->take = proof_take;
         op->take_arg = &b.proofs[n];
     }
-    if (rc == RC_OK && b.count > 0)
-        err_ignore(kms_run(t->kms, b.ops, b.count, &why));
+    if (rc == RC_OK)
+        batch_run(&b, t->kms);
     if (rc == RC_OK)
         rc = judge_batch(r, &b, err);
     batch_release(&b);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/batch.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "escrow/log.h"
@@ -166,29 +167,6 @@ plan_key(void *arg, const struct key *key, struct err *err)
 
 /* ---- doing ---- */
 
-/* One call for each job of a wave that is to be tried in this KMS. */
-struct batch {
-    struct rewrap *r;
-    struct rewrap_job **jobs;
-    struct kms_op *ops;
-    struct unwrap_aad *aads;
-    struct proof *proofs;
-    size_t count;
-};
-
-static void
-batch_release(struct batch *b)
-{
-    for (size_t i = 0; b->ops != NULL && i < b->count; i++)
-        kms_op_release(&b->ops[i]);
-    for (size_t i = 0; b->aads != NULL && i < b->count; i++)
-        unwrap_aad_release(&b->aads[i]);
-    free(b->jobs);
-    free(b->ops);
-    free(b->aads);
-    free(b->proofs);
-}
-
 static void
 fail(struct rewrap *r, struct rewrap_job *j, const struct err *why)
 {
@@ -212,52 +190,40 @@ fail_asked(struct rewrap *r, struct rewrap_job *j, const struct err *why)
 }
 
 static enum rc
-batch_add(struct batch *b, struct rewrap_job *j, int proving, struct err *err)
+add_call(struct batch *b, struct rewrap *r, struct rewrap_job *j, int proving, struct err *err)
 {
-    struct kms_op *op = &b->ops[b->count];
-    struct unwrap_aad *aad = &b->aads[b->count];
-    struct proof *proof = &b->proofs[b->count];
     struct err why = ERR_INIT;
-    if (unwrap_aad_read(aad, j->aad, &why) != RC_OK) {
-        unwrap_aad_release(aad);
-        fail_asked(b->r, j, &why);
+    struct proof *proof = &b->proofs[b->count];
+    struct kms_op *op =
+        batch_add(b, j, proving ? KMS_UNWRAP : KMS_REWRAP, j->now->root.id, j->aad, &why);
+    if (op == NULL) {
+        fail_asked(r, j, &why);
         return RC_OK;
     }
-    kms_op_init(op, proving ? KMS_UNWRAP : KMS_REWRAP, j->now->root.id);
-    op->aad = aad->list;
-    op->aad_count = aad->count;
     op->ciphertext = proving ? buf_str(&j->fresh) : j->ciphertext;
     op->take = proof_take;
     op->take_arg = proof;
-    b->jobs[b->count++] = j;
     j->now->tried += !proving;
-    return proof_init(proof, b->r->ctx->store, &j->key, err);
+    return proof_init(proof, r->ctx->store, &j->key, err);
 }
 
-/* To be rewrapped, or (proving) what was rewrapped to be unwrapped. */
+/* One call for each job of the wave in this KMS that is to be rewrapped, or (proving) whose fresh
+ * wrap is to be unwrapped. */
 static enum rc
-batch_new(struct batch *b, struct rewrap *r, const struct kms *kms, int proving, struct err *err)
+fill(struct batch *b, struct rewrap *r, const struct kms *kms, int proving, struct err *err)
 {
-    enum rc rc = RC_OK;
-    memset(b, 0, sizeof *b);
-    b->r = r;
-    b->jobs = calloc(r->count + 1, sizeof(void *));
-    b->ops = calloc(r->count + 1, sizeof *b->ops);
-    b->aads = calloc(r->count + 1, sizeof *b->aads);
-    b->proofs = calloc(r->count + 1, sizeof *b->proofs);
-    if (b->jobs == NULL || b->ops == NULL || b->aads == NULL || b->proofs == NULL)
-        return err_nomem(err);
+    enum rc rc = batch_new(b, r->count, err);
     for (size_t i = 0; rc == RC_OK && i < r->count; i++) {
         struct rewrap_job *j = &r->jobs[i];
         if (j->outcome == REWRAP_PLANNED && j->now->rc == RC_OK && j->now->kms == kms &&
             (j->fresh.len > 0) == proving)
-            rc = batch_add(b, j, proving, err);
+            rc = add_call(b, r, j, proving, err);
     }
     return rc;
 }
 
 static enum rc
-keep_fresh(struct batch *b, struct err *err)
+keep_fresh(struct rewrap *r, struct batch *b, struct err *err)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < b->count; i++) {
@@ -268,7 +234,7 @@ keep_fresh(struct batch *b, struct err *err)
             (void)snprintf(j->version, sizeof j->version, "%s", op->fresh_version);
             rc = buf_check(&j->fresh, "the fresh wrap", err);
         } else if (op->rc != RC_INTERRUPTED) {
-            fail_asked(b->r, j, &op->err);
+            fail_asked(r, j, &op->err);
         }
     }
     return rc;
@@ -276,7 +242,7 @@ keep_fresh(struct batch *b, struct err *err)
 
 /* What no other key can help: said at the end of the wave, after the others are recorded. */
 static enum rc
-judge_proofs(struct batch *b, struct err *err)
+judge_proofs(struct rewrap *r, struct batch *b, struct err *err)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < b->count; i++) {
@@ -285,13 +251,13 @@ judge_proofs(struct batch *b, struct err *err)
         enum rc proved = proof_outcome(&b->proofs[i], &b->ops[i], &why);
         if (proved == RC_OK) {
             j->outcome = REWRAP_DONE;
-            b->r->made++;
+            r->made++;
             continue;
         }
         buf_clear(&j->fresh);
         if (proved == RC_INTERRUPTED)
             continue;
-        fail_asked(b->r, j, &why);
+        fail_asked(r, j, &why);
         if (rc == RC_OK && (proved == RC_CHECK_MISMATCH || proved == RC_NO_LOCK)) {
             *err = why;
             rc = proved;
@@ -304,19 +270,18 @@ static enum rc
 renew_in(struct rewrap *r, struct kms *kms, struct err *err)
 {
     struct batch b, proofs = {0};
-    struct err scratch = ERR_INIT; /* each operation has its own error */
-    enum rc rc = batch_new(&b, r, kms, 0, err);
-    if (rc == RC_OK && b.count > 0)
-        err_ignore(kms_run(kms, b.ops, b.count, &scratch));
-    if (rc == RC_OK)
-        rc = keep_fresh(&b, err);
+    enum rc rc = fill(&b, r, kms, 0, err);
+    if (rc == RC_OK) {
+        batch_run(&b, kms);
+        rc = keep_fresh(r, &b, err);
+    }
     batch_release(&b);
     if (rc == RC_OK)
-        rc = batch_new(&proofs, r, kms, 1, err);
-    if (rc == RC_OK && proofs.count > 0)
-        err_ignore(kms_run(kms, proofs.ops, proofs.count, &scratch));
-    if (rc == RC_OK)
-        rc = judge_proofs(&proofs, err);
+        rc = fill(&proofs, r, kms, 1, err);
+    if (rc == RC_OK) {
+        batch_run(&proofs, kms);
+        rc = judge_proofs(r, &proofs, err);
+    }
     batch_release(&proofs);
     return rc;
 }

@@ -32,8 +32,8 @@ void session_close(struct ctx *ctx);
 enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
                     struct err *err) MUST_CHECK;
 
-/* --show-request: what would be sent for op (NULL: to look at the root key), as curl commands without
- * token; see kms_show. */
+/* --show-request: what would be sent for op (NULL: to look at the root key), as curl commands
+ * without token; see kms_show. */
 enum rc session_show(struct ctx *ctx, const struct root *root, struct kms_op *op, struct buf *out,
                      struct err *err) MUST_CHECK;
 #define SHOW_REQUEST_OPTION                                                                        \
@@ -49,6 +49,24 @@ enum rc session_show(struct ctx *ctx, const struct root *root, struct kms_op *op
     {                                                                                              \
         OPT_CA, "ca", 0, "[NAME=]FILE", OPT_MANY, "certificates that vouch for the KMS NAME"       \
     }
+
+/* clang-format off */
+/* Of a command that may ask several KMSs. */
+#define KMS_OPTIONS                                                                                \
+    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
+     "another credential of a KMS, for this command"},                                             \
+    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                           \
+     "another place of a local KMS, for this command"},                                            \
+    KMS_PLACE_OPTIONS
+
+/* Of a command that asks the KMS of one root key. */
+#define ONE_KMS_OPTIONS                                                                            \
+    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
+     "another credential of the KMS, for this command"},                                           \
+    {OPT_KMS_FILE, "kms-file", 0, "NAME=PATH", OPT_MANY,                                           \
+     "another place of the local KMS, for this command"},                                          \
+    KMS_PLACE_OPTIONS
+/* clang-format on */
 
 /* The option of every command that takes a KEY. */
 #define KEY_AT_OPTION                                                                              \

@@ -66,18 +66,11 @@ read_key(const struct store *store, struct stmt *q, struct key *k, struct err *e
     return rc == RC_OK ? field_each(store, k->uuid, "state", worse_state, k, err) : rc;
 }
 
-enum rc
-key_each(const struct store *store, const char *name, key_fn fn, void *arg, struct err *err)
+/* The rows of a query over KEY_COLUMNS, which it ends. */
+static enum rc
+each_row(const struct store *store, struct stmt *q, key_fn fn, void *arg, struct err *err)
 {
-    struct stmt *q = NULL;
-    enum rc rc = name == NULL
-                     ? db_query(store->db, &q, KEY_COLUMNS "ORDER BY name, generation, uuid", err)
-                     : db_query(store->db, &q,
-                                KEY_COLUMNS "AND name = ?1 ORDER BY name, generation, uuid", err);
-    if (rc != RC_OK)
-        return rc;
-    if (name != NULL)
-        stmt_text(q, 1, name);
+    enum rc rc;
     struct key k;
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
         rc = read_key(store, q, &k, err);
@@ -91,11 +84,25 @@ key_each(const struct store *store, const char *name, key_fn fn, void *arg, stru
 }
 
 enum rc
+key_each(const struct store *store, const char *name, key_fn fn, void *arg, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = name == NULL
+                     ? db_query(store->db, &q, KEY_COLUMNS "ORDER BY name, generation, uuid", err)
+                     : db_query(store->db, &q,
+                                KEY_COLUMNS "AND name = ?1 ORDER BY name, generation, uuid", err);
+    if (rc != RC_OK)
+        return rc;
+    if (name != NULL)
+        stmt_text(q, 1, name);
+    return each_row(store, q, fn, arg, err);
+}
+
+enum rc
 key_each_after(const struct store *store, const struct key *after, int64_t most, key_fn fn,
                void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    struct key k;
     enum rc rc = db_query(store->db, &q,
                           KEY_COLUMNS "AND (name, generation, uuid) > (?1, ?2, ?3)"
                                       " ORDER BY name, generation, uuid LIMIT ?4",
@@ -106,15 +113,7 @@ key_each_after(const struct store *store, const struct key *after, int64_t most,
     stmt_int(q, 2, after != NULL ? after->generation : 0);
     stmt_text(q, 3, after != NULL ? after->uuid : "");
     stmt_int(q, 4, most);
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        rc = read_key(store, q, &k, err);
-        if (rc == RC_OK)
-            rc = fn(arg, &k, err);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
+    return each_row(store, q, fn, arg, err);
 }
 
 /* ---- finding one ---- */
