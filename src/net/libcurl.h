@@ -1,6 +1,6 @@
 /*
  * libcurl's functions, found in the library when a command first needs the network. Used by
- * http.c only.
+ * net/transfer.h only.
  */
 #ifndef NET_LIBCURL_H
 #define NET_LIBCURL_H

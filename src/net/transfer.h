@@ -1,0 +1,31 @@
+/*
+ * One try of a request, and what is wrong with it in words. Used by http.c only.
+ */
+#ifndef NET_TRANSFER_H
+#define NET_TRANSFER_H
+
+#include "net/http.h"
+#include "net/libcurl.h"
+#include "net/url.h"
+
+/* One request on its way. */
+struct transfer {
+    struct http_request *r;
+    CURL *easy; /* NULL between tries */
+    struct curl_slist *headers;
+    char host[URL_HOST + 1];
+    int64_t deadline; /* monotonic, for all tries */
+    int64_t not_before;
+    int done;
+    int too_large;
+    char detail[CURL_ERROR_SIZE];
+};
+
+enum fault { FAULT_NONE, FAULT_UNCONNECTED, FAULT_BROKEN, FAULT_UNTRUSTED, FAULT_REPLY, FAULT_OWN };
+
+/* What libcurl says a try came to. Anything but FAULT_NONE: the request's err says it. */
+enum fault fault_of(struct transfer *t, CURLcode code);
+/* For an answer 3xx: FAULT_REPLY, which names the other host. */
+enum fault fault_redirected(struct transfer *t);
+
+#endif
