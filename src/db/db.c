@@ -13,6 +13,7 @@
 #include "db/migrate.h"
 #include "db/raw.h"
 #include "db/schema.h"
+#include "db/vfs.h"
 #include "sys/file.h"
 
 enum { STMT_MAX = 256 };
@@ -48,17 +49,6 @@ hint_damaged(struct err *err)
                     "a file escrow.db-journal belongs to it\n"
                     "the copies have the log: keymuster join --from COPY --site SITE, in a new "
                     "folder");
-}
-
-/* SQLite calls a page that cannot be read a malformed file; that is a disk that fails, no attack.
- */
-static int
-medium_failed(struct db *db)
-{
-    int os = 0;
-    return db->raw != NULL &&
-           sqlite3_file_control(db->raw, "main", SQLITE_FCNTL_LAST_ERRNO, &os) == SQLITE_OK &&
-           (os == EIO || os == ENXIO);
 }
 
 static enum rc
@@ -104,8 +94,6 @@ fail(struct db *db, int code, const char *doing, struct err *err)
     const char *text = db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code);
     int os = db->raw != NULL ? sqlite3_system_errno(db->raw) : 0;
     enum rc rc = rc_of(code, os);
-    if (rc == RC_STORE_CORRUPT && medium_failed(db))
-        rc = rc_of(SQLITE_IOERR, os);
     (void)err_set(err, rc, "%s %s", doing, db->path);
     err->os_errno = os;
     (void)err_why(err, "%s", text);
@@ -163,6 +151,16 @@ resolve(char out[PATH_SIZE], const char *path, struct err *err)
 }
 
 static enum rc
+connect_raw(struct db *db, const char *path, int flags, int wait_ms, struct err *err)
+{
+    const char *vfs = vfs_name();
+    if (vfs == NULL)
+        return err_nomem(err);
+    int code = sqlite3_open_v2(path, &db->raw, flags | SQLITE_OPEN_NOMUTEX, vfs);
+    return code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
+}
+
+static enum rc
 open_raw(struct db **out, const char *path, int flags, int wait_ms, struct err *err)
 {
     char real[PATH_SIZE];
@@ -174,9 +172,7 @@ open_raw(struct db **out, const char *path, int flags, int wait_ms, struct err *
     if (db == NULL)
         return err_nomem(err);
     (void)snprintf(db->path, sizeof db->path, "%s", path);
-    flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
-    int code = sqlite3_open_v2(real, &db->raw, flags, NULL);
-    rc = code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
+    rc = connect_raw(db, real, flags | SQLITE_OPEN_NOFOLLOW, wait_ms, err);
     if (rc != RC_OK) {
         db_close(db);
         return rc;
@@ -278,9 +274,7 @@ db_reopen(struct db *db, int wait_ms, struct err *err)
     enum rc rc = raw_check(db->path, &version, err);
     if (rc != RC_OK)
         return rc;
-    int code =
-        sqlite3_open_v2(db->path, &db->raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    rc = code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
+    rc = connect_raw(db, db->path, SQLITE_OPEN_READWRITE, wait_ms, err);
     if (rc != RC_OK)
         drop_raw(db);
     return rc;
