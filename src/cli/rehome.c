@@ -358,10 +358,10 @@ prove_batch(struct rehome *r, struct target *t, struct err *err)
         op->take = proof_take;
         op->take_arg = &b.proofs[n];
     }
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         batch_run(&b, t->kms);
-    if (rc == RC_OK)
         rc = judge_batch(r, &b, err);
+    }
     batch_release(&b);
     return rc;
 }
