@@ -23,7 +23,8 @@ enum fault_kind {
 struct fault {
     enum fault_kind kind;
     long at;
-    int call; /* number of the system call expected there, for the text only */
+    int call; /* number of the system call expected there; an error strikes the first such from
+                 there on */
     int os_errno;
     int sticky; /* all of this kind from there on: the same system call, every allocation */
 };

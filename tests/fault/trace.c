@@ -76,7 +76,6 @@ struct running {
     struct outcome *o;
     int in_main, inside, spoiling; /* past umask; between entry and exit; this exit is to fail */
     unsigned long long brk;        /* what a spoiled brk asked for */
-    int hit_number;                /* the system call that sticks */
 };
 
 static void
@@ -174,17 +173,16 @@ set(const struct running *r, const struct user_regs_struct *regs)
         die("registers: %s", strerror(errno));
 }
 
+/* No two runs make quite the same calls; an error belongs to its call, so it waits for the next. */
 static int
 is_hit(struct running *r, int number)
 {
     const struct fault *f = r->fault;
-    if (f == NULL || f->kind == FAULT_ALLOC || !r->in_main)
+    if (f == NULL || f->kind == FAULT_ALLOC || !r->in_main || r->o->calls < f->at)
         return 0;
-    if (r->o->calls == f->at) {
-        r->hit_number = number;
-        return 1;
-    }
-    return f->sticky && r->o->calls > f->at && number == r->hit_number;
+    if (f->kind == FAULT_KILL)
+        return r->o->calls == f->at;
+    return number == f->call && (f->sticky || !r->o->struck);
 }
 
 static void
@@ -234,7 +232,7 @@ entry(struct running *r)
     if (is_hit(r, number))
         strike(r, &regs, number);
     return r->calls != NULL || r->master >= 0 || r->spoiling || r->fault == NULL ||
-           r->fault->sticky || r->o->calls < r->fault->at;
+           r->fault->sticky || !r->o->struck;
 }
 
 static int
