@@ -54,7 +54,7 @@ struct calls {
     short number[CALLS];
 };
 
-enum { HANG_SECONDS = 5, PATIENCE_SECONDS = 60 };
+enum { HANG_SECONDS = 15, PATIENCE_SECONDS = 60 };
 
 enum run_flags { RUN_TTY = 1, RUN_COUNT_ALLOCS = 2, RUN_PATIENT = 4 };
 

@@ -1,31 +1,54 @@
 #!/usr/bin/env bash
-# Runs lanes of the fault harness in the full setting and records their sums in RESULTS, in place of the lane's former
-# line. Takes hours; on a machine with more cores, say so: KM_FAULT_JOBS=8.
+# The full setting: every fault of a lane on a scenario, one such row after the other, those without a result first, then the
+# oldest. Each result goes to RESULTS in place of the row's former one, so the hours that all rows take can be many sittings.
 #
-#   tests/fault/full.sh [LANE]...     all of them
+#   tests/fault/full.sh [--minutes N] [LANE]...     all lanes; N: begin no row later than that
+#   tests/fault/full.sh --sums                      only what RESULTS says in all
 #
-# Environment: KM_BUILD (build/ci), KM_FAULT_JOBS (2). KM_FAULT=fast records the fast setting instead, whose line lacks "(full)".
+# Environment: KM_BUILD (build/ci), KM_FAULT_JOBS (2).
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 build=${KM_BUILD:-$here/../../build/ci}
 export KEYMUSTER=$build/keymuster KM_TOOLS=$build/tests
-export KM_FAULT=${KM_FAULT:-full}
 results=$here/RESULTS
-lanes=("$@")
-if [ ${#lanes[@]} -eq 0 ]; then
-    mapfile -t lanes < <("$KM_TOOLS/fault_harness" list | sed -n 's/^lane //p')
-fi
+minutes=1000000
+[ "${1:-}" = --minutes ] && { minutes=$2; shift 2; }
+commit=$(git -C "$here" rev-parse --short HEAD)
+touch -- "$results"
 
-failed=0
-for lane in "${lanes[@]}"; do
-    sums=$("$KM_TOOLS/fault_harness" "$lane") || failed=1
-    line=$(sed -n '1p' <<<"$sums")
-    printf '%s\n' "$sums"
+# Rows: "DATE LANE SCENARIO", the most pressing first.
+rows() {
+    "$KM_TOOLS/fault_harness" list | while read -r lane scenario; do
+        case " $* " in
+            "  " | *" $lane "*) ;;
+            *) continue ;;
+        esac
+        date=$(sed -n "s/^$lane $scenario: .* wrong; .*, //p" "$results")
+        printf '%s %s %s\n' "${date:-0}" "$lane" "$scenario"
+    done | sort -s -k1,1
+}
+
+sums() {
+    local all
+    all=$("$KM_TOOLS/fault_harness" list | wc -l)
+    awk -v all="$all" '
+        { rows++; faults += $3; wrong += gensub(/.* ([0-9]+) wrong;.*/, "\\1", 1) }
+        END { printf "%d of %d rows, %d faults, %d wrong\n", rows, all, faults, wrong; exit rows < all || wrong > 0 }' "$results"
+}
+
+[ "${1:-}" = --sums ] && { sums; exit; }
+
+while read -r _ lane scenario; do
+    [ $((SECONDS / 60)) -lt "$minutes" ] || break
+    said=$("$KM_TOOLS/fault_harness" "$lane" --full --only "$scenario") || true
+    line=$(sed -n "1s/^$lane (full): //p" <<<"$said")
+    printf '%s %s: %s\n' "$lane" "$scenario" "${line:-the harness gave up}"
+    [ -n "$line" ] || continue
     {
-        grep -sv "^${lane}[ :]" "$results" || true
-        printf '%s; %s, %s\n' "$line" "$("$KEYMUSTER" --version | head -n 1)" "$(date -u +%F)"
-    } >"$results.new"
+        grep -v "^$lane $scenario: " "$results" || true
+        printf '%s %s: %s; %s, %s\n' "$lane" "$scenario" "$line" "$commit" "$(date -u +%F)"
+    } | sort >"$results.new"
     mv -- "$results.new" "$results"
-done
-exit "$failed"
+done < <(rows "$@")
+sums

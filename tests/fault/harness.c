@@ -4,7 +4,7 @@
  *
  *   harness LANE [--full] [--only SCENARIO [--nth N]] [--planted PROGRAM]
  *   harness prepare DIR      makes the state that the scenarios start from, in a new folder
- *   harness list             names the lanes and the scenarios
+ *   harness list             each lane with each scenario that it walks
  *
  * --full takes every fault, not an even choice; KM_FAULT=full in the environment does the same.
  * --planted: the program has a deliberate fault, and the lane must catch it. --nth takes the one
@@ -190,10 +190,12 @@ prepare(const char *dir)
 static int
 list(void)
 {
-    for (const struct lane *l = lanes; l->name != NULL; l++)
-        printf("lane %s\n", l->name);
-    for (const struct scenario *s = scenarios; s->name != NULL; s++)
-        printf("scenario %s\n", s->name);
+    for (const struct lane *l = lanes; l->name != NULL; l++) {
+        for (const struct scenario *s = scenarios; s->name != NULL; s++) {
+            if ((s->flags & l->flags) == l->flags)
+                printf("%s %s\n", l->name, s->name);
+        }
+    }
     return 0;
 }
 
