@@ -1,9 +1,11 @@
-# Embeds the scripts of recovery/, which are laid into every copy (copy/recovery_scripts.h).
+# Embeds the scripts and runbooks of recovery/, which are laid into every copy (copy/recovery_scripts.h).
 include(${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
 set(out "/* made by cmake/recovery.cmake */\n#include \"copy/recovery_scripts.h\"\n")
 set(rows "")
 set(count 0)
-foreach(name recover-without-keymuster.sh powershell/unwrap-offline.ps1)
+foreach(name recover-without-keymuster.sh powershell/unwrap-offline.ps1 runbooks/total-loss.md runbooks/root-key-loss.md
+    runbooks/kms-loss.md runbooks/store-loss.md runbooks/exposed-key.md runbooks/primary-returns.md runbooks/leaving-hpcs.md
+    runbooks/person-leaves.md)
   embed_bytes(bytes ${CMAKE_SOURCE_DIR}/recovery/${name})
   string(APPEND out "static const unsigned char text_${count}[] = {${bytes}};\n")
   string(APPEND rows "    {\"${name}\", (const char *)text_${count}, sizeof text_${count} - 1},\n")

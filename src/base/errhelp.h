@@ -404,6 +404,14 @@
       "two stores write as one author\n" \
       "somebody changed the copy", \
       "keymuster copy check --deep says which; see also KM4004 and KM4006") \
+    /* ---- 5: runbooks and runs ---- */ \
+    X(RC_RUNBOOK, \
+      "A person could not follow the runbook on paper, or keymuster not at their side.", \
+      "a step that does not say what to expect or what to do if it fails\n" \
+      "an unknown kind of step, or a command that is not keymuster's own; a runbook never runs a shell\n" \
+      "a key that is not in the escrow", \
+      "the message names lines and reasons; keymuster runbook check FILE shows all of them\n" \
+      "those that come with keymuster are examples: keymuster runbook show total-loss") \
     /* ---- 6: policy ---- */ \
     X(RC_POLICY, \
       "It could be done, but a rule that protects keys says no. Nothing was changed.", \

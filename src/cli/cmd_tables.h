@@ -32,6 +32,7 @@ extern const struct cmd cmd_sync_table[];
 extern const struct cmd cmd_reveal_table[];
 extern const struct cmd cmd_export_table[];
 extern const struct cmd cmd_join_table[];
+extern const struct cmd cmd_runbook_table[];
 extern const struct cmd cmd_explain_table[];
 
 /* The name is allowed and free: RC_BAD_NAME, RC_EXISTS. */

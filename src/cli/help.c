@@ -4,35 +4,13 @@
 
 #include "cli/out.h"
 #include "sys/file.h"
+#include "text/flow.h"
 #include "text/json.h"
 
 enum { WIDTH = 80, OPTION_COLUMN = 30, COMMAND_COLUMN = 26 };
 
 /* A folder that holds this is a copy or an export of an escrow. */
 #define COPY_MARK "escrow.json"
-
-/* Appends text, which stands at column `at` now, wrapped at blanks; further lines begin at indent.
- */
-static void
-wrap(struct buf *out, const char *text, size_t at, size_t indent)
-{
-    int first = 1;
-    while (*text != '\0') {
-        size_t len = strcspn(text, " ");
-        if (!first && at + 1 + len > WIDTH) {
-            buf_addf(out, "\n%*s", (int)indent, "");
-            at = indent;
-        } else if (!first) {
-            buf_addc(out, ' ');
-            at++;
-        }
-        buf_add(out, text, len);
-        at += len;
-        first = 0;
-        text += len + strspn(text + len, " ");
-    }
-    buf_addc(out, '\n');
-}
 
 /* "left" at two columns, text from column on; on a line of its own when left is too long. */
 static void
@@ -45,7 +23,7 @@ row(struct buf *out, const char *left, const char *text, size_t column)
         at = 0;
     }
     buf_addf(out, "%*s", (int)(column - at), "");
-    wrap(out, text, column, column);
+    flow(out, text, column, column, WIDTH);
 }
 
 static void
@@ -82,7 +60,7 @@ global_in_short(struct buf *out)
         (void)snprintf(line + len, sizeof line - len, "--%s ", s->name);
     }
     buf_adds(out, "\nOptions of every command (keymuster help options):\n  ");
-    wrap(out, line, 2, 2);
+    flow(out, line, 2, 2, WIDTH);
 }
 
 /* ---- pages ---- */
@@ -184,11 +162,11 @@ help_cmd(struct buf *out, const struct cmd *cmd)
     char name[CMD_NAME];
     char head[CMD_NAME + 32];
     cmd_name(name, cmd);
-    wrap(out, cmd->summary, 0, 0);
+    flow(out, cmd->summary, 0, 0, WIDTH);
     (void)snprintf(head, sizeof head, "Usage: keymuster %s%s", name,
                    cmd->synopsis[0] == '\0' ? "" : " ");
     buf_addf(out, "\n%s", head);
-    wrap(out, cmd->synopsis, strlen(head), 11);
+    flow(out, cmd->synopsis, strlen(head), 11, WIDTH);
     if (cmd->flags & CMD_DESTRUCTIVE)
         buf_adds(out, "\nIt destroys something, so it wants a name typed, or --confirm NAME.\n");
     if (cmd->options != NULL && cmd->options->id != OPT_NONE) {

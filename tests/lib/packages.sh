@@ -4,7 +4,7 @@
 
 # Used by name, in packages_need.
 # shellcheck disable=SC2034
-packages_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libcjson-dev libsodium-dev libsmartcols-dev
+packages_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libcjson-dev libcmark-dev libsodium-dev libsmartcols-dev
                 libutf8proc-dev libcurl4-openssl-dev libcurl4"
 # shellcheck disable=SC2034
 packages_demo="restic jq"

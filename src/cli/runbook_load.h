@@ -1,0 +1,31 @@
+/* Runbooks by name or file, and what only the command tables and the store can say of them. */
+#ifndef CLI_RUNBOOK_LOAD_H
+#define CLI_RUNBOOK_LOAD_H
+
+#include "cli/cmd.h"
+#include "recover/runbook.h"
+
+enum runbook_source { RUNBOOK_FILE, RUNBOOK_LOG, RUNBOOK_SHIPPED };
+const char *runbook_source_name(enum runbook_source source);
+
+/* Opens the store if there is one; ctx->store stays NULL where there is none. */
+enum rc runbook_store(struct ctx *ctx, struct err *err) MUST_CHECK;
+
+/*
+ * A word with a slash, or one that ends in ".md", is a file. Else the name of a runbook in the log,
+ * else of one that comes with the program. RC_NOT_FOUND names those that there are; RC_AMBIGUOUS
+ * when two sites have put different ones under one name into the log.
+ */
+enum rc runbook_load(struct ctx *ctx, struct runbook **out, enum runbook_source *source,
+                     const char *ref, struct err *err) MUST_CHECK;
+
+/* Adds findings about the commands of its steps, and with a store about the keys that it names. */
+enum rc runbook_check(struct ctx *ctx, struct runbook *r, struct err *err) MUST_CHECK;
+
+/* RC_RUNBOOK with the first severe findings, unless there are none. ref: how it was named. */
+enum rc runbook_refuse(const struct runbook *r, const char *ref, struct err *err) MUST_CHECK;
+
+/* Those that come with the program, by number; NULL name after the last. text of len bytes. */
+const char *runbook_shipped(size_t i, const char **text, size_t *len);
+
+#endif
