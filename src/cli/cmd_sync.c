@@ -61,7 +61,7 @@ static enum rc
 exchange_with(struct syncing *s, struct copy *copy, struct result *r, int publish, struct err *err)
 {
     if (publish)
-        return publish_to(s->ctx->store, copy, &r->sent, err);
+        return publish_to(s->ctx->store, copy, 1, &r->sent, err);
     return s->ctx->dry_run
                ? pull_preview(s->ctx->store, copy, &r->pulled, preview_look, &s->preview, err)
                : pull_from(s->ctx->store, copy,

@@ -302,7 +302,7 @@ publish_back(struct ctx *ctx, const char *from, struct err *err)
     if (rc == RC_OK)
         rc = copy_open_url(ctx->store, from, "from", &copy, err);
     if (rc == RC_OK)
-        rc = publish_to(ctx->store, &copy, &report, err);
+        rc = publish_to(ctx->store, &copy, 0, &report, err);
     copy_close(&copy);
     return rc;
 }

@@ -303,21 +303,28 @@ add_author(void *arg, const struct log_author *author, struct err *err)
 
 /* ---- all of it ---- */
 
+struct recovery_check {
+    struct inspect *in;
+    struct damaged d;
+};
+
+static enum rc
+check_recovery_file(void *arg, const char *name, enum recovery_state state, struct err *err)
+{
+    struct recovery_check *c = arg;
+    (void)snprintf(c->d.name, sizeof c->d.name, "recovery/%s", name);
+    return state == RECOVERY_ALTERED ? c->in->fn(c->in->arg, &c->d, err) : RC_OK;
+}
+
 static enum rc
 check_recovery(struct inspect *in, struct err *err)
 {
-    struct damaged d = {.kind = OBJECT_RECOVERY};
+    struct recovery_check c = {.in = in, .d = {.kind = OBJECT_RECOVERY}};
     struct trust trust;
     enum rc rc = trust_of(in->store, in->store->self.author, &trust, err);
-    d.can = rc == RC_OK && trust_accepted(&trust); /* another's signature there would say nothing */
-    for (size_t i = 0; rc == RC_OK && recovery_files_name(i) != NULL; i++) {
-        enum recovery_state state = RECOVERY_GOOD;
-        (void)snprintf(d.name, sizeof d.name, "recovery/%s", recovery_files_name(i));
-        rc = recovery_files_look(in->store, in->copy, i, &state, err);
-        if (rc == RC_OK && state == RECOVERY_ALTERED)
-            rc = in->fn(in->arg, &d, err);
-    }
-    return rc;
+    c.d.can = rc == RC_OK && trust_accepted(&trust); /* another's signature would say nothing */
+    return rc == RC_OK ? recovery_files_each(in->store, in->copy, check_recovery_file, &c, err)
+                       : rc;
 }
 
 enum rc
@@ -404,7 +411,7 @@ repair_put(struct store *store, struct copy *copy, const struct damaged *d, stru
 {
     struct buf right;
     if (d->kind == OBJECT_RECOVERY)
-        return recovery_files_write(store, copy, err);
+        return recovery_files_write(store, copy, 1, err);
     buf_init(&right, SEGMENT_MAX);
     enum rc rc = right_bytes(store, copy, d, &right, err);
     if (rc == RC_OK)

@@ -197,7 +197,7 @@ record(struct store *store, const struct copy *copy, const struct parts *parts, 
 /* For people, and never a failure: the next publish with news, or that finds them torn, tries
  * again. An author whom nobody admitted would put a signature there that nobody can judge. */
 static void
-refresh_recovery(struct store *store, struct copy *copy, struct publish_report *report)
+refresh_recovery(struct store *store, struct copy *copy, int every, struct publish_report *report)
 {
     struct trust trust;
     int written = 0;
@@ -208,8 +208,8 @@ refresh_recovery(struct store *store, struct copy *copy, struct publish_report *
         return;
     if (rc == RC_OK) /* first, because START-HERE.md speaks of it */
         rc = recovery_program_write(store, copy, &written, &err);
-    if ((report->heads > 0 || written || recovery_files_due(store, copy)) &&
-        recovery_files_write(store, copy, &second) != RC_OK && rc == RC_OK) {
+    if ((report->heads > 0 || written || recovery_files_due(store, copy, every)) &&
+        recovery_files_write(store, copy, every, &second) != RC_OK && rc == RC_OK) {
         err = second;
         rc = err.code;
     }
@@ -218,7 +218,8 @@ refresh_recovery(struct store *store, struct copy *copy, struct publish_report *
 }
 
 enum rc
-publish_to(struct store *store, struct copy *copy, struct publish_report *report, struct err *err)
+publish_to(struct store *store, struct copy *copy, int every, struct publish_report *report,
+           struct err *err)
 {
     struct publish p = {store, copy, report};
     struct parts parts = {.store = store};
@@ -239,7 +240,7 @@ publish_to(struct store *store, struct copy *copy, struct publish_report *report
     else if (parts.count > 0 && parts.list[0].shown.number > 0)
         err_ignore(record(store, copy, &parts, &scratch)); /* the first cause is reported */
     if (rc == RC_OK)
-        refresh_recovery(store, copy, report);
+        refresh_recovery(store, copy, every, report);
     free(parts.list);
     return rc;
 }
@@ -261,7 +262,7 @@ publish_one(struct store *store, const char *name, struct err *err)
     struct publish_report report;
     enum rc rc = copy_open(store, name, &copy, err);
     if (rc == RC_OK)
-        rc = publish_to(store, &copy, &report, err);
+        rc = publish_to(store, &copy, 0, &report, err);
     copy_close(&copy);
     return rc;
 }

@@ -26,8 +26,9 @@ struct publish_report {
  * remote_create_once reads back. Records copy_seen and the memory outside the store at the end.
  * Before: checks that the copy's head <n> that we know still has our bytes (RC_COPY_FORKED), and
  * that it is not behind what it once showed (RC_COPY_ROLLED_BACK).
+ * every: each file of recovery/ is looked at, not only its SHA256SUMS.
  */
-enum rc publish_to(struct store *store, struct copy *copy, struct publish_report *report,
+enum rc publish_to(struct store *store, struct copy *copy, int every, struct publish_report *report,
                    struct err *err) MUST_CHECK;
 
 /*

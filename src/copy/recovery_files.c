@@ -1,277 +1,106 @@
 #include "copy/recovery_files.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "copy/recovery_pages.h"
 #include "copy/recovery_program.h"
 #include "copy/recovery_scripts.h"
+#include "crypt/hash.h"
 #include "escrow/log.h"
+#include "escrow/runbooks.h"
 #include "escrow/trust.h"
-#include "escrow/view.h"
-#include "text/time.h"
-#include "text/uni.h"
+#include "text/enc.h"
 
 static const char TRUSTED[] = "keymuster recovery 1";
+static const char SUMS[] = "SHA256SUMS";
+static const char *const pages[] = {"START-HERE.md", "KEYS.txt"};
 
-enum { FILE_MOST = 64 * 1024 * 1024, PAGES = 2 };
+enum { FILE_MOST = 64 * 1024 * 1024, PAGES = sizeof pages / sizeof pages[0], NAME_MOST = 96 };
 
-struct writing {
-    const struct store *store;
-    struct buf *out;
-};
+/* ---- what is laid there ---- */
 
-/* A text from the log, with everything that a terminal or a reader could be fooled by escaped. */
-static void
-put(struct buf *out, const char *text)
-{
-    escape_terminal(out, text, strlen(text), ESCAPE_LINE);
-}
-
-struct labelled {
-    struct buf *out;
-    const char *label;
-    struct buf last; /* the value before, as JSON */
-};
-
-static enum rc
-put_value(void *arg, const char *value, const char *entry, struct err *err)
-{
-    struct labelled *l = arg;
+/* A file that only another program or another entry changes. */
+struct laid {
+    char name[NAME_MOST]; /* below recovery/ */
     struct buf text;
-    (void)entry;
-    if (strcmp(buf_str(&l->last), value) == 0)
-        return RC_OK;
-    buf_clear(&l->last);
-    buf_adds(&l->last, value);
-    buf_init(&text, LIMIT_ENTRY);
-    enum rc rc = field_text(&text, value, err);
-    if (rc == RC_OK && text.len > 0) {
-        buf_addf(l->out, "%s", l->label);
-        put(l->out, buf_str(&text));
-        buf_addc(l->out, '\n');
+};
+
+struct list {
+    struct laid *files;
+    size_t count;
+    struct buf sums; /* SHA256SUMS of them all */
+};
+
+static void
+list_release(struct list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        buf_release(&l->files[i].text);
+    free(l->files);
+    buf_release(&l->sums);
+}
+
+static struct laid *
+find_laid(const struct list *l, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (strcmp(l->files[i].name, name) == 0)
+            return &l->files[i];
     }
-    buf_release(&text);
-    return rc;
+    return NULL;
 }
 
-/* "label: value", one line for each value that stands when two sites disagree; nothing for a field
- * that is not set. */
 static enum rc
-put_field(struct writing *w, const char *object, const char *field, const char *label,
-          struct err *err)
+lay(struct list *l, const char *name, const char *text, size_t len, struct err *err)
 {
-    struct labelled l = {.out = w->out, .label = label};
-    buf_init(&l.last, LIMIT_ENTRY);
-    enum rc rc = field_each(w->store, object, field, put_value, &l, err);
-    buf_release(&l.last);
-    return rc;
-}
-
-/* ---- KEYS.txt ---- */
-
-static enum rc
-put_root(struct writing *w, const char *uuid, struct err *err)
-{
-    struct object object;
-    struct root root;
-    struct err unknown = ERR_INIT;
-    if (object_find(w->store, "root", uuid, &object, &unknown) != RC_OK) {
-        buf_addf(w->out, "  root key    %s (not known to the site that wrote this)\n", uuid);
-        return RC_OK;
+    struct laid *f = find_laid(l, name);
+    if (f == NULL) {
+        struct laid *more = realloc(l->files, (l->count + 1) * sizeof *more);
+        if (more == NULL)
+            return err_nomem(err);
+        l->files = more;
+        f = &more[l->count++];
+        buf_init(&f->text, FILE_MOST);
+        (void)snprintf(f->name, sizeof f->name, "%s", name);
     }
-    enum rc rc = root_load(w->store, &object, &root, err);
-    if (rc != RC_OK)
-        return rc;
-    buf_addf(w->out, "  root key    %s, id %s\n", object.name, root.id);
-    rc = put_field(w, object.uuid, "crn", "  crn         ", err);
-    if (rc == RC_OK)
-        rc = put_field(w, object.uuid, "ring", "  ring        ", err);
-    if (rc != RC_OK || root.kms.uuid[0] == '\0')
-        return rc;
-    buf_addf(w->out, "  KMS         %s\n", root.kms.name);
-    rc = put_field(w, root.kms.uuid, "endpoint", "  endpoint    ", err);
-    if (rc == RC_OK)
-        rc = put_field(w, root.kms.uuid, "instance", "  instance    ", err);
-    if (rc == RC_OK)
-        rc = put_field(w, root.kms.uuid, "file", "  file        ", err);
-    return rc;
+    buf_clear(&f->text);
+    buf_add(&f->text, text, len);
+    return buf_check(&f->text, name, err);
+}
+
+/* One of the log takes the place of the program's. */
+static enum rc
+lay_runbook(void *arg, const struct runbook_entry *r, struct err *err)
+{
+    char name[NAME_MOST];
+    (void)snprintf(name, sizeof name, "runbooks/%s.md", r->name);
+    return lay(arg, name, r->text, strlen(r->text), err);
 }
 
 static enum rc
-put_wrap(void *arg, const struct wrap *wrap, struct err *err)
+list_make(struct list *l, const struct store *store, struct err *err)
 {
-    struct writing *w = arg;
-    buf_addf(w->out, "\n  wrap        made %s (", wrap->at);
-    put(w->out, wrap->how);
-    buf_addf(w->out, ")%s\n", wrap->retired ? ", retired: try it last" : "");
-    enum rc rc = put_root(w, wrap->root, err);
-    if (wrap->version[0] != '\0')
-        buf_addf(w->out, "  version     %s\n", wrap->version);
-    buf_adds(w->out, "  aad         ");
-    put(w->out, wrap->aad);
-    buf_adds(w->out, "\n  wdek        ");
-    put(w->out, wrap->ciphertext);
-    buf_addc(w->out, '\n');
-    return rc;
-}
-
-static enum rc
-put_key(void *arg, const struct key *key, struct err *err)
-{
-    struct writing *w = arg;
-    char site[LIMIT_NAME + 1];
-    enum rc rc = object_name(w->store, key->protects_site, site, err);
-    if (rc != RC_OK)
-        return rc;
-    buf_adds(w->out, "\n");
-    put(w->out, key->name);
-    buf_addf(w->out, "@%lld\n  uuid        %s\n  created     %s\n  state       %s\n",
-             (long long)key->generation, key->uuid, key->created_at, key->state);
-    buf_addf(w->out, "  purpose     %s, for the loss of %s\n  form        %s\n", key->purpose, site,
-             strcmp(key->form, "base64") == 0
-                 ? "base64: the password is the base64 text of the unwrapped bytes (44 characters)"
-                 : "bytes: the password is the unwrapped bytes themselves");
-    rc = put_field(w, key->uuid, "protects", "  protects    ", err);
+    enum rc rc = RC_OK;
+    *l = (struct list){NULL, 0, {0}};
+    buf_init(&l->sums, FILE_MOST);
+    for (size_t i = 0; rc == RC_OK && i < recovery_script_count; i++)
+        rc = lay(l, recovery_scripts[i].name, recovery_scripts[i].text, recovery_scripts[i].len,
+                 err);
     if (rc == RC_OK)
-        rc = put_field(w, key->uuid, "system", "  system      ", err);
-    if (rc == RC_OK)
-        rc = put_field(w, key->uuid, "owner", "  owner       ", err);
-    return rc == RC_OK ? wrap_each(w->store, key->uuid, put_wrap, w, err) : rc;
-}
-
-static enum rc
-write_keys(struct writing *w, const char *now, struct err *err)
-{
-    buf_addf(
-        w->out,
-        "KEYS of escrow %s, as known on %s\n\n"
-        "Every key generation with its wraps. Nothing here is secret: a wrap (WDEK) opens only in\n"
-        "the KMS named with it, under that root key, with that AAD in that order.\n",
-        w->store->escrow, now);
-    enum rc rc = key_each(w->store, NULL, put_key, w, err);
-    return rc == RC_OK ? buf_check(w->out, "recovery/KEYS.txt", err) : rc;
-}
-
-/* ---- START-HERE.md ---- */
-
-static enum rc
-put_kms(void *arg, const struct object *o, struct err *err)
-{
-    struct writing *w = arg;
-    struct buf kept;
-    buf_init(&kept, LIMIT_TEXT);
-    enum rc rc = field_get(w->store, o->uuid, "kept_at", &kept, NULL, err);
-    if (rc == RC_OK) {
-        buf_addf(w->out, "* %s: ", o->name);
-        if (kept.len > 0)
-            put(w->out, buf_str(&kept));
-        else
-            buf_adds(w->out, "(nobody wrote down where) ____________________");
-        buf_addc(w->out, '\n');
+        rc = runbook_each(store, NULL, lay_runbook, l, err);
+    for (size_t i = 0; rc == RC_OK && i < l->count; i++) {
+        unsigned char hash[HASH_SIZE];
+        char text[HASH_TEXT + 1];
+        sha256(hash, buf_str(&l->files[i].text), l->files[i].text.len);
+        hex_encode(text, hash, HASH_SIZE);
+        buf_addf(&l->sums, "%s  %s\n", text, l->files[i].name);
     }
-    buf_release(&kept);
-    return rc;
+    return rc == RC_OK ? buf_check(&l->sums, SUMS, err) : rc;
 }
 
-static const char start_commands[] =
-    "\n## With keymuster\n\n"
-    "Put this folder's place for PLACE, and the name of a key for KEY (`KEYS.txt` lists them).\n"
-    "`--credential KMS=prompt` asks for the credential of that KMS. With the recovery card, add\n"
-    "`--card FILE`; without it, compare what is shown with what you know.\n\n"
-    "1. Show a password on the terminal:\n"
-    "   `keymuster reveal KEY --from PLACE --credential KMS=prompt --reason \"why\"`\n"
-    "2. Hand it to a command instead, unseen:\n"
-    "   `keymuster exec KEY --from PLACE --credential KMS=prompt --reason \"why\" -- COMMAND`\n"
-    "3. Make this machine a store of its own:\n"
-    "   `keymuster join --from PLACE --site SITE`\n\n"
-    "A local KMS is a file; if it lies elsewhere than `KEYS.txt` says, add `--kms-file "
-    "KMS=PATH`.\n";
-
-static const char start_without[] =
-    "\n## Without keymuster\n\n"
-    "From IBM Key Protect or HPCS, with sh, curl and jq, or with PowerShell, here in this "
-    "folder:\n\n"
-    "    sh recover-without-keymuster.sh KEYS.txt KEY\n"
-    "    powershell/unwrap-offline.ps1 KEYS.txt KEY -Show\n\n"
-    "By hand: find the key in `KEYS.txt`. Unwrap its WDEK in the KMS named there, with the AAD in "
-    "that\norder. What comes back is bytes (in base64, from a cloud KMS); the line *form* says how "
-    "they are\nthe password. Everything else in this copy is lines of JSON, signed in minisign's "
-    "format.\n";
-
-static const char start_program[] =
-    "\n## The program itself\n\n"
-    "`program/keymuster` is keymuster, for Linux. It wants the libraries cJSON, libsmartcols, "
-    "utf8proc,\n"
-    "libsodium and SQLite (Debian 12: libcjson1 libsmartcols1 libutf8proc2 libsodium23 "
-    "libsqlite3-0).\n"
-    "Before it is run, here in this folder:\n\n"
-    "    minisign -V -P %s -m program/keymuster\n"
-    "    (cd program && sha256sum -c keymuster.sha256)\n\n"
-    "Then `program/keymuster help`. Where the disk does not let it run: copy it elsewhere and\n"
-    "`chmod +x` it.\n";
-
-static enum rc
-write_start(struct writing *w, int program, const char *now, struct err *err)
-{
-    const struct store *s = w->store;
-    buf_adds(w->out, "# Start here\n\nThis is a copy of the key escrow \"");
-    put(w->out, s->name);
-    buf_addf(w->out,
-             "\". It holds the keys of encrypted backups, each wrapped by a key management system "
-             "(KMS).\n"
-             "It opens nothing by itself: you need one of the KMSs below and its credential.\n\n"
-             "* escrow: %s\n* founder's key: %s\n* this page was written on %s by author %s;\n"
-             "  what happened since then at the other sites is not in it\n\n"
-             "## Where the credentials are kept\n\n",
-             s->escrow, s->founder.text, now, s->self.author);
-    enum rc rc = object_each(s, "kms", put_kms, w, err);
-    buf_adds(w->out, start_commands);
-    if (program)
-        buf_addf(w->out, start_program, s->self.text);
-    buf_adds(w->out, start_without);
-    buf_addf(
-        w->out,
-        "\n## Is it genuine?\n\n    minisign -V -P %s -m KEYS.txt\n\n"
-        "Compare that key with the one on the recovery card (or of an author the card names).\n",
-        s->self.text);
-    return rc == RC_OK ? buf_check(w->out, "recovery/START-HERE.md", err) : rc;
-}
-
-/* ---- both ---- */
-
-enum rc
-recovery_send(struct copy *copy, const struct secret *key, const char *name, const struct buf *text,
-              struct err *err)
-{
-    char path[64];
-    struct buf sig;
-    buf_init(&sig, 1024);
-    (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
-    enum rc rc = sign_detached(&sig, key, TRUSTED, buf_str(text), text->len, err);
-    if (rc == RC_OK)
-        rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
-    (void)snprintf(path, sizeof path, "recovery/%s", name);
-    if (rc == RC_OK)
-        rc = remote_put(copy->remote, path, buf_str(text), text->len, err);
-    buf_release(&sig);
-    return rc;
-}
-
-const char *
-recovery_files_name(size_t i)
-{
-    static const char *const pages[PAGES] = {"START-HERE.md", "KEYS.txt"};
-    if (i < PAGES)
-        return pages[i];
-    return i - PAGES < recovery_script_count ? recovery_scripts[i - PAGES].name : NULL;
-}
-
-static int
-is_script(const struct recovery_script *script, const struct buf *text)
-{
-    return text->len == script->len && memcmp(text->data, script->text, script->len) == 0;
-}
+/* ---- looking ---- */
 
 /* A text and its signature, tried with every accepted author's key. */
 struct judging {
@@ -295,18 +124,25 @@ judge(void *arg, const struct log_author *author, struct err *err)
     return RC_OK;
 }
 
-enum rc
-recovery_files_look(const struct store *store, struct copy *copy, size_t i,
-                    enum recovery_state *state, struct err *err)
+static int
+is_same(const struct buf *a, const struct buf *b)
+{
+    return a->len == b->len && memcmp(buf_str(a), buf_str(b), a->len) == 0;
+}
+
+/* wanted NULL: any text that is signed. */
+static enum rc
+look(const struct store *store, struct copy *copy, const char *name, const struct buf *wanted,
+     enum recovery_state *state, struct err *err)
 {
     struct judging j = {.store = store};
-    char path[64];
+    char path[NAME_MOST + 32];
     *state = RECOVERY_GOOD;
     buf_init(&j.text, FILE_MOST);
     buf_init(&j.sig, FILE_MOST);
-    (void)snprintf(path, sizeof path, "recovery/%s", recovery_files_name(i));
+    (void)snprintf(path, sizeof path, "recovery/%s", name);
     enum rc rc = remote_get(copy->remote, path, &j.text, err);
-    (void)snprintf(path, sizeof path, "recovery/%s.minisig", recovery_files_name(i));
+    (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
     if (rc == RC_OK)
         rc = remote_get(copy->remote, path, &j.sig, err);
     int got = rc == RC_OK;
@@ -316,7 +152,7 @@ recovery_files_look(const struct store *store, struct copy *copy, size_t i,
         *state = RECOVERY_MISSING;
     else if (rc == RC_COPY_TAMPERED || (got && !j.good))
         *state = RECOVERY_ALTERED;
-    else if (i >= PAGES && !is_script(&recovery_scripts[i - PAGES], &j.text))
+    else if (wanted != NULL && !is_same(wanted, &j.text))
         *state = RECOVERY_OTHER;
     buf_release(&j.text);
     buf_release(&j.sig);
@@ -325,67 +161,119 @@ recovery_files_look(const struct store *store, struct copy *copy, size_t i,
 
 /* What cannot be looked at is left alone. */
 static int
-needs_writing(const struct store *store, struct copy *copy, size_t i)
+is_due(const struct store *store, struct copy *copy, const char *name, const struct buf *wanted)
 {
     enum recovery_state state = RECOVERY_GOOD;
     struct err scratch = ERR_INIT;
-    return recovery_files_look(store, copy, i, &state, &scratch) == RC_OK && state != RECOVERY_GOOD;
+    return look(store, copy, name, wanted, &state, &scratch) == RC_OK && state != RECOVERY_GOOD;
+}
+
+enum rc
+recovery_files_each(const struct store *store, struct copy *copy, recovery_fn fn, void *arg,
+                    struct err *err)
+{
+    struct list l;
+    enum recovery_state state;
+    enum rc rc = list_make(&l, store, err);
+    for (size_t i = 0; rc == RC_OK && i < PAGES; i++) {
+        rc = look(store, copy, pages[i], NULL, &state, err);
+        if (rc == RC_OK)
+            rc = fn(arg, pages[i], state, err);
+    }
+    for (size_t i = 0; rc == RC_OK && i < l.count; i++) {
+        rc = look(store, copy, l.files[i].name, &l.files[i].text, &state, err);
+        if (rc == RC_OK)
+            rc = fn(arg, l.files[i].name, state, err);
+    }
+    if (rc == RC_OK)
+        rc = look(store, copy, SUMS, &l.sums, &state, err);
+    if (rc == RC_OK)
+        rc = fn(arg, SUMS, state, err);
+    list_release(&l);
+    return rc;
 }
 
 int
-recovery_files_due(const struct store *store, struct copy *copy)
+recovery_files_due(const struct store *store, struct copy *copy, int every)
 {
-    for (size_t i = 0; recovery_files_name(i) != NULL; i++) {
-        if (needs_writing(store, copy, i))
-            return 1;
+    struct list l;
+    struct err scratch = ERR_INIT;
+    int due = 0;
+    for (size_t i = 0; !due && i < PAGES; i++)
+        due = is_due(store, copy, pages[i], NULL);
+    if (list_make(&l, store, &scratch) == RC_OK) {
+        due = due || is_due(store, copy, SUMS, &l.sums);
+        for (size_t i = 0; every && !due && i < l.count; i++)
+            due = is_due(store, copy, l.files[i].name, &l.files[i].text);
     }
-    return 0;
+    list_release(&l);
+    return due;
+}
+
+/* ---- writing ---- */
+
+enum rc
+recovery_send(struct copy *copy, const struct secret *key, const char *name, const struct buf *text,
+              struct err *err)
+{
+    char path[NAME_MOST + 32];
+    struct buf sig;
+    buf_init(&sig, 1024);
+    (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
+    enum rc rc = sign_detached(&sig, key, TRUSTED, buf_str(text), text->len, err);
+    if (rc == RC_OK)
+        rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
+    (void)snprintf(path, sizeof path, "recovery/%s", name);
+    if (rc == RC_OK)
+        rc = remote_put(copy->remote, path, buf_str(text), text->len, err);
+    buf_release(&sig);
+    return rc;
 }
 
 static enum rc
-send_scripts(const struct store *store, struct copy *copy, const struct secret *key,
-             struct err *err)
+send_pages(struct store *store, struct copy *copy, const struct secret *key, struct err *err)
 {
-    enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < recovery_script_count; i++) {
-        const struct recovery_script *script = &recovery_scripts[i];
-        struct buf text;
-        if (!needs_writing(store, copy, PAGES + i))
-            continue;
-        buf_init(&text, script->len);
-        buf_add(&text, script->text, script->len);
-        rc = buf_check(&text, script->name, err);
-        if (rc == RC_OK)
-            rc = recovery_send(copy, key, script->name, &text, err);
-        buf_release(&text);
+    struct buf text;
+    buf_init(&text, FILE_MOST);
+    enum rc rc = recovery_page_keys(store, &text, err);
+    if (rc == RC_OK)
+        rc = recovery_send(copy, key, "KEYS.txt", &text, err);
+    buf_clear(&text);
+    if (rc == RC_OK)
+        rc = recovery_page_start(store, recovery_program_there(copy), &text, err);
+    if (rc == RC_OK)
+        rc = recovery_send(copy, key, "START-HERE.md", &text, err);
+    buf_release(&text);
+    return rc;
+}
+
+/* The sums last: they say that the files are there. */
+static enum rc
+send_laid(struct store *store, struct copy *copy, const struct secret *key, int every,
+          struct err *err)
+{
+    struct list l;
+    enum rc rc = list_make(&l, store, err);
+    int due = rc == RC_OK && is_due(store, copy, SUMS, &l.sums);
+    for (size_t i = 0; rc == RC_OK && (due || every) && i < l.count; i++) {
+        if (is_due(store, copy, l.files[i].name, &l.files[i].text))
+            rc = recovery_send(copy, key, l.files[i].name, &l.files[i].text, err);
     }
+    if (rc == RC_OK && due)
+        rc = recovery_send(copy, key, SUMS, &l.sums, err);
+    list_release(&l);
     return rc;
 }
 
 enum rc
-recovery_files_write(struct store *store, struct copy *copy, struct err *err)
+recovery_files_write(struct store *store, struct copy *copy, int every, struct err *err)
 {
-    char now[TIME_TEXT + 1];
-    struct buf keys, start;
     struct secret *key = NULL;
-    buf_init(&keys, FILE_MOST);
-    buf_init(&start, FILE_MOST);
-    struct writing for_keys = {.store = store, .out = &keys};
-    struct writing for_start = {.store = store, .out = &start};
-    time_format(now, clock_now_ms());
-    enum rc rc = write_keys(&for_keys, now, err);
+    enum rc rc = store_sign_key(store, &key, err);
     if (rc == RC_OK)
-        rc = write_start(&for_start, recovery_program_there(copy), now, err);
+        rc = send_pages(store, copy, key, err);
     if (rc == RC_OK)
-        rc = store_sign_key(store, &key, err);
-    if (rc == RC_OK)
-        rc = recovery_send(copy, key, "KEYS.txt", &keys, err);
-    if (rc == RC_OK)
-        rc = recovery_send(copy, key, "START-HERE.md", &start, err);
-    if (rc == RC_OK)
-        rc = send_scripts(store, copy, key, err);
+        rc = send_laid(store, copy, key, every, err);
     secret_free(key);
-    buf_release(&keys);
-    buf_release(&start);
     return rc;
 }

@@ -76,7 +76,7 @@ exchange(struct store *s, const char *name)
     assert_ok(copy_open(s, name, &c, err));
     assert_ok(pull_from(s, &c, PULL_STORE, &got, err));
     assert_ok(publish_prepare(s, &made, err));
-    assert_ok(publish_to(s, &c, &sent, err));
+    assert_ok(publish_to(s, &c, 1, &sent, err));
     copy_close(&c);
 }
 

@@ -53,7 +53,7 @@ publish(struct store *s, const char *name, struct publish_report *report, struct
     if (rc == RC_OK)
         rc = copy_open(s, name, &c, err);
     if (rc == RC_OK)
-        rc = publish_to(s, &c, report != NULL ? report : &mine, err);
+        rc = publish_to(s, &c, 1, report != NULL ? report : &mine, err);
     copy_close(&c);
     return rc;
 }

@@ -83,7 +83,7 @@ publish(struct store *s)
     struct publish_report sent;
     assert_ok(publish_prepare(s, &made, err));
     assert_ok(copy_open(s, "usb", &c, err));
-    assert_ok(publish_to(s, &c, &sent, err));
+    assert_ok(publish_to(s, &c, 1, &sent, err));
     copy_close(&c);
 }
 

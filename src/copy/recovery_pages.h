@@ -1,0 +1,15 @@
+/* The two pages of recovery/ that say what this escrow has: for a person with a copy and a KMS.
+ * Nothing in them is secret. */
+#ifndef COPY_RECOVERY_PAGES_H
+#define COPY_RECOVERY_PAGES_H
+
+#include "base/buf.h"
+#include "escrow/store.h"
+
+/* KEYS.txt: every key generation with its wraps. */
+enum rc recovery_page_keys(const struct store *store, struct buf *out, struct err *err) MUST_CHECK;
+/* START-HERE.md; program: keymuster itself lies beside it. */
+enum rc recovery_page_start(const struct store *store, int program, struct buf *out,
+                            struct err *err) MUST_CHECK;
+
+#endif
