@@ -411,7 +411,7 @@
       "an unknown kind of step, or a command that is not keymuster's own; a runbook never runs a shell\n" \
       "a key that is not in the escrow", \
       "the message names lines and reasons; keymuster runbook check FILE shows all of them\n" \
-      "those that come with keymuster are examples: keymuster runbook show total-loss") \
+      "eight come with the program, to start from: keymuster runbook show total-loss") \
     /* ---- 6: policy ---- */ \
     X(RC_POLICY, \
       "It could be done, but a rule that protects keys says no. Nothing was changed.", \

@@ -365,7 +365,7 @@ static enum rc
 answer_show(struct ctx *ctx, const struct runbook *r, enum runbook_source source, struct err *err)
 {
     if (!out_is_json(ctx)) {
-        out_text(ctx, r->text);
+        escape_terminal(&ctx->out, r->text, r->len, ESCAPE_KEEP_NEWLINES);
         return RC_OK;
     }
     struct buf doc;

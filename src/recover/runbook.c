@@ -196,7 +196,7 @@ part_of(const struct reading *g, cmark_node *block)
 {
     if (g->failing)
         return FAILS;
-    if (runbook_expects(block))
+    if (markdown_begins(block, "Expect:"))
         return EXPECT;
     int prose = cmark_node_get_type(block) == CMARK_NODE_PARAGRAPH;
     return prose && g->part[TODO].len == 0 ? WHY : TODO;
@@ -324,7 +324,7 @@ take_heading(struct reading *g, cmark_node *node, struct err *err)
     int level = cmark_node_get_heading_level(node);
     int line = cmark_node_get_start_line(node);
     buf_init(&text, RUNBOOK_TEXT);
-    runbook_words(&text, node);
+    markdown_words(&text, node);
     const char *title = buf_str(&text);
     enum rc rc = buf_check(&text, "a runbook", err);
     if (rc == RC_OK && level == 2)
@@ -351,7 +351,7 @@ take_node(struct reading *g, cmark_node *node, struct err *err)
         return take_heading(g, node, err);
     if (type == CMARK_NODE_CODE_BLOCK && strcmp(cmark_node_get_fence_info(node), "keymuster") == 0)
         return take_block(g, node, err);
-    runbook_block(&g->part[part_of(g, node)], node, 0);
+    markdown_block(&g->part[part_of(g, node)], node, 0);
     return RC_OK;
 }
 
@@ -393,37 +393,60 @@ check_bytes(const char *text, size_t len, const char *file, struct err *err)
     return err_hint(err, "save it as UTF-8, without control characters");
 }
 
+static enum rc
+keep_text(struct runbook *r, const char *text, size_t len, struct err *err)
+{
+    unsigned char hash[HASH_SIZE];
+    char *copy = malloc(len + 1);
+    if (copy == NULL)
+        return err_nomem(err);
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    enum rc rc = runbook_keep(r, &r->text, copy, err);
+    free(copy);
+    r->len = len;
+    sha256(hash, text, len);
+    hex_encode(r->sha256, hash, HASH_SIZE);
+    return rc;
+}
+
+static enum rc
+read_all(struct reading *g, const char *text, size_t len, struct err *err)
+{
+    cmark_node *doc = NULL;
+    g->r->intro = "";
+    enum rc rc = keep_text(g->r, text, len, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = markdown_parse(&doc, text, len, err);
+    if (rc != RC_OK)
+        return rc == RC_CONFIG ? err_wrap(err, "%s is no runbook", g->file) : rc;
+    part_init(g);
+    for (cmark_node *n = cmark_node_first_child(doc); rc == RC_OK && n != NULL;
+         n = cmark_node_next(n))
+        rc = take_node(g, n, err);
+    if (rc == RC_OK)
+        rc = end_part(g, err);
+    if (rc == RC_OK)
+        rc = check_whole(g->r, err);
+    part_release(g);
+    markdown_done();
+    return rc;
+}
+
 enum rc
 runbook_read(struct runbook **out, const char *text, size_t len, const char *file, struct err *err)
 {
-    unsigned char hash[HASH_SIZE];
     *out = NULL;
     enum rc rc = check_bytes(text, len, file, err);
     if (rc != RC_OK)
         return rc;
     struct reading g = {.r = calloc(1, sizeof *g.r), .file = file};
-    cmark_node *doc = cmark_parse_document(text, len, CMARK_OPT_DEFAULT);
-    if (g.r == NULL || doc == NULL ||
-        (g.r->steps = calloc(RUNBOOK_STEPS, sizeof *g.r->steps)) == NULL) {
-        rc = err_nomem(err);
-    } else {
-        part_init(&g);
-        g.r->intro = "";
-        sha256(hash, text, len);
-        hex_encode(g.r->sha256, hash, HASH_SIZE);
-        rc = runbook_keep(g.r, &g.r->text, text, err);
-        g.r->len = len;
-        for (cmark_node *n = cmark_node_first_child(doc); rc == RC_OK && n != NULL;
-             n = cmark_node_next(n))
-            rc = take_node(&g, n, err);
-        if (rc == RC_OK)
-            rc = end_part(&g, err);
-        if (rc == RC_OK)
-            rc = check_whole(g.r, err);
-        part_release(&g);
+    if (g.r == NULL || (g.r->steps = calloc(RUNBOOK_STEPS, sizeof *g.r->steps)) == NULL) {
+        runbook_free(g.r);
+        return err_nomem(err);
     }
-    if (doc != NULL)
-        cmark_node_free(doc);
+    rc = read_all(&g, text, len, err);
     if (rc != RC_OK)
         runbook_free(g.r);
     else

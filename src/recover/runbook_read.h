@@ -2,8 +2,8 @@
 #ifndef RECOVER_RUNBOOK_READ_H
 #define RECOVER_RUNBOOK_READ_H
 
+#include "recover/markdown.h"
 #include "recover/runbook.h"
-#include "recover/runbook_text.h"
 
 /* A copy that lives as long as r. */
 enum rc runbook_keep(struct runbook *r, const char **out, const char *text,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "crypt/hash.h"
-#include "recover/runbook_text.h"
+#include "recover/markdown.h"
 #include "text/enc.h"
 
 enum { SHORT_HASH = 8, STYLE_MOST = 8192 };
@@ -278,29 +278,25 @@ put_node(struct page *p, cmark_node *n, struct err *err)
             put_blanks(p->out, &p->r->steps[p->steps - 1]);
         return RC_OK;
     }
-    if (p->steps > 0 && !p->failing && runbook_expects(n))
+    if (p->steps > 0 && !p->failing && markdown_begins(n, "Expect:"))
         put_command(p->out, &p->r->steps[p->steps - 1]);
-    char *html = cmark_render_html(n, CMARK_OPT_DEFAULT);
-    if (html == NULL)
-        return err_nomem(err);
-    buf_adds(p->out, html);
-    free(html);
-    return RC_OK;
+    return markdown_html(p->out, n, err);
 }
 
 enum rc
 runbook_page(struct buf *out, const struct runbook *r, const char *printed, struct err *err)
 {
     struct page p = {.out = out, .r = r};
-    cmark_node *doc = cmark_parse_document(r->text, r->len, CMARK_OPT_DEFAULT);
-    if (doc == NULL)
-        return err_nomem(err);
-    enum rc rc = put_head(out, r, err);
+    cmark_node *doc = NULL;
+    enum rc rc = markdown_parse(&doc, r->text, r->len, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = put_head(out, r, err);
     put_top(out, r, printed);
     for (cmark_node *n = cmark_node_first_child(doc); rc == RC_OK && n != NULL;
          n = cmark_node_next(n))
         rc = put_node(&p, n, err);
-    cmark_node_free(doc);
+    markdown_done();
     end_fails(&p);
     if (p.steps > 0)
         put_step_end(out);

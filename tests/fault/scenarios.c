@@ -90,6 +90,8 @@ const struct scenario scenarios[] = {
      S_NO_LOG | S_CHANGES},
     {"export", NULL, "-C store export vbr/first --file ./exported2", NULL, "!has exported2",
      "!rm exported2\n-C store export vbr/first --file ./exported2", S_CHANGES},
+    {"runbook-add", NULL, "-C store runbook add total-loss", "\"created\":true",
+     "-C store runbook list\n?\"from\":\"log\"", "-C store runbook add total-loss", S_CHANGES},
     {"check", NULL, "-C store check vbr/first --secret file:known", NULL, NULL,
      "-C store check vbr/first --secret file:known", 0},
     /* set-up */

@@ -34,6 +34,20 @@ export HOME=$top XDG_STATE_HOME=$top/state
 umask 077
 cp -r "$data/v1/fra" "$top/fra"
 
+# ---- runbooks ----
+
+for page in "$here"/../../recovery/runbooks/*.md; do
+    seed runbook "$(basename -- "$page" .md)" <"$page"
+done
+lines runbook <<'END'
+# T\n\nIntro.\n\n```keymuster\nid = t\nrto = 1h\nreview = 2027-01-01\n```\n\n## S\n\nWhy.\n\n1. Do `x`\n2. Then\n   * sub\n\nExpect: y.\n\n### If it fails\n\n* z\n\n```keymuster\nid = s\nkind = manual\nfields = a text, b check:k optional\n```\n
+## S\n\n```keymuster\nid = s\nkind = loop\neach = thing\n```\n
+## S\n\n```keymuster\nid = s\nkind = approve\npeople = 2\nmodes = drill\nrepeat = safe\nbudget = 5m\n```\n
+# T\n\n> quote\n\n<b>html</b>\n\n[a](javascript:x) ![i](y) **b** *e*  \nbreak\n\n---\n\n    code\n
+## A\n### If it fails\n\n{key} {nothing}\n
+```keymuster\n[other]\nx\n```\n
+END
+
 # ---- text ----
 
 lines json <<'END'
