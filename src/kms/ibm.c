@@ -179,6 +179,7 @@ judge(struct looked *l, struct ibm *ibm, const struct ibm_call *c, struct kms_op
     char doing[ALIAS_TEXT + 40];
     (void)snprintf(doing, sizeof doing, "%s root key %.90s", verbs[op->verb].doing, op->root);
     op->rc = r->rc;
+    op->ms = r->ms;
     if (r->rc != RC_OK) {
         op->err = r->err;
         name_op(op);

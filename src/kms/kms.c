@@ -90,6 +90,7 @@ kms_run(struct kms *kms, struct kms_op *ops, size_t count, struct err *err)
         err_clear(&ops[i].err);
         ops[i].rc = RC_OK;
         ops[i].request[0] = '\0';
+        ops[i].ms = 0;
     }
     enum rc rc = kms->provider->run(kms->self, ops, count, err);
     if (rc != RC_OK) {

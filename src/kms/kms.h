@@ -76,6 +76,7 @@ struct kms_op {
     char version[UUID_TEXT + 1];
     char fresh_version[UUID_TEXT + 1];
     char request[64];
+    int64_t ms; /* how long it took, repeats included */
 };
 void kms_op_init(struct kms_op *op, enum kms_verb verb, const char *root);
 void kms_op_release(struct kms_op *op);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "crypt/hash.h"
 #include "kms/local.h"
 #include "kms/provider.h"
@@ -142,8 +143,10 @@ local_run(void *self, struct kms_op *ops, size_t count, struct err *err)
     if (rc != RC_OK)
         return rc;
     for (size_t i = 0; i < count; i++) {
+        int64_t began = clock_mono_ms();
         local_request(ops[i].request);
         ops[i].rc = run_op(&s, &ops[i]);
+        ops[i].ms = clock_mono_ms() - began;
         if (ops[i].rc == RC_OK)
             kms_op_taken(&ops[i]);
         else

@@ -315,7 +315,8 @@ start(struct http *h, struct transfer *t, int64_t now)
     (void)curl.easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_text);
     (void)curl.easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     (void)curl.easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-    r->tries++;
+    if (r->tries++ == 0)
+        r->began_ms = now;
     if (curl.multi_add(h->multi, t->easy) != CURLM_OK)
         return err_nomem(&r->err);
     return RC_OK;
@@ -432,6 +433,7 @@ finish_try(struct engine *e, struct transfer *t, CURLcode code)
         return;
     }
     t->done = 1;
+    r->ms = now - r->began_ms;
     r->rc = fault == FAULT_NONE ? RC_OK : r->err.code;
     if (fault == FAULT_NONE) {
         err_clear(&r->err);

@@ -69,7 +69,8 @@ struct http_request {
     struct buf text; /* body */
     int lost;        /* no answer, but it may have been acted on */
     unsigned tries;
-    int64_t wait_ms; /* what the last answer's Retry-After asked for, else -1 */
+    int64_t began_ms, ms; /* monotonic; from the first try to the end of the last */
+    int64_t wait_ms;      /* what the last answer's Retry-After asked for, else -1 */
 };
 
 /* RC_CONFIG when libcurl is not installed or lacks what is needed, or the CA file cannot be read.
