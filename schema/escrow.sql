@@ -170,7 +170,7 @@ CREATE TABLE root_observed (
     PRIMARY KEY (root, entry)
 ) STRICT;
 
--- Derived. What only happened: showings, deliveries, drills, runs, notes.
+-- Derived. What only happened: showings, deliveries, runs, notes.
 CREATE TABLE event (
     entry BLOB PRIMARY KEY,
     author TEXT NOT NULL,
@@ -181,6 +181,24 @@ CREATE TABLE event (
     body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_object ON event (object, kind);
+
+-- Derived. Drills: what came of getting a key back, by root key; see src/escrow/drilled.h.
+CREATE TABLE drill (
+    key TEXT NOT NULL,
+    root TEXT NOT NULL, -- UUID; empty when there was no root key to ask
+    copy TEXT NOT NULL, -- UUID of the copy that it was got back from; may be empty
+    site TEXT NOT NULL, -- UUID of the site that it ran at; empty: it counts for none
+    host TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('proven', 'failed', 'inconclusive')),
+    code TEXT NOT NULL, -- KMnnnn, or empty when it was proven
+    ms INTEGER NOT NULL,
+    request TEXT NOT NULL, -- correlation id
+    at TEXT NOT NULL,
+    entry BLOB NOT NULL,
+    author TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (key, entry)
+) STRICT;
 
 -- Derived. Accepted entries that this version does not understand, with the reason; kept and forwarded.
 CREATE TABLE unapplied (

@@ -8,7 +8,7 @@
 #include "text/enc.h"
 
 const char schema_newest[HASH_TEXT + 1] =
-    "dceab6ac98f7488d474e8ac8f6c2f474156ac6ffe5532f33539280cbbcdbaf11";
+    "48837a98c968c58578b738c71e85b21ee53e2e0d120ef3d8550b6f7b947e8a33";
 
 /* Indexes come last: what SQLite adds for a PRIMARY KEY has no text and follows from its table. */
 static const char rows[] = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema "

@@ -453,6 +453,54 @@ apply_site_lost(struct apply *a, struct err *err)
     return rc == RC_OK ? put_superseded(a, site, "lost", list, err) : rc;
 }
 
+/* ---- drills ---- */
+
+static enum rc
+apply_drill(struct apply *a, struct err *err)
+{
+    const struct json *b = a->e->body;
+    const char *key = uuid_member(b, "key");
+    const char *root = uuid_member(b, "root");
+    const char *copy = uuid_member(b, "copy");
+    const char *site = uuid_member(b, "site");
+    const char *host = json_gets(b, "host");
+    const char *outcome = json_gets(b, "outcome");
+    const char *code = json_gets(b, "code");
+    const char *request = json_gets(b, "request");
+    int64_t ms = 0;
+    if (key == NULL)
+        return lacks(a, "key");
+    if (outcome == NULL || (strcmp(outcome, "proven") != 0 && strcmp(outcome, "failed") != 0 &&
+                            strcmp(outcome, "inconclusive") != 0))
+        return lacks(a, "outcome");
+    if (json_get(b, "ms") != NULL && json_geti(b, "ms", &ms) != 0)
+        return lacks(a, "ms");
+    if (a->judging)
+        return RC_OK;
+    struct stmt *q = NULL;
+    enum rc rc = db_query(
+        a->db, &q,
+        "INSERT OR IGNORE INTO drill (key, root, copy, site, host, outcome, code, ms, request, at,"
+        " entry, author, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, key);
+    stmt_text(q, 2, root != NULL ? root : "");
+    stmt_text(q, 3, copy != NULL ? copy : "");
+    stmt_text(q, 4, site != NULL ? site : "");
+    stmt_text(q, 5, host != NULL ? host : "");
+    stmt_text(q, 6, outcome);
+    stmt_text(q, 7, code != NULL ? code : "");
+    stmt_int(q, 8, ms);
+    stmt_text(q, 9, request != NULL ? request : "");
+    stmt_text(q, 10, a->e->at);
+    stmt_blob(q, 11, a->e->hash, HASH_SIZE);
+    stmt_text(q, 12, a->e->author);
+    stmt_int(q, 13, a->e->seq);
+    return stmt_run(q, err);
+}
+
 /* ---- what only happened ---- */
 
 static enum rc
@@ -516,7 +564,7 @@ static const struct {
     {"reveal.intended", apply_event},
     {"reveal.shown", apply_event},
     {"reveal.closed", apply_event},
-    {"drill.result", apply_event},
+    {"drill.result", apply_drill},
     {"runbook.added", apply_event},
     {"run.", apply_event},
     {"vbr.observed", apply_event},

@@ -18,7 +18,7 @@ enum rc apply_rebuild(struct store *store, struct err *err) MUST_CHECK;
 enum rc apply_note_own(struct store *store, struct err *err) MUST_CHECK;
 /* Trust if dirty, then all accepted lines not yet applied. Inside a transaction. */
 enum rc apply_settle(struct store *store, struct err *err) MUST_CHECK;
-/* "1:<64 hex>": apply version and SHA-256 over all derived rows in canonical order. out of 80
+/* "2:<64 hex>": apply version and SHA-256 over all derived rows in canonical order. out of 80
  * bytes. */
 enum { DIGEST_TEXT = 80 };
 enum rc apply_digest(struct db *db, char out[DIGEST_TEXT], struct err *err) MUST_CHECK;

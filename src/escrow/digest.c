@@ -22,6 +22,9 @@ static const char *const queries[] = {
     "entry"
     " FROM root_observed ORDER BY 2, 10",
     "SELECT 'event', entry, author, seq, at, kind, object, body FROM event ORDER BY 2",
+    "SELECT 'drill', key, root, copy, site, host, outcome, code, ms, request, at, entry, author, "
+    "seq"
+    " FROM drill ORDER BY 2, 12",
     "SELECT 'unapplied', entry, kind, reason FROM unapplied ORDER BY 2",
     NULL,
 };

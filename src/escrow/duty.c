@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "escrow/drilled.h"
+
 struct walk {
     const struct store *store;
     duty_fn fn;
@@ -47,6 +49,24 @@ known_to_someone(const struct store *store, struct duty *d, struct err *err)
     return rc;
 }
 
+/* Whether a successor was drilled: proven where it counts. */
+static enum rc
+is_drilled(const struct store *store, const char *key, int *yes, struct err *err)
+{
+    struct key successor;
+    struct drilled_state s;
+    enum rc rc = key_find(store, key, &successor, err);
+    *yes = 0;
+    if (rc == RC_NOT_FOUND) { /* the fact waits for its key */
+        err_clear(err);
+        return RC_OK;
+    }
+    if (rc == RC_OK)
+        rc = drilled_state(store, &successor, &s, err);
+    *yes = rc == RC_OK && s.proven;
+    return rc;
+}
+
 /* How far the best successor has come: none, made, delivered (also by exec), drilled (-1: closed).
  */
 static enum rc
@@ -57,15 +77,20 @@ successor_progress(const struct store *store, const struct duty *d, int *progres
     enum rc rc = db_query(
         store->db, &q,
         "SELECT EXISTS (SELECT 1 FROM event e WHERE e.object = f.key AND (e.kind = 'key.delivered'"
-        " OR (e.kind = 'reveal.intended' AND json_extract(e.body, '$.to') = 'exec'))),"
-        " EXISTS (SELECT 1 FROM event e WHERE e.object = f.key AND e.kind = 'drill.result'"
-        " AND json_extract(e.body, '$.outcome') = 'proven') FROM follows f WHERE f.former = ?1",
+        " OR (e.kind = 'reveal.intended' AND json_extract(e.body, '$.to') = 'exec'))), f.key"
+        " FROM follows f WHERE f.former = ?1",
         err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, d->key.uuid);
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        int now = !col_int(q, 0) ? DUTY_DELIVERY : !col_int(q, 1) ? DUTY_DRILL : -1;
+        int drilled = 0;
+        int delivered = (int)col_int(q, 0);
+        if (delivered)
+            rc = is_drilled(store, col_text(q, 1), &drilled, err);
+        if (rc != RC_OK)
+            break;
+        int now = !delivered ? DUTY_DELIVERY : !drilled ? DUTY_DRILL : -1;
         if (now == -1 || (*progress != -1 && now > *progress))
             *progress = now;
     }

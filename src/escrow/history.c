@@ -14,6 +14,7 @@ history_each(const struct store *store, const char *key, history_fn fn, void *ar
                           " UNION SELECT entry FROM wrap_retired WHERE key = ?1"
                           " UNION SELECT entry FROM check_value WHERE key = ?1"
                           " UNION SELECT entry FROM follows WHERE former = ?1"
+                          " UNION SELECT entry FROM drill WHERE key = ?1"
                           " UNION SELECT entry FROM event WHERE object = ?1)"
                           " ORDER BY json_extract(line, '$.at'), author, seq",
                           err);

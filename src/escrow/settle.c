@@ -97,7 +97,8 @@ apply_rebuild(struct store *store, struct err *err)
         store->db,
         "DELETE FROM object; DELETE FROM field; DELETE FROM superseded; DELETE FROM key;"
         "DELETE FROM follows; DELETE FROM wrap; DELETE FROM wrap_retired; DELETE FROM check_value;"
-        "DELETE FROM root_observed; DELETE FROM event; DELETE FROM unapplied;"
+        "DELETE FROM root_observed; DELETE FROM event; DELETE FROM drill;"
+        "DELETE FROM unapplied;"
         "UPDATE accepted SET applied = 0",
         err);
     return rc == RC_OK ? apply_rest(store, err) : rc;

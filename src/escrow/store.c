@@ -240,10 +240,8 @@ check_place(const char *dir, struct err *err)
 }
 
 static enum rc
-rebuild_if_older(struct store *store, int current, struct err *err)
+rebuild(struct store *store, struct err *err)
 {
-    if (current || store->flags != DB_WRITE)
-        return RC_OK;
     enum rc rc = log_begin(store, err);
     if (rc != RC_OK)
         return rc;
@@ -251,6 +249,20 @@ rebuild_if_older(struct store *store, int current, struct err *err)
     if (rc == RC_OK)
         rc = store_meta_set(store, "apply_version", APPLY_VERSION, err);
     return log_finish(store, rc, err);
+}
+
+/* For a reader, too: what it reads has to fit this program. Where nothing can be written, it reads
+ * what is there. */
+static enum rc
+rebuild_if_older(struct store *store, int current, struct err *err)
+{
+    struct err scratch = ERR_INIT;
+    if (current)
+        return RC_OK;
+    if (store->flags == DB_WRITE)
+        return rebuild(store, err);
+    err_ignore(rebuild(store, &scratch));
+    return RC_OK;
 }
 
 static enum rc

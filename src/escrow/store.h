@@ -18,7 +18,7 @@
 
 /* Raised whenever apply.c would make other tables of the same lines: the derived tables are then
  * rebuilt. */
-#define APPLY_VERSION "1"
+#define APPLY_VERSION "2"
 
 /*
  * Invariants: db is open; self.author is the author whose key lies in the folder; escrow is 32 hex

@@ -22,7 +22,8 @@ hashes() { # ARG... (options before KEY)
 @test "the stores of version 1 verify, and their tables are the same" {
     ends 0 -o json -C "$FRA" verify
     json '.entries > 20'
-    [ "$(ask .digest -C "$FRA" status)" = "$(cat "$T/digest")" ]
+    now=$(ask .digest -C "$FRA" status) # as version 2 makes them: the same rows, and no drill yet
+    [ "${now#2:}" = "$(cut -d: -f2 "$T/digest")" ]
     ends 0 -C "$MAD" verify
     ends 0 -o json -C "$FRA" list
     json '.keys | map(.name) == ["mad/job", "vbr/after", "vbr/config", "vbr/job-sql", "vbr/script"]'

@@ -1,0 +1,65 @@
+/*
+ * What drills found out: recording a result, and what the results say of a key.
+ *
+ * A drill counts for the site that it was run at; one without a site counts for none. A key that
+ * must outlive a site is proven only by a drill at another site than that, under a root key whose
+ * KMS is at another site, too.
+ */
+#ifndef ESCROW_DRILLED_H
+#define ESCROW_DRILLED_H
+
+#include "escrow/view.h"
+
+enum drill_outcome { DRILL_PROVEN, DRILL_FAILED, DRILL_INCONCLUSIVE };
+const char *drill_outcome_name(enum drill_outcome outcome);
+
+/* How long a proof is good for, until policy says otherwise. */
+#define DRILL_EVERY_MS (INT64_C(90) * 24 * 3600 * 1000)
+
+struct drilled {
+    char key[UUID_TEXT + 1];
+    char root[UUID_TEXT + 1]; /* "": there was none to ask */
+    char copy[UUID_TEXT + 1]; /* "": it has no id, or an export was used */
+    char site[UUID_TEXT + 1]; /* where it ran; "": unknown */
+    char host[256];
+    enum drill_outcome outcome;
+    char code[8]; /* KMnnnn; "" when proven */
+    int64_t ms;
+    char request[64]; /* correlation id */
+    char at[TIME_TEXT + 1];
+};
+
+/* Appends drill.result in the running transaction; at is not looked at. run: UUID that the results
+ * of one drill share. export, reason, ticket: may be NULL. */
+struct drill_of {
+    const char *run, *export, *reason, *ticket;
+};
+enum rc drilled_append(struct store *store, const struct drilled *d, const struct drill_of *of,
+                       struct err *err) MUST_CHECK;
+
+/* Newest first, by the time that each entry states. */
+typedef enum rc (*drilled_fn)(void *arg, const struct drilled *d, struct err *err);
+enum rc drilled_each(const struct store *store, const char *key, drilled_fn fn, void *arg,
+                     struct err *err) MUST_CHECK;
+
+/* Whether a result at this site under this root key counts for the key. */
+enum rc drilled_counts(const struct store *store, const struct key *key, const char *site,
+                       const char *root, int *yes, struct err *err) MUST_CHECK;
+
+struct drilled_state {
+    int any, proven;       /* any result; one that proves it and counts */
+    struct drilled last;   /* the newest result */
+    struct drilled newest; /* the newest that proves it and counts */
+    int64_t failing;       /* root keys with a live wrap whose newest result is failed */
+    char failing_root[UUID_TEXT + 1], failing_code[8]; /* one of them */
+};
+enum rc drilled_state(const struct store *store, const struct key *key, struct drilled_state *out,
+                      struct err *err) MUST_CHECK;
+/* Never proven, or so long ago (or in the future: one of two clocks is wrong) that it is time. */
+int drilled_is_due(const struct drilled_state *s, int64_t now_ms);
+/* A key that somebody may still have to get back: not destroyed, and its needed-until date, if it
+ * has one, has not passed. */
+enum rc drilled_wants(const struct store *store, const struct key *key, int64_t now_ms, int *yes,
+                      struct err *err) MUST_CHECK;
+
+#endif
