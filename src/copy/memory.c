@@ -292,6 +292,8 @@ memory_save(const struct store *store, char warning[WARNING])
     struct buf text;
     struct err err = ERR_INIT;
     warning[0] = '\0';
+    if (store->dir[0] == '\0')
+        return; /* a view in memory is gone with its command */
     buf_init(&text, LIMIT_SMALL_FILE);
     enum rc rc = may_save(store, &err);
     if (rc == RC_OK)
