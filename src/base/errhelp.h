@@ -404,6 +404,13 @@
       "two stores write as one author\n" \
       "somebody changed the copy", \
       "keymuster copy check --deep says which; see also KM4004 and KM4006") \
+    X(RC_COPY_STALE, \
+      "A drill looked for a key or a wrap that is known here, and the copy does not have it. Who had this copy alone would " \
+      "miss it.", \
+      "the copy was away when the key was made or wrapped anew, and nothing was published there since\n" \
+      "an author whose entries only this store has\n" \
+      "the copy was set back; then KM4003 says so where this machine remembers it", \
+      "bring the copy up to date: keymuster sync; then drill again") \
     /* ---- 5: runbooks and runs ---- */ \
     X(RC_RUNBOOK, \
       "A person could not follow the runbook on paper, or keymuster not at their side.", \

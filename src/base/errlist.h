@@ -79,6 +79,7 @@
     X(RC_COPY_NOT_BOUND, 4014, 13, 0, "the copy is not bound here")                                \
     X(RC_NOT_ANCHORED, 4015, 15, 0, "the identity was not confirmed")                              \
     X(RC_CREATE_ONCE, 4016, 16, 0, "an object exists with other bytes")                            \
+    X(RC_COPY_STALE, 4017, 3, 0, "the copy lacks what is known here")                              \
     X(RC_RUNBOOK, 5001, 2, 0, "the runbook cannot be followed")                                     \
     X(RC_POLICY, 6001, 17, 0, "policy says no")                                                    \
     X(RC_PURPOSE_SITE, 6002, 17, 0, "the wrap would not outlive the site it protects")             \

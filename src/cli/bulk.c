@@ -14,11 +14,17 @@ streams(const struct bulk *b)
 void
 bulk_begin(struct bulk *b, struct ctx *ctx, const char *name)
 {
+    bulk_begin_list(b, ctx, name, "keys");
+}
+
+void
+bulk_begin_list(struct bulk *b, struct ctx *ctx, const char *name, const char *list)
+{
     *b = (struct bulk){.ctx = ctx, .name = name};
     if (streams(b))
         return;
     session_answer(&b->doc, &b->w, name);
-    jw_arr(&b->w, "keys");
+    jw_arr(&b->w, list);
 }
 
 void

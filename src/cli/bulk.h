@@ -20,6 +20,8 @@ struct bulk {
 };
 
 void bulk_begin(struct bulk *b, struct ctx *ctx, const char *name);
+/* The same with another name for the list. */
+void bulk_begin_list(struct bulk *b, struct ctx *ctx, const char *name, const char *list);
 void bulk_release(struct bulk *b);
 /* Begins the item of a key: name, generation, uuid. */
 void bulk_key(struct bulk *b, const struct key *key);

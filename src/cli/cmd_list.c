@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/conflicts.h"
+#include "cli/drills.h"
 #include "cli/out.h"
 #include "cli/session.h"
 
@@ -13,6 +14,8 @@ struct counts {
     int64_t wraps;  /* not retired */
     int64_t behind; /* of them, under an older version of their root */
     char roots[256];
+    struct drilled_state drills;
+    char proven_site[LIMIT_NAME + 1];
     struct root *last; /* a root met before: most keys are under the same few */
 };
 
@@ -79,6 +82,18 @@ shares_generation(const struct store *store, const struct key *k)
     return shared;
 }
 
+/* What drills say of it; where it was last proven, by name. */
+static enum rc
+count_drills(struct counts *c, const struct key *k, struct err *err)
+{
+    const struct store *store = c->ctx->store;
+    enum rc rc = drilled_state(store, k, &c->drills, err);
+    c->proven_site[0] = '\0';
+    return rc == RC_OK && c->drills.proven
+               ? object_name(store, c->drills.newest.site, c->proven_site, err)
+               : rc;
+}
+
 static void
 write_key(struct jw *w, const struct key *k, const struct counts *c, const char *site, int released)
 {
@@ -96,14 +111,20 @@ write_key(struct jw *w, const struct key *k, const struct counts *c, const char 
     jw_int(w, "wraps_behind", c->behind);
     jw_bool(w, "proven", k->has_check);
     jw_bool(w, "released", released);
+    if (c->drills.proven) {
+        jw_str(w, "last_proven_at", c->drills.newest.at);
+        jw_str(w, "last_proven_site", c->proven_site);
+    }
+    jw_bool(w, "drill_due", drilled_is_due(&c->drills, clock_now_ms()));
 }
 
 /* Columns of the table and of CSV, by the names that --fields takes. */
-enum { COLUMNS = 8 };
-static const char *const columns[COLUMNS + 1] = {
-    "name", "generation", "state", "purpose", "protects_site", "roots", "note", "uuid", NULL};
-static const char *const titles[COLUMNS] = {"KEY",      "GEN",       "STATE", "PURPOSE",
-                                            "PROTECTS", "ROOT KEYS", "NOTE",  "UUID"};
+enum { COLUMNS = 9 };
+static const char *const columns[COLUMNS + 1] = {"name",          "generation", "state",  "purpose",
+                                                 "protects_site", "roots",      "proven", "note",
+                                                 "uuid",          NULL};
+static const char *const titles[COLUMNS] = {"KEY",       "GEN",    "STATE", "PURPOSE", "PROTECTS",
+                                            "ROOT KEYS", "PROVEN", "NOTE",  "UUID"};
 
 /* The UUID is wide, so people get it only when they ask; CSV has everything. */
 static int
@@ -159,6 +180,8 @@ list_key(void *arg, const struct key *k, struct err *err)
     if (rc == RC_OK)
         rc = object_name(l->ctx->store, k->protects_site, site, err);
     if (rc == RC_OK)
+        rc = count_drills(&c, k, err);
+    if (rc == RC_OK)
         rc = key_released(l->ctx->store, k, &released, err);
     if (rc != RC_OK)
         return rc;
@@ -184,7 +207,7 @@ list_key(void *arg, const struct key *k, struct err *err)
         cmd_author_site(l->ctx->store, k->author, from);
     (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld",
                    (long long)k->generation, from);
-    char note[96];
+    char note[96], proven[LIMIT_NAME + 32];
     struct buf confirmed;
     buf_init(&confirmed, LIMIT_TEXT);
     rc = field_get(l->ctx->store, k->uuid, "confirmed", &confirmed, NULL, err);
@@ -192,11 +215,13 @@ list_key(void *arg, const struct key *k, struct err *err)
     buf_release(&confirmed);
     if (rc != RC_OK)
         return rc;
+    (void)snprintf(proven, sizeof proven, c.drills.proven ? "%.10s %s" : "never",
+                   c.drills.newest.at, c.proven_site);
     (void)snprintf(note, sizeof note, "%s%s%s%s", released ? "" : "not released ",
                    k->has_check ? "" : "unproven ", unconfirmed ? "unconfirmed " : "",
                    c.behind > 0 ? "behind" : "");
-    const char *const cells[COLUMNS] = {k->name, generation, k->state, k->purpose,
-                                        site,    c.roots,    note,     k->uuid};
+    const char *const cells[COLUMNS] = {k->name, generation, k->state, k->purpose, site,
+                                        c.roots, proven,     note,     k->uuid};
     return put_cells(l, cells, err);
 }
 
@@ -331,7 +356,9 @@ show_json(struct ctx *ctx, const struct key *k, const struct counts *c, const ch
     session_answer(&doc, &w, "show");
     write_key(&w, k, c, site, released);
     jw_str(&w, "entry", k->entry);
-    enum rc rc = show_fields(ctx, k, &w, err);
+    enum rc rc = drills_show(ctx, k, &c->drills, &w, err);
+    if (rc == RC_OK)
+        rc = show_fields(ctx, k, &w, err);
     if (rc == RC_OK)
         rc = show_conflicts(ctx, k, &w, err);
     struct listing l = {.ctx = ctx, .w = &w};
@@ -363,6 +390,8 @@ show_key(struct ctx *ctx, const char *ref, struct err *err)
     if (rc == RC_OK)
         rc = object_name(ctx->store, k.protects_site, site, err);
     if (rc == RC_OK)
+        rc = count_drills(&c, &k, err);
+    if (rc == RC_OK)
         rc = key_released(ctx->store, &k, &released, err);
     if (rc != RC_OK)
         return rc;
@@ -384,7 +413,9 @@ show_key(struct ctx *ctx, const char *ref, struct err *err)
     out_field(ctx, "proven",
               k.has_check ? "yes: it has a check value" : "no: unproven, nothing to compare with");
     out_field(ctx, "released", released ? "yes" : "no: no copy that must hold it has it yet");
-    rc = show_fields(ctx, &k, NULL, err);
+    rc = drills_show(ctx, &k, &c.drills, NULL, err);
+    if (rc == RC_OK)
+        rc = show_fields(ctx, &k, NULL, err);
     if (rc == RC_OK)
         rc = show_conflicts(ctx, &k, NULL, err);
     struct listing l = {.ctx = ctx};

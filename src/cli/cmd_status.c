@@ -123,6 +123,8 @@ status_key(void *arg, const struct key *k, struct err *err)
     s->unproven += !k->has_check;
     if (rc == RC_OK)
         rc = status_debts(s, k, err);
+    if (rc == RC_OK)
+        rc = status_drills_key(s, k, err);
     if (rc == RC_OK && strcmp(k->origin, "adopted") == 0) {
         struct buf confirmed;
         buf_init(&confirmed, LIMIT_TEXT);
@@ -330,6 +332,7 @@ gather(struct status *s, struct err *err)
     else if (s->unpublished > 0)
         status_warn(s, "%lld entries are on no copy yet: keymuster sync",
                     (long long)s->unpublished);
+    status_drills(s);
     if (s->unproven > 0)
         status_warn(s, "%lld key%s unproven: no check value", (long long)s->unproven,
                     s->unproven == 1 ? " is" : "s are");
@@ -364,6 +367,11 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "roots_destroyed", s->vanishing);
     jw_int(&w, "hpcs_keys", s->hpcs_keys);
     jw_int(&w, "hpcs_only", s->hpcs_only);
+    enum rc rc = status_drills_write(s, &w, err);
+    if (rc != RC_OK) {
+        buf_release(&doc);
+        return rc;
+    }
     jw_arr(&w, "warnings");
     for (size_t i = 0; i < warnings_kept(s); i++)
         jw_str(&w, NULL, s->warnings[i]);
@@ -397,6 +405,9 @@ run_status(struct ctx *ctx, struct err *err)
     out_printf(ctx, "%-11s %lld, %lld active\n", "keys", (long long)s.keys, (long long)s.active);
     out_printf(ctx, "%-11s %lld, %lld trusted and living\n", "authors", (long long)s.authors,
                (long long)s.living);
+    rc = status_drills_write(&s, NULL, err);
+    if (rc != RC_OK)
+        return rc;
     for (size_t i = 0; i < warnings_kept(&s); i++) {
         out_printf(ctx, "%s- ", i == 0 ? "\n" : "");
         out_text(ctx, s.warnings[i]);

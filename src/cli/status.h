@@ -5,6 +5,7 @@
 #include "cli/cmd.h"
 #include "escrow/apply.h"
 #include "escrow/view.h"
+#include "text/json.h"
 
 enum { WARNINGS_MAX = 32 };
 
@@ -17,12 +18,20 @@ struct status {
     int64_t conflicts;
     int64_t duties, debts;
     int64_t stale_exports;
+    int64_t drilled, never_drilled, drills_due, drills_failing;
+    char drilled_at[TIME_TEXT + 1]; /* of the newest proof */
+    char drilled_site[UUID_TEXT + 1];
     int64_t behind, vanishing, hpcs_keys, hpcs_only;
     char warnings[WARNINGS_MAX][512];
     size_t warning_count; /* of all, also those that found no place */
 };
 
 void status_warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
+/* What drills say of a key; then of all (cli/status_drills.c). */
+enum rc status_drills_key(struct status *s, const struct key *k, struct err *err) MUST_CHECK;
+void status_drills(struct status *s);
+/* Members, or a line of text. */
+enum rc status_drills_write(struct status *s, struct jw *w, struct err *err) MUST_CHECK;
 /* Wraps that are behind, root keys about to vanish, the end of HPCS (cli/status_roots.c). */
 enum rc status_roots(struct status *s, struct err *err) MUST_CHECK;
 

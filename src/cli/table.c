@@ -27,6 +27,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_runbook_table,
     cmd_reveal_table,
     cmd_join_table,
+    cmd_drill_table,
     cmd_doctor_table,
     cmd_explain_table,
     cmd_help_table,

@@ -223,3 +223,20 @@ year() { date -u -d "$1" +%Y; }
     [ "$(grep -c clock_mono_ms recover/screen.c)" -gt 1 ]
     [ "$(grep -c clock_mono_ms sys/lock.c)" -gt 1 ]
 }
+
+@test "a proof ages: after 90 days a drill is due, and a proof from the future counts as none" {
+    scene_two
+    mad drill
+    ends 0 -o json -C "$MAD" status
+    json '.drilled == 2 and .drills_due == 0'
+    clock +91d
+    ends 0 -o json -C "$MAD" status
+    json '.drills_due == 2 and (.warnings | any(contains("drill --due")))'
+    ends 0 -o json -C "$MAD" drill --due
+    json '.proven == 2'
+    ends 0 -o json -C "$MAD" status
+    json '.drills_due == 0'
+    clock
+    ends 0 -o json -C "$MAD" drill --due -n
+    json '.keys == 2'
+}
