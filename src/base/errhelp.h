@@ -473,8 +473,16 @@
       "after a reveal: part of the secret may be where it was sent") \
     X(RC_EXEC_FAILED, \
       "The command of exec could not be started. It has not seen the secret.", \
-      "it is not in PATH, or is not executable; a template without {{secret}}", \
+      "it is not in PATH, or is not executable", \
       "try the command alone; give its path") \
+    X(RC_TEMPLATE, \
+      "The file of exec --template cannot be filled in. Nothing was unwrapped, unless the message says that the " \
+      "secret does not fit.", \
+      "it has no {{secret}}, or one that is written otherwise or stands where it would not be read; it is a link, a " \
+      "folder, larger than 1 MiB or not UTF-8\n" \
+      "the secret has a control character, which XML cannot hold", \
+      "write {{secret}} where the password belongs; {{secret:xml}}, {{secret:json}} or {{secret:raw}} say how it is " \
+      "escaped") \
     /* ---- 9: the program itself ---- */ \
     X(RC_INTERNAL, \
       "keymuster has come to a point that it should not. It stops there; what was reported as stored is stored.", \

@@ -93,6 +93,7 @@
     X(RC_NOT_DELIVERED, 7006, 18, 0, "the secret cannot be delivered there")                       \
     X(RC_OUTPUT_FAILED, 7007, 3, 0, "recorded, but the output failed")                             \
     X(RC_EXEC_FAILED, 7008, 125, 0, "the command could not be run")                                \
+    X(RC_TEMPLATE, 7009, 2, 0, "the template cannot be used")                                      \
     X(RC_INTERNAL, 9001, 70, 0, "internal error")                                                  \
     X(RC_NO_MEMORY, 9002, 5, 1, "out of memory")                                                   \
     X(RC_INTERRUPTED, 9003, 130, 1, "interrupted")

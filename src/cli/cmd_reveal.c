@@ -393,11 +393,11 @@ run_exec(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = showing_ask_person(ctx, &asker, err);
     if (rc != RC_OK)
-        return rc;
+        goto out;
     ctx->out_fd = 2;
     if (ctx->dry_run) {
         out_note(ctx, "would unwrap %s and run %s", s.key.name, plan.argv[0]);
-        return RC_OK;
+        goto out;
     }
     if (plan.way == CHILD_ENV)
         out_warn(ctx, "the environment of a process can be read by its user and is inherited by "
@@ -405,6 +405,8 @@ run_exec(struct ctx *ctx, struct err *err)
     rc = showing_memory(ctx, err);
     if (rc == RC_OK)
         rc = exec_one(ctx, &s, &asker, &plan, err);
+out:
+    child_plan_release(&plan);
     showing_release(&s);
     return rc;
 }
@@ -548,7 +550,7 @@ static const struct opt_spec exec_options[] = {
     {OPT_FD, "fd", 0, "N", 0, "on its descriptor N"},
     {OPT_TMPFILE, "tmpfile", 0, NULL, 0, "in a private file in memory; {} is its path"},
     {OPT_ENV, "env", 0, "NAME", 0, "in its environment; others may see it there"},
-    {OPT_TEMPLATE, "template", 0, "FILE", 0, "as --tmpfile, FILE with each {{secret}} replaced"},
+    {OPT_TEMPLATE, "template", 0, "FILE", 0, "as --tmpfile, FILE with each {{secret}} filled in, escaped in XML"},
     GATE_OPTIONS,
     FROM_OPTIONS,
     OPT_END,
@@ -583,7 +585,9 @@ const struct cmd cmd_reveal_table[] = {
      .flags = CMD_NO_STORE | CMD_WRITE | CMD_EXEC | CMD_EMERGENCY,
      .group = GROUP_WHEN_NEEDED,
      .run = run_exec,
-     .examples = "  keymuster exec borg/main --reason nightly --fd 5 -- borg list /repo\n"},
+     .examples = "  keymuster exec borg/main --reason nightly --fd 5 -- borg list /repo\n"
+                 "  keymuster exec vbr/config --reason fire --template answer.xml -- \\\n"
+                 "      RESTORE /file:{}\n"},
     {.verb = "check",
      .synopsis = "KEY... [--secret REF]",
      .summary = "Tells whether a password is the right one, without showing it.",

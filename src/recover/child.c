@@ -58,29 +58,6 @@ check_command(const char *name, struct err *err)
 }
 
 static enum rc
-read_template(struct buf *text, const char *path, struct err *err)
-{
-    enum rc rc = file_read(text, path, err);
-    if (rc != RC_OK) {
-        (void)err_wrap(err, "template");
-        return err->code = RC_EXEC_FAILED;
-    }
-    if (child_file_has_place(buf_str(text), text->len))
-        return RC_OK;
-    return err_set(err, RC_EXEC_FAILED, "template %s has no {{secret}}", path);
-}
-
-static enum rc
-check_template(const char *path, struct err *err)
-{
-    struct buf text;
-    buf_init(&text, LIMIT_SMALL_FILE);
-    enum rc rc = read_template(&text, path, err);
-    buf_release(&text);
-    return rc;
-}
-
-static enum rc
 check_variable(const char *name, struct err *err)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
@@ -92,7 +69,7 @@ check_variable(const char *name, struct err *err)
 }
 
 enum rc
-child_check(const struct child_plan *plan, struct err *err)
+child_check(struct child_plan *plan, struct err *err)
 {
     enum rc rc = RC_OK;
     if (plan->way == CHILD_FD && (plan->fd < 3 || plan->fd > 1023))
@@ -100,8 +77,14 @@ child_check(const struct child_plan *plan, struct err *err)
     if (plan->way == CHILD_ENV)
         rc = check_variable(plan->env, err);
     if (plan->way == CHILD_TEMPLATE)
-        rc = check_template(plan->template, err);
+        rc = template_read(&plan->text, plan->template, err);
     return rc == RC_OK ? check_command(plan->argv[0], err) : rc;
+}
+
+void
+child_plan_release(struct child_plan *plan)
+{
+    template_release(&plan->text);
 }
 
 /* ---- what the command gets ---- */
@@ -217,21 +200,6 @@ make_env(struct outfit *o, char *variable, size_t name_len, struct err *err)
 }
 
 static enum rc
-make_file(struct outfit *o, const struct child_plan *plan, const struct secret *s, struct err *err)
-{
-    struct buf text;
-    enum rc rc = RC_OK;
-    buf_init(&text, LIMIT_SMALL_FILE);
-    if (plan->way == CHILD_TEMPLATE)
-        rc = read_template(&text, plan->template, err);
-    if (rc == RC_OK)
-        rc = child_file_make(&o->file, s, plan->way == CHILD_TEMPLATE ? buf_str(&text) : NULL,
-                             text.len, err);
-    buf_release(&text);
-    return rc;
-}
-
-static enum rc
 make_variables(struct outfit *o, const struct child_plan *plan, struct err *err)
 {
     if (plan->way == CHILD_ENV) {
@@ -277,7 +245,7 @@ outfit_make(struct outfit *o, const struct child_plan *plan, const struct secret
     if (plan->way == CHILD_ENV && memchr(s->bytes, '\0', s->len) != NULL)
         return err_set(err, RC_EXEC_FAILED, "the secret has a NUL byte: no variable can hold it");
     if (by_file)
-        rc = make_file(o, plan, s, err);
+        rc = child_file_make(&o->file, s, plan->way == CHILD_TEMPLATE ? &plan->text : NULL, err);
     if (rc == RC_OK)
         rc = make_argv(o, plan, err);
     if (rc == RC_OK)

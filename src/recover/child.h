@@ -8,13 +8,14 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "recover/template.h"
 
 enum child_way {
     CHILD_STDIN,    /* a pipe on its standard input */
     CHILD_FD,       /* a pipe on descriptor fd */
     CHILD_TMPFILE,  /* a file in a private folder in memory; see child_plan */
     CHILD_ENV,      /* variable env */
-    CHILD_TEMPLATE, /* as CHILD_TMPFILE, the file being template with each {{secret}} replaced */
+    CHILD_TEMPLATE, /* as CHILD_TMPFILE, the file being the template filled in */
 };
 
 /*
@@ -26,13 +27,16 @@ struct child_plan {
     enum child_way way;
     int fd;               /* 3 to 1023 */
     const char *env;      /* name of a variable */
-    const char *template; /* path of a text with {{secret}} in it */
+    const char *template; /* path of a text with {{secret}} in it; see recover/template.h */
+    struct template text; /* that, once child_check has read it */
     char *const *argv;    /* NULL-terminated, at least one */
 };
 
-/* Before anything is unwrapped: RC_EXEC_FAILED when the command is not to be found or the template
- * cannot be used, RC_BAD_VALUE for a bad descriptor or name. */
-enum rc child_check(const struct child_plan *plan, struct err *err) MUST_CHECK;
+/* Before anything is unwrapped: RC_EXEC_FAILED when the command is not to be found, RC_TEMPLATE
+ * when the template cannot be used, RC_BAD_VALUE for a bad descriptor or name. */
+enum rc child_check(struct child_plan *plan, struct err *err) MUST_CHECK;
+/* What child_check has read. Takes one that it has not seen. */
+void child_plan_release(struct child_plan *plan);
 
 /*
  * Runs it to its end, passing SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 on. *status:

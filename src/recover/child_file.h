@@ -6,11 +6,14 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "recover/template.h"
 #include "sys/file.h"
 
 /*
  * A file in a new folder (0700) on a file system in memory: $XDG_RUNTIME_DIR, else /dev/shm; where
- * neither is one, an anonymous file that the command inherits (folder "" then).
+ * neither is one, an anonymous file that the command inherits (folder "" then). It is locked as
+ * long as its maker lives; what a killed one has left there is wiped and removed when the next is
+ * made.
  */
 struct child_file {
     int fd; /* -1: none */
@@ -18,14 +21,11 @@ struct child_file {
     char path[PATH_SIZE];
 };
 
-/* Holds s, or with template (its text, not NULL) that with each {{secret}} replaced.
- * RC_EXEC_FAILED; nothing is left then. */
-enum rc child_file_make(struct child_file *f, const struct secret *s, const char *template,
-                        size_t template_len, struct err *err) MUST_CHECK;
+/* Holds s, or template (if it is not NULL) filled with it. RC_EXEC_FAILED, RC_TEMPLATE; nothing is
+ * left then. */
+enum rc child_file_make(struct child_file *f, const struct secret *s,
+                        const struct template *template, struct err *err) MUST_CHECK;
 /* Wipes and removes it. Takes one with fd -1. */
 void child_file_end(struct child_file *f);
-
-/* Whether text has a {{secret}}. */
-int child_file_has_place(const char *text, size_t len);
 
 #endif

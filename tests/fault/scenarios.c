@@ -204,5 +204,10 @@ const struct scenario scenarios[] = {
      EXEC " --fd 5 -- cp /dev/fd/5 secret", S_SHOWS | S_FILE | S_CHANGES},
     {"exec-env", NULL, EXEC " --env PW -- printenv PW", NULL, SHOWN_HERE,
      EXEC " --env PW -- printenv PW", S_SHOWS | S_CHANGES},
+    {"exec-tmpfile", NULL, EXEC " --tmpfile -- cp {} secret", NULL, SHOWN_HERE,
+     EXEC " --tmpfile -- cp {} secret", S_SHOWS | S_FILE | S_CHANGES},
+    {"exec-template", "!write answer <a b='{{secret}}'/>",
+     EXEC " --template answer -- cp {} secret", NULL, SHOWN_HERE,
+     EXEC " --template answer -- cp {} secret", S_SHOWS | S_FILE | S_CHANGES},
     {NULL, NULL, NULL, NULL, NULL, NULL, 0},
 };

@@ -11,7 +11,7 @@ packages_demo="restic jq"
 # shellcheck disable=SC2034
 packages_test="libcmocka-dev bats jq minisign faketime strace tmux sqlite3 restic xxd procps bsdextrautils
                libmicrohttpd-dev libssl-dev curl openssl nodejs npm xfsprogs e2fsprogs clang clang-tidy libclang-rt-14-dev
-               cppcheck util-linux nghttp2-proxy valgrind"
+               cppcheck util-linux nghttp2-proxy valgrind libxml2-utils"
 
 # Installs what is missing of these groups; asks apt only when something is.
 packages_need() {

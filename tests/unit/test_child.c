@@ -48,13 +48,14 @@ secret_of(const char *text, size_t len)
 }
 
 static int
-run(const struct child_plan *plan)
+run(struct child_plan *plan)
 {
     int status = -1;
     struct secret *s = secret_of("hunter two", 10);
     (void)unlink(out_path);
     assert_ok(child_check(plan, err));
     assert_ok(child_run(plan, s, &status, err));
+    child_plan_release(plan);
     secret_free(s);
     assert_int_equal(secret_live(), 0);
     return status;
@@ -157,24 +158,106 @@ test_variable(void **state)
     secret_free(s);
 }
 
+static struct child_plan
+template_plan(char path[64], const char *text, size_t len)
+{
+    (void)snprintf(path, 64, "%s/template", folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, text, len), len);
+    assert_int_equal(close(fd), 0);
+    return (struct child_plan){
+        .way = CHILD_TEMPLATE, .template = path, .argv = SH("cat \"$2\" >\"$1\"", "{}")};
+}
+
+#define TEMPLATE(text) template_plan(path, text, sizeof(text) - 1)
+
 static void
 test_template(void **state)
 {
     (void)state;
     char path[64];
-    static const char text[] = "user=a\npass={{secret}}{{secret}}\n{{other}}{{sec\n";
-    (void)snprintf(path, sizeof path, "%s/template", folder);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-    assert_int_equal(close(fd), 0);
-    struct child_plan plan = {
-        .way = CHILD_TEMPLATE, .template = path, .argv = SH("cat \"$2\" >\"$1\"", "{}")};
+    struct child_plan plan = TEMPLATE("user=a\npass={{secret}}{{secret}}\n{{other}}{{sec\n");
     assert_int_equal(run(&plan), 0);
     assert_out("user=a\npass=hunter twohunter two\n{{other}}{{sec\n");
     assert_int_equal(truncate(path, 14), 0);
-    assert_rc(child_check(&plan, err), RC_EXEC_FAILED);
+    assert_rc(child_check(&plan, err), RC_TEMPLATE);
+    child_plan_release(&plan);
     assert_int_equal(unlink(path), 0);
-    assert_rc(child_check(&plan, err), RC_EXEC_FAILED);
+    assert_rc(child_check(&plan, err), RC_TEMPLATE);
+    child_plan_release(&plan);
+}
+
+/* What a template gives with this secret. */
+static void
+fill(struct child_plan *plan, const char *secret, size_t len, enum rc want)
+{
+    int status = -1;
+    struct secret *s = secret_of(secret, len);
+    (void)unlink(out_path);
+    assert_ok(child_check(plan, err));
+    assert_rc(child_run(plan, s, &status, err), want);
+    child_plan_release(plan);
+    secret_free(s);
+}
+
+static void
+test_template_escapes(void **state)
+{
+    (void)state;
+    char path[64];
+    static const char odd[] = "a&<>\"'\\\t\xc3\xa9\xf0\x9f\x94\x91z";
+#define IN_XML "a&#38;&#60;&#62;&#34;&#39;\\&#9;&#233;&#128273;z"
+#define IN_JSON "a&<>\\u0022'\\u005c\\u0009\xc3\xa9\xf0\x9f\x94\x91z"
+    struct child_plan plan =
+        TEMPLATE("\xef\xbb\xbf <a b='{{secret}}'>\r\n<!-- {{secret}} -->{{secret:raw}}</a>");
+    fill(&plan, odd, sizeof odd - 1, RC_OK);
+    char want[400];
+    (void)snprintf(want, sizeof want,
+                   "\xef\xbb\xbf <a b='" IN_XML "'>\r\n<!-- {{secret}} -->%s</a>", odd);
+    assert_out(want);
+    plan = TEMPLATE("{\"a\":\"{{secret:json}}\",\"b\":\"{{secret:xml}}\"}");
+    fill(&plan, odd, sizeof odd - 1, RC_OK);
+    assert_out("{\"a\":\"" IN_JSON "\",\"b\":\"" IN_XML "\"}");
+    /* what cannot be said */
+    static const char *const bad[] = {"a\x01z", "a\xef\xbf\xbf", "a\xc3", "a\xff z"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        plan = TEMPLATE("<a>{{secret}}</a>");
+        fill(&plan, bad[i], strlen(bad[i]), RC_TEMPLATE);
+        assert_int_equal(access(out_path, F_OK), -1); /* the command did not run */
+    }
+    assert_int_equal(unlink(path), 0);
+}
+
+static void
+test_template_is_refused(void **state)
+{
+    (void)state;
+    char path[64];
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *says;
+    } cases[] = {
+#define CASE(text, says) {text, sizeof(text) - 1, says}
+        CASE("", "no {{secret}}"),
+        CASE("a\n<b>{{ secret }}", "line 2: {{ secret }} is no place"),
+        CASE("{{secret}}\n\n{{Password}}", "line 3: {{Password}} is no place"),
+        CASE("{{secret:base64}}", "line 1: {{secret:base64}} is no place"),
+        CASE("<a>\n<!-- \n{{secret}} --></a>", "line 3: {{secret}} stands only in a comment"),
+        CASE("<a><![CDATA[\n{{secret}}]]></a>", "line 2: {{secret}} stands in CDATA"),
+        CASE("\xff\xfe<\0a\0", "UTF-16"),
+        CASE("<\0{\0", "UTF-16"),
+        CASE("caf\xe9 {{secret}}", "not text in UTF-8"),
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct err e = ERR_INIT;
+        struct child_plan plan = template_plan(path, cases[i].text, cases[i].len);
+        assert_int_equal(child_check(&plan, &e), RC_TEMPLATE);
+        if (strstr(e.msg, cases[i].says) == NULL)
+            fail_msg("%s does not say: %s", e.msg, cases[i].says);
+        child_plan_release(&plan);
+    }
+    assert_int_equal(unlink(path), 0);
 }
 
 static void
@@ -290,6 +373,8 @@ main(void)
         cmocka_unit_test(test_file_is_private_and_goes_away),
         cmocka_unit_test(test_variable),
         cmocka_unit_test(test_template),
+        cmocka_unit_test(test_template_escapes),
+        cmocka_unit_test(test_template_is_refused),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_cannot_run),
         cmocka_unit_test(test_command_starts_clean),
