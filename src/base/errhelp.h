@@ -419,6 +419,21 @@
       "a key that is not in the escrow", \
       "the message names lines and reasons; keymuster runbook check FILE shows all of them\n" \
       "eight come with the program, to start from: keymuster runbook show total-loss") \
+    X(RC_RUN_PAUSED, \
+      "A run of a runbook waits. All that was done is in the log.", \
+      "somebody paused it, with p or Ctrl-C, or the terminal went away\n" \
+      "there is no terminal, and the file of --answers says nothing of the next step", \
+      "go on where it was: keymuster recover resume\n" \
+      "at another machine: keymuster sync there first") \
+    X(RC_RUN_FAILED, \
+      "A step failed, and nobody was there to decide what comes next.", \
+      "the message and the step's own words, If it fails, say what may be the cause", \
+      "put it right and go on: keymuster recover resume\n" \
+      "or leave the step out there, with a reason") \
+    X(RC_RUN_OVER, \
+      "A run that has ended cannot be taken up again.", \
+      "the newest run was meant, or another one", \
+      "keymuster recover list; keymuster recover start begins a new one") \
     /* ---- 6: policy ---- */ \
     X(RC_POLICY, \
       "It could be done, but a rule that protects keys says no. Nothing was changed.", \

@@ -81,6 +81,9 @@
     X(RC_CREATE_ONCE, 4016, 16, 0, "an object exists with other bytes")                            \
     X(RC_COPY_STALE, 4017, 3, 0, "the copy lacks what is known here")                              \
     X(RC_RUNBOOK, 5001, 2, 0, "the runbook cannot be followed")                                     \
+    X(RC_RUN_PAUSED, 5002, 20, 0, "the run is paused")                                              \
+    X(RC_RUN_FAILED, 5003, 21, 0, "the run stopped at a step that failed")                          \
+    X(RC_RUN_OVER, 5004, 2, 0, "the run has ended")                                                 \
     X(RC_POLICY, 6001, 17, 0, "policy says no")                                                    \
     X(RC_PURPOSE_SITE, 6002, 17, 0, "the wrap would not outlive the site it protects")             \
     X(RC_NOT_RELEASED, 6003, 17, 0, "no copy has acknowledged the key yet")                        \

@@ -98,25 +98,9 @@ run_check(struct ctx *ctx, struct err *err)
 
 /* ---- add ---- */
 
-/* The current ones of a name. */
-struct former {
-    struct buf text;
-    struct buf hashes; /* a JSON array's inside */
-    size_t count;
-};
-
 static enum rc
-take_former(void *arg, const struct runbook_entry *e, struct err *err)
-{
-    struct former *f = arg;
-    if (f->count++ == 0)
-        buf_adds(&f->text, e->text);
-    buf_addf(&f->hashes, "%s\"%s\"", f->count > 1 ? "," : "", e->entry);
-    return buf_check(&f->text, "the former runbook", err);
-}
-
-static enum rc
-show_change(struct ctx *ctx, const struct former *f, const struct runbook *r, struct err *err)
+show_change(struct ctx *ctx, const struct runbook_former *f, const struct runbook *r,
+            struct err *err)
 {
     struct buf diff, shown;
     char question[LIMIT_NAME + 64];
@@ -132,30 +116,6 @@ show_change(struct ctx *ctx, const struct former *f, const struct runbook *r, st
     }
     buf_release(&diff);
     buf_release(&shown);
-    return rc;
-}
-
-static enum rc
-record(struct ctx *ctx, const struct runbook *r, const struct former *f, struct err *err)
-{
-    struct buf body;
-    struct jw w;
-    buf_init(&body, LIMIT_BODY);
-    jw_init(&w, &body);
-    jw_obj(&w, NULL);
-    jw_str(&w, "name", r->id);
-    jw_str(&w, "title", r->title);
-    jw_str(&w, "sha256", r->sha256);
-    jw_strn(&w, "text", r->text, r->len);
-    jw_arr(&w, "supersedes");
-    if (f->hashes.len > 0)
-        jw_raw(&w, NULL, buf_str(&f->hashes), f->hashes.len);
-    jw_end_arr(&w);
-    jw_end_obj(&w);
-    enum rc rc = buf_check(&body, "the runbook, as JSON,", err);
-    if (rc == RC_OK)
-        rc = session_record(ctx, "runbook.added", &body, NULL, err);
-    buf_release(&body);
     return rc;
 }
 
@@ -185,20 +145,15 @@ answer_added(struct ctx *ctx, const struct runbook *r, int created, struct err *
 static enum rc
 add(struct ctx *ctx, const struct runbook *r, struct err *err)
 {
-    struct former f = {.count = 0};
-    buf_init(&f.text, RUNBOOK_TEXT);
-    buf_init(&f.hashes, LIMIT_ENTRY);
-    enum rc rc = runbook_each(ctx->store, r->id, take_former, &f, err);
+    struct runbook_former f;
+    enum rc rc = runbook_former(ctx, r->id, &f, err);
     int same = f.count == 1 && strcmp(buf_str(&f.text), r->text) == 0;
     if (rc == RC_OK && f.count > 0 && !same)
         rc = show_change(ctx, &f, r, err);
+    runbook_former_release(&f);
     if (rc == RC_OK && !same)
-        rc = record(ctx, r, &f, err);
-    if (rc == RC_OK)
-        rc = answer_added(ctx, r, !same, err);
-    buf_release(&f.text);
-    buf_release(&f.hashes);
-    return rc;
+        rc = runbook_record(ctx, r, NULL, err);
+    return rc == RC_OK ? answer_added(ctx, r, !same, err) : rc;
 }
 
 static enum rc

@@ -34,6 +34,7 @@ extern const struct cmd cmd_drill_table[];
 extern const struct cmd cmd_export_table[];
 extern const struct cmd cmd_join_table[];
 extern const struct cmd cmd_runbook_table[];
+extern const struct cmd cmd_recover_table[];
 extern const struct cmd cmd_explain_table[];
 
 /* The name is allowed and free: RC_BAD_NAME, RC_EXISTS. */

@@ -10,6 +10,7 @@
 #include "escrow/runbooks.h"
 #include "escrow/view.h"
 #include "sys/file.h"
+#include "text/json.h"
 
 enum { WORDS = 64, SAID = 4 }; /* of a command line; of the findings */
 
@@ -271,4 +272,60 @@ runbook_refuse(const struct runbook *r, const char *ref, struct err *err)
     }
     return r->severe > SAID ? err_hint(err, "all of them: keymuster runbook check %s", ref)
                             : RC_RUNBOOK;
+}
+
+/* ---- into the log ---- */
+
+static enum rc
+take_former(void *arg, const struct runbook_entry *e, struct err *err)
+{
+    struct runbook_former *f = arg;
+    if (f->count++ == 0)
+        buf_adds(&f->text, e->text);
+    buf_addf(&f->hashes, "%s\"%s\"", f->count > 1 ? "," : "", e->entry);
+    return buf_check(&f->text, "the former runbook", err);
+}
+
+enum rc
+runbook_former(const struct ctx *ctx, const char *name, struct runbook_former *f, struct err *err)
+{
+    f->count = 0;
+    buf_init(&f->text, LIMIT_ENTRY);
+    buf_init(&f->hashes, LIMIT_ENTRY);
+    return runbook_each(ctx->store, name, take_former, f, err);
+}
+
+void
+runbook_former_release(struct runbook_former *f)
+{
+    buf_release(&f->text);
+    buf_release(&f->hashes);
+}
+
+enum rc
+runbook_record(struct ctx *ctx, const struct runbook *r, char *entry, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    struct runbook_former f;
+    buf_init(&body, LIMIT_BODY);
+    enum rc rc = runbook_former(ctx, r->id, &f, err);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "name", r->id);
+    jw_str(&w, "title", r->title);
+    jw_str(&w, "sha256", r->sha256);
+    jw_strn(&w, "text", r->text, r->len);
+    jw_arr(&w, "supersedes");
+    if (f.hashes.len > 0)
+        jw_raw(&w, NULL, buf_str(&f.hashes), f.hashes.len);
+    jw_end_arr(&w);
+    jw_end_obj(&w);
+    if (rc == RC_OK)
+        rc = buf_check(&body, "the runbook, as JSON,", err);
+    if (rc == RC_OK)
+        rc = session_record(ctx, "runbook.added", &body, entry, err);
+    runbook_former_release(&f);
+    buf_release(&body);
+    return rc;
 }

@@ -3,6 +3,7 @@
 #define CLI_RUNBOOK_LOAD_H
 
 #include "cli/cmd.h"
+#include "escrow/runbooks.h"
 #include "recover/runbook.h"
 
 enum runbook_source { RUNBOOK_FILE, RUNBOOK_LOG, RUNBOOK_SHIPPED };
@@ -24,6 +25,20 @@ enum rc runbook_check(struct ctx *ctx, struct runbook *r, struct err *err) MUST_
 
 /* RC_RUNBOOK with the first severe findings, unless there are none. ref: how it was named. */
 enum rc runbook_refuse(const struct runbook *r, const char *ref, struct err *err) MUST_CHECK;
+
+/* The current ones of a name in the log: the text of the first, and the hashes of all, as the
+ * inside of a JSON array. Release it also after a failure. */
+struct runbook_former {
+    struct buf text, hashes;
+    size_t count;
+};
+enum rc runbook_former(const struct ctx *ctx, const char *name, struct runbook_former *f,
+                       struct err *err) MUST_CHECK;
+void runbook_former_release(struct runbook_former *f);
+/* Puts it into the log, in the place of the current ones of its name. entry (may be NULL) gets the
+ * hash. */
+enum rc runbook_record(struct ctx *ctx, const struct runbook *r, char *entry,
+                       struct err *err) MUST_CHECK;
 
 /* Those that come with the program, by number; NULL name after the last. text of len bytes. */
 const char *runbook_shipped(size_t i, const char **text, size_t *len);

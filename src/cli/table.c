@@ -26,6 +26,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_author_retire_table,
     cmd_runbook_table,
     cmd_reveal_table,
+    cmd_recover_table,
     cmd_join_table,
     cmd_drill_table,
     cmd_doctor_table,

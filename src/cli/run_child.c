@@ -1,0 +1,69 @@
+#include "cli/run_child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/ref_command.h"
+#include "sys/env.h"
+
+enum { WORDS = 128 };
+
+extern char **environ;
+
+NORETURN static void
+become(char *const argv[], int quiet)
+{
+    struct sigaction plain = {.sa_handler = SIG_DFL};
+    (void)sigaction(SIGPIPE, &plain, NULL); /* cannot fail for a valid signal */
+    if (!quiet || dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) {
+        environ = env_for_child();
+        (void)execv("/proc/self/exe", argv);
+    }
+    _exit(127);
+}
+
+static enum rc
+wait_for(pid_t pid, int *status, struct err *err)
+{
+    int code = 0;
+    while (waitpid(pid, &code, 0) < 0) {
+        if (errno != EINTR)
+            return err_errno(err, RC_IO, "waiting for a step's command");
+    }
+    *status = WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code);
+    return RC_OK;
+}
+
+enum rc
+run_child(int *status, const char *store, const char *words, int quiet, struct err *err)
+{
+    char self[] = "keymuster";
+    char place[] = "-C";
+    char *argv[WORDS + 4] = {self, place};
+    char **split = NULL;
+    size_t n = 2;
+    union {
+        const char *in;
+        char *out;
+    } dir = {.in = store}; /* execv changes nothing */
+    argv[n++] = dir.out;
+    enum rc rc = ref_split(&split, words, "run", err);
+    for (size_t i = 0; rc == RC_OK && split[i] != NULL; i++) {
+        if (i == WORDS)
+            rc = err_set(err, RC_BAD_VALUE, "a step's command has more than %d words", WORDS);
+        else
+            argv[n++] = split[i];
+    }
+    if (rc == RC_OK) {
+        pid_t pid = fork();
+        if (pid == 0)
+            become(argv, quiet);
+        rc = pid > 0 ? wait_for(pid, status, err)
+                     : err_errno(err, RC_IO, "starting a step's command");
+    }
+    free(split);
+    return rc;
+}

@@ -1,0 +1,419 @@
+#include "cli/run_play.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/out.h"
+#include "cli/run_child.h"
+#include "cli/run_screen.h"
+#include "cli/session.h"
+#include "sys/term.h"
+#include "text/json.h"
+#include "text/time.h"
+#include "text/uni.h"
+
+struct play {
+    struct ctx *ctx;
+    struct run *run;
+    const struct ini *answers;
+    int published_late; /* a copy was away: said once */
+};
+
+static const char *
+answer_to(const struct play *p, size_t i, const char *key)
+{
+    const char *id = p->run->book->steps[i].id;
+    return p->answers != NULL ? ini_get(p->answers, "step", id, key) : NULL;
+}
+
+/* ---- entries ---- */
+
+static void
+begin_body(struct buf *body, struct jw *w, const struct play *p, size_t i)
+{
+    buf_init(body, LIMIT_BODY);
+    jw_init(w, body);
+    jw_obj(w, NULL);
+    jw_str(w, "run", p->run->record.id);
+    if (i < p->run->book->count)
+        jw_str(w, "step", p->run->book->steps[i].id);
+}
+
+/* Durable when it returns; the copies hear of it, too, if they can. */
+static enum rc
+put(struct play *p, const char *kind, struct buf *body, struct jw *w, struct err *err)
+{
+    struct err away = ERR_INIT;
+    jw_end_obj(w);
+    enum rc rc = session_record(p->ctx, kind, body, NULL, err);
+    buf_release(body);
+    int quiet = p->ctx->quiet;
+    p->ctx->quiet = quiet || p->published_late;
+    if (rc == RC_OK && session_publish(p->ctx, &away) != RC_OK)
+        out_warn(p->ctx, "not published: %s", away.msg);
+    p->published_late = 1;
+    p->ctx->quiet = quiet;
+    return rc;
+}
+
+static enum rc
+put_begun(struct play *p, size_t i, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    begin_body(&body, &w, p, i);
+    p->run->steps[i].state = RUN_DOUBT;
+    return put(p, "run.begun", &body, &w, err);
+}
+
+/* How a step ended. fields: a JSON object made here, or NULL. */
+struct end {
+    enum step_state state;
+    const char *reason;
+    int exit; /* -1: no command */
+    const struct buf *fields;
+    int64_t ms;
+};
+
+static enum rc
+put_ended(struct play *p, size_t i, const struct end *e, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    struct run_step *s = &p->run->steps[i];
+    begin_body(&body, &w, p, i);
+    jw_str(&w, "result", e->state == RUN_OPEN ? "undone" : step_state_name(e->state));
+    jw_opt(&w, "reason", e->reason);
+    if (e->exit >= 0)
+        jw_int(&w, "exit", e->exit);
+    if (e->fields != NULL && e->fields->len > 0)
+        jw_raw(&w, "fields", buf_str(e->fields), e->fields->len);
+    jw_int(&w, "ms", e->ms);
+    enum rc rc = put(p, "run.ended", &body, &w, err);
+    s->state = e->state;
+    s->exit = e->exit > 0 ? e->exit : 0;
+    (void)snprintf(s->reason, sizeof s->reason, "%s", e->reason != NULL ? e->reason : "");
+    return rc;
+}
+
+static enum rc
+put_note(struct play *p, size_t i, const char *text, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    begin_body(&body, &w, p, i);
+    jw_str(&w, "text", text);
+    p->run->notes++;
+    return put(p, "run.note", &body, &w, err);
+}
+
+static enum rc
+put_finished(struct play *p, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    int64_t began = 0;
+    begin_body(&body, &w, p, p->run->book->count);
+    if (time_parse(&began, p->run->record.at) == 0)
+        jw_int(&w, "ms", clock_now_ms() - began);
+    return put(p, "run.finished", &body, &w, err);
+}
+
+/* ---- fields ---- */
+
+static int
+fits(const struct step_field *f, const char *text)
+{
+    int64_t ms = 0;
+    struct err scratch = ERR_INIT;
+    size_t len = strlen(text);
+    switch (f->type) {
+    case FIELD_NUMBER:
+        return len > 0 && strspn(text, "0123456789") == len;
+    case FIELD_TIME:
+        return time_parse(&ms, text) == 0 || date_parse(&ms, text, f->name, &scratch) == RC_OK;
+    case FIELD_SHA256:
+        return len == HASH_TEXT && strspn(text, "0123456789abcdef") == len;
+    case FIELD_CHOICE:
+        for (const char *at = f->of; at != NULL; at = strchr(at, '|')) {
+            at += *at == '|';
+            if (strncmp(at, text, len) == 0 && (at[len] == '|' || at[len] == '\0') && len > 0)
+                return 1;
+        }
+        return 0;
+    case FIELD_TEXT:
+    case FIELD_CHECK:
+        break;
+    }
+    return text_check(text, f->name, &scratch) == RC_OK;
+}
+
+/* What somebody types is compared by keymuster check, which asks for it itself. */
+static enum rc
+compare(struct play *p, const struct step_field *f, char out[LIMIT_TEXT + 1], struct err *err)
+{
+    struct buf words;
+    int status = 0;
+    buf_init(&words, 4096);
+    buf_adds(&words, "check \"");
+    enum rc rc = run_fill(&words, p->run, f->of, err);
+    buf_adds(&words, "\"");
+    if (rc == RC_OK)
+        rc = run_child(&status, p->ctx->store->dir, buf_str(&words), out_is_json(p->ctx), err);
+    buf_release(&words);
+    (void)snprintf(out, LIMIT_TEXT + 1, "%s", status == 0 ? "matches" : "does not match");
+    return rc;
+}
+
+/* "" for one that is left out. RC_RUN_PAUSED without anybody to ask. */
+static enum rc
+ask_field(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_TEXT + 1],
+          struct err *err)
+{
+    char prompt[LIMIT_NAME + 64];
+    const char *given = answer_to(p, i, f->name);
+    out[0] = '\0';
+    if (given != NULL && fits(f, given)) {
+        (void)snprintf(out, LIMIT_TEXT + 1, "%s", given);
+        return RC_OK;
+    }
+    if (given != NULL || (p->answers != NULL && !f->optional))
+        return err_set(err, RC_RUN_PAUSED, "step %s: %s %s", p->run->book->steps[i].id, f->name,
+                       given != NULL ? "does not fit its type" : "is not in the answers");
+    if (p->answers != NULL)
+        return RC_OK;
+    if (f->type == FIELD_CHECK) {
+        (void)snprintf(prompt, sizeof prompt, "compare %s now? [y/N] ", f->name);
+        enum rc rc = term_ask(out, LIMIT_TEXT, prompt, err);
+        int yes = out[0] == 'y' || out[0] == 'Y';
+        out[0] = '\0';
+        return rc == RC_OK && yes ? compare(p, f, out, err) : rc;
+    }
+    (void)snprintf(prompt, sizeof prompt, "%s%s%s%s: ", f->name, f->type == FIELD_CHOICE ? " " : "",
+                   f->type == FIELD_CHOICE ? f->of : "", f->optional ? " (Enter: none)" : "");
+    for (;;) {
+        enum rc rc = term_ask(out, LIMIT_TEXT, prompt, err);
+        if (rc != RC_OK || (out[0] == '\0' && f->optional) || fits(f, out))
+            return rc;
+        out_note(p->ctx, "%s does not fit; once more", f->name);
+    }
+}
+
+static enum rc
+ask_fields(struct play *p, size_t i, struct buf *fields, struct err *err)
+{
+    const struct step *s = &p->run->book->steps[i];
+    struct jw w;
+    enum rc rc = RC_OK;
+    jw_init(&w, fields);
+    jw_obj(&w, NULL);
+    for (size_t k = 0; rc == RC_OK && k < s->field_count; k++) {
+        char value[LIMIT_TEXT + 1];
+        rc = ask_field(p, i, &s->fields[k], value, err);
+        if (rc == RC_OK)
+            jw_opt(&w, s->fields[k].name, value);
+    }
+    for (int k = 0; rc == RC_OK && k < s->approvers; k++) {
+        struct step_field who = {.type = FIELD_TEXT};
+        char value[LIMIT_TEXT + 1];
+        (void)snprintf(who.name, sizeof who.name, "attested_by_%d", k + 1);
+        rc = ask_field(p, i, &who, value, err);
+        if (rc == RC_OK)
+            jw_str(&w, who.name, value);
+    }
+    jw_end_obj(&w);
+    return rc == RC_OK ? buf_check(fields, "the fields", err) : rc;
+}
+
+/* ---- doing a step ---- */
+
+/* The command of a step, or of its kind. */
+static enum rc
+command_of(const struct play *p, size_t i, struct buf *words, struct err *err)
+{
+    const struct step *s = &p->run->book->steps[i];
+    const char *to = answer_to(p, i, "to");
+    if (s->run != NULL)
+        return run_fill(words, p->run, s->run, err);
+    buf_adds(words, p->run->record.drill ? "drill \"" : "reveal \"");
+    enum rc rc = run_fill(words, p->run, s->key, err);
+    buf_addf(words, "\" --reason \"run %.8s, step %s\"", p->run->record.id, s->id);
+    if (to != NULL && !p->run->record.drill)
+        buf_addf(words, " --to \"%s\"", to);
+    return rc == RC_OK ? buf_check(words, "a step's command", err) : rc;
+}
+
+static enum rc
+do_command(struct play *p, size_t i, struct err *err)
+{
+    struct buf words;
+    int64_t began = clock_mono_ms();
+    struct end end = {.state = RUN_DONE};
+    buf_init(&words, 8192);
+    enum rc rc = command_of(p, i, &words, err);
+    if (rc == RC_OK)
+        rc = put_begun(p, i, err);
+    if (rc == RC_OK)
+        rc = run_child(&end.exit, p->ctx->store->dir, buf_str(&words), out_is_json(p->ctx), err);
+    buf_release(&words);
+    if (rc != RC_OK)
+        return rc;
+    end.ms = clock_mono_ms() - began;
+    if (end.exit != 0 && end.exit != 3)
+        end.state = RUN_FAILED;
+    rc = put_ended(p, i, &end, err);
+    return rc == RC_OK && p->answers == NULL ? run_screen_ended(end.exit, err) : rc;
+}
+
+/* What people do elsewhere: it has begun when its screen was shown. */
+static enum rc
+do_by_hand(struct play *p, size_t i, int64_t shown, struct err *err)
+{
+    struct buf fields;
+    struct end end = {.state = RUN_DONE, .exit = -1, .fields = &fields};
+    buf_init(&fields, LIMIT_BODY / 2);
+    enum rc rc = ask_fields(p, i, &fields, err);
+    end.ms = clock_mono_ms() - shown;
+    if (rc == RC_OK)
+        rc = put_ended(p, i, &end, err);
+    buf_release(&fields);
+    return rc;
+}
+
+static int
+has_command(const struct step *s)
+{
+    return s->kind == STEP_CHECK || s->kind == STEP_ACTION || s->kind == STEP_REVEAL;
+}
+
+static enum rc
+ask_text(struct play *p, size_t i, const char *key, const char *prompt, char out[LIMIT_TEXT + 1],
+         struct err *err)
+{
+    const char *given = answer_to(p, i, key);
+    if (given != NULL) {
+        (void)snprintf(out, LIMIT_TEXT + 1, "%s", given);
+        return RC_OK;
+    }
+    if (p->answers != NULL)
+        return err_set(err, RC_RUN_PAUSED, "step %s: %s = is not in the answers",
+                       p->run->book->steps[i].id, key);
+    do {
+        enum rc rc = term_ask(out, LIMIT_TEXT, prompt, err);
+        if (rc != RC_OK)
+            return rc;
+    } while (out[0] == '\0');
+    return text_check(out, key, err);
+}
+
+static enum rc
+end_with_reason(struct play *p, size_t i, enum step_state state, struct err *err)
+{
+    char reason[LIMIT_TEXT + 1];
+    struct end end = {.state = state, .reason = reason, .exit = -1};
+    enum rc rc = ask_text(p, i, "reason", "why? ", reason, err);
+    return rc == RC_OK ? put_ended(p, i, &end, err) : rc;
+}
+
+static enum rc
+take_note(struct play *p, size_t i, struct err *err)
+{
+    char text[LIMIT_TEXT + 1];
+    enum rc rc = ask_text(p, i, "note", "note: ", text, err);
+    return rc == RC_OK ? put_note(p, i, text, err) : rc;
+}
+
+/* ---- what comes next ---- */
+
+static enum rc
+pause_here(struct play *p, size_t i, struct err *err)
+{
+    int failed = p->run->steps[i].state == RUN_FAILED;
+    p->ctx->entry[0] = '\0'; /* what it recorded is no news: nothing failed after it */
+    (void)err_set(err, failed ? RC_RUN_FAILED : RC_RUN_PAUSED, "%s at step %s: %s",
+                  failed ? "stopped" : "paused", p->run->book->steps[i].id,
+                  p->run->book->steps[i].title);
+    return err_hint(err, "go on: keymuster -C %s recover resume %.8s", p->ctx->store->dir,
+                    p->run->record.id);
+}
+
+/* Without anybody there: what the file says of the step; a check is safe and is run anyway. */
+static enum run_choice
+answered(const struct play *p, size_t i)
+{
+    const struct step *s = &p->run->book->steps[i];
+    const char *act = answer_to(p, i, "do");
+    if (p->run->steps[i].state == RUN_FAILED)
+        return CHOOSE_PAUSE;
+    if (act == NULL)
+        return s->kind == STEP_CHECK || s->kind == STEP_NOTE ? CHOOSE_GO : CHOOSE_PAUSE;
+    if (strcmp(act, "skip") == 0)
+        return CHOOSE_SKIP;
+    return strcmp(act, "run") == 0 || strcmp(act, "done") == 0 ? CHOOSE_GO : CHOOSE_PAUSE;
+}
+
+static enum rc
+carry_out(struct play *p, size_t i, enum run_choice choice, int64_t shown, struct err *err)
+{
+    switch (choice) {
+    case CHOOSE_GO:
+        return has_command(&p->run->book->steps[i]) ? do_command(p, i, err)
+                                                    : do_by_hand(p, i, shown, err);
+    case CHOOSE_DONE: /* in doubt, and it turned out that it was done */
+        return end_with_reason(p, i, RUN_DONE, err);
+    case CHOOSE_UNDONE:
+        return end_with_reason(p, i, RUN_OPEN, err);
+    case CHOOSE_SKIP:
+        return end_with_reason(p, i, RUN_SKIPPED, err);
+    case CHOOSE_FAILED:
+        return end_with_reason(p, i, RUN_FAILED, err);
+    case CHOOSE_NOTE:
+        return take_note(p, i, err);
+    case CHOOSE_PAUSE:
+        return pause_here(p, i, err);
+    case CHOOSE_AGAIN:
+        break;
+    }
+    return RC_OK;
+}
+
+static enum rc
+play_step(struct play *p, size_t i, struct err *err)
+{
+    enum run_choice choice = CHOOSE_AGAIN;
+    int64_t shown = clock_mono_ms();
+    if (p->answers != NULL) {
+        choice = answered(p, i);
+    } else {
+        enum rc rc = run_screen_step(p->ctx, p->run, i, &choice, err);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return carry_out(p, i, choice, shown, err);
+}
+
+enum rc
+run_play(struct ctx *ctx, struct run *run, const struct ini *answers, struct err *err)
+{
+    struct play p = {.ctx = ctx, .run = run, .answers = answers};
+    size_t i = 0;
+    if (run->record.finished[0] != '\0') {
+        (void)err_set(err, RC_RUN_OVER, "the run %.8s ended on %s", run->record.id,
+                      run->record.finished);
+        return err_hint(err, "see what was done: keymuster recover show %.8s", run->record.id);
+    }
+    while ((i = run_next(run)) < run->book->count) {
+        enum rc rc = play_step(&p, i, err);
+        /* Ctrl-C and a terminal that went away are a pause. */
+        if (rc == RC_INTERRUPTED || rc == RC_NO_TERMINAL)
+            return pause_here(&p, i, err);
+        if (rc == RC_RUN_PAUSED && err->hint[0] == '\0')
+            (void)err_hint(err, "go on: keymuster -C %s recover resume %.8s", ctx->store->dir,
+                           run->record.id);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return put_finished(&p, err);
+}

@@ -1,0 +1,57 @@
+/*
+ * A run: one execution of a runbook, real or as a drill. What it is follows from its entries in the
+ * log alone, so that it can be taken up after a crash, by another person, at another machine.
+ */
+#ifndef RECOVER_RUN_H
+#define RECOVER_RUN_H
+
+#include "base/buf.h"
+#include "escrow/runs.h"
+#include "recover/runbook.h"
+
+enum { RUN_WORDS = 16 };
+
+enum step_state {
+    RUN_OPEN,
+    RUN_DOUBT, /* begun, and how it ended is not known */
+    RUN_DONE,
+    RUN_FAILED,
+    RUN_SKIPPED
+};
+const char *step_state_name(enum step_state state);
+
+struct run_step {
+    enum step_state state;
+    char at[TIME_TEXT + 1];      /* of the last entry about it */
+    char reason[LIMIT_TEXT + 1]; /* why it was skipped, or what failed */
+    int exit;                    /* of its command */
+};
+
+struct run {
+    struct run_record record;
+    struct runbook *book;
+    struct run_step *steps; /* one for each of the book's */
+    char *words[RUN_WORDS]; /* by number of runbook_word; NULL: not said */
+    size_t notes;
+};
+
+/* RC_NOT_FOUND: no such run, or its text has not arrived. For ref see run_find. */
+enum rc run_load(struct run **out, const struct store *store, const char *ref,
+                 struct err *err) MUST_CHECK;
+void run_free(struct run *r);
+
+/* Whether a step belongs to this run: its mode. */
+int run_has(const struct run *r, size_t i);
+/* The step that comes next; the book's count when there is none. */
+size_t run_next(const struct run *r);
+/* Its number among those of this run, from 1, and how many these are. */
+void run_place(const struct run *r, size_t i, size_t *number, size_t *of);
+
+/* A text with its words in braces filled in. RC_BAD_VALUE for one that nobody said. */
+enum rc run_fill(struct buf *out, const struct run *r, const char *text,
+                 struct err *err) MUST_CHECK;
+/* Takes a copy. RC_BAD_VALUE: no such word. */
+enum rc run_word_set(char *words[RUN_WORDS], const char *word, const char *value,
+                     struct err *err) MUST_CHECK;
+
+#endif
