@@ -1,8 +1,10 @@
 #include "cli/kms_conf.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "net/http.h"
 #include "text/ini.h"
 
 int
@@ -29,6 +31,24 @@ kms_conf(const struct store *store, const struct object *kms, const char *key)
     char section[LIMIT_NAME + 1];
     kms_section(store, kms, section);
     return store_conf(store, "kms", section, key);
+}
+
+enum rc
+kms_conf_network(const struct store *store, struct kms_config *config, struct err *err)
+{
+    const char *text = store_conf(store, "network", NULL, "connections");
+    config->proxy = store_conf(store, "network", NULL, "proxy");
+    config->connections = 0;
+    if (text == NULL)
+        return RC_OK;
+    size_t digits = strspn(text, "0123456789");
+    long n = digits > 0 && digits <= 3 && text[digits] == '\0' ? strtol(text, NULL, 10) : 0;
+    if (n < 1 || n > HTTP_CONNECTIONS_MOST) {
+        (void)err_set(err, RC_CONFIG, "keymuster.conf: connections of [network] is %.40s", text);
+        return err_hint(err, "a number from 1 to %d, or leave it out", HTTP_CONNECTIONS_MOST);
+    }
+    config->connections = (unsigned)n;
+    return RC_OK;
 }
 
 enum rc

@@ -7,11 +7,15 @@
 #define CLI_KMS_CONF_H
 
 #include "escrow/view.h"
+#include "kms/kms.h"
 
 /* The name of its section, whether it is there or not. */
 void kms_section(const struct store *store, const struct object *kms, char out[LIMIT_NAME + 1]);
 /* A key of it, or NULL. Borrowed until the next store_conf_set. */
 const char *kms_conf(const struct store *store, const struct object *kms, const char *key);
+/* What [network] says, into config; texts are borrowed likewise. RC_CONFIG. */
+enum rc kms_conf_network(const struct store *store, struct kms_config *config,
+                         struct err *err) MUST_CHECK;
 /* Whether the name alone means this KMS. */
 int kms_name_is_own(const struct store *store, const struct object *kms);
 /* Says in the section whose it is; after the first key was set. */

@@ -204,10 +204,11 @@ ibm_words_try(struct ctx *ctx, const char *name, const struct ibm_words *w, int 
                                 .instance = w->instance,
                                 .iam = w->iam,
                                 .ca = w->ca,
-                                .proxy = store_conf(ctx->store, "network", NULL, "proxy"),
                                 .timeout_ms = ctx->timeout_ms};
     (void)snprintf(what, sizeof what, "API key of KMS %s", name);
-    enum rc rc = kms_may_ask(&config, confirmed, err);
+    enum rc rc = kms_conf_network(ctx->store, &config, err);
+    if (rc == RC_OK)
+        rc = kms_may_ask(&config, confirmed, err);
     if (rc == RC_OK)
         rc = ref_read(&key, w->credential, what, err);
     config.credential = key;

@@ -14,7 +14,7 @@
 #include "sys/env.h"
 
 /* A wave: so many to be renewed, or so many looked at. */
-enum { WAVE = 512, LOOKED = 4096, PAGE = 256 };
+enum { WAVE = 1024, LOOKED = 4096, PAGE = 256 };
 
 static void
 forget_jobs(struct rewrap *r)

@@ -317,8 +317,9 @@ open_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err
                                 .instance = buf_str(&t.instance),
                                 .iam = buf_str(&t.iam),
                                 .ca = buf_str(&t.ca),
-                                .proxy = store_conf(ctx->store, "network", NULL, "proxy"),
                                 .timeout_ms = ctx->timeout_ms};
+    if (rc == RC_OK)
+        rc = kms_conf_network(ctx->store, &config, err);
     if (rc == RC_OK)
         rc = kms_may_ask(&config, t.confirmed, err);
     if (rc == RC_OK)

@@ -23,12 +23,25 @@ static const char conf_template[] = "# keymuster.conf: this machine's own bindin
 
 /* Sections and keys that may stand in keymuster.conf. */
 static const struct ini_rule conf_rules[] = {
-    {"store", 0, "site"},     {"network", 0, "proxy"},   {"kms", 1, "credential"},
-    {"kms", 1, "file"},       {"kms", 1, "uuid"},        {"kms", 1, "endpoint"},
-    {"kms", 1, "iam"},        {"kms", 1, "ca"},          {"copy", 1, "url"},
-    {"copy", 1, "id"},        {"copy", 1, "credential"}, {"copy", 1, "every"},
-    {"copy", 1, "removable"}, {"copy", 1, "program"},    {"copy", 1, "known-hosts"},
-    {"copy", 1, "host-key"},  {"copy", 1, "ca"},         {NULL, 0, NULL},
+    {"store", 0, "site"},
+    {"network", 0, "proxy"},
+    {"network", 0, "connections"},
+    {"kms", 1, "credential"},
+    {"kms", 1, "file"},
+    {"kms", 1, "uuid"},
+    {"kms", 1, "endpoint"},
+    {"kms", 1, "iam"},
+    {"kms", 1, "ca"},
+    {"copy", 1, "url"},
+    {"copy", 1, "id"},
+    {"copy", 1, "credential"},
+    {"copy", 1, "every"},
+    {"copy", 1, "removable"},
+    {"copy", 1, "program"},
+    {"copy", 1, "known-hosts"},
+    {"copy", 1, "host-key"},
+    {"copy", 1, "ca"},
+    {NULL, 0, NULL},
 };
 
 enum rc

@@ -8,7 +8,7 @@
 #include "kms/provider.h"
 #include "text/enc.h"
 
-enum { WAVE = 256, PLAIN_BASE64 = 4096, REPLY_MOST = 64 * 1024 };
+enum { WAVE = 1024, PLAIN_BASE64 = 4096, REPLY_MOST = 64 * 1024 };
 
 static const struct {
     const char *tail;
@@ -408,7 +408,8 @@ open_parts(struct ibm *ibm, const struct kms_config *config, struct err *err)
     const struct http_config http = {.ca = config->ca != NULL && config->ca[0] != '\0' ? config->ca
                                                                                        : NULL,
                                      .proxy = config->proxy,
-                                     .timeout_ms = config->timeout_ms};
+                                     .timeout_ms = config->timeout_ms,
+                                     .connections = config->connections};
     int named = config->iam != NULL && config->iam[0] != '\0';
     enum rc rc = place_url(&ibm->url, config->endpoint, "the endpoint", err);
     if (rc == RC_OK)

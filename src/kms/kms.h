@@ -90,6 +90,7 @@ struct kms_config {
     const char *endpoint, *instance, *iam, *ca; /* ibm */
     const char *proxy;                          /* ibm; NULL: none */
     int64_t timeout_ms;                         /* ibm; 0: the usual */
+    unsigned connections;                       /* ibm, at once, HTTP/1.1; 0: the usual */
     const struct secret *credential;
 };
 

@@ -20,9 +20,9 @@ enum {
     TRY_MS = 30000,
     ALL_MS = 120000,
     CONNECT_MS = 10000,
-    SLOW_SECONDS = 20, /* without a byte */
-    WINDOW = 100,      /* streams of one HTTP/2 connection */
-    CONNECTIONS = 16,  /* where the server speaks HTTP/1.1 only */
+    SLOW_SECONDS = 20,              /* without a byte */
+    WINDOW = HTTP_CONNECTIONS_MOST, /* streams of one HTTP/2 connection, requests under way */
+    CONNECTIONS = 32,               /* where the server speaks HTTP/1.1 only */
     ASIDE_MS = 300,
     HEAD_MOST = 64 * 1024,
     BODY_MOST = 1024 * 1024,
@@ -70,7 +70,11 @@ http_new(struct http **out, const struct http_config *config, struct err *err)
         return err_nomem(err);
     }
     (void)curl.multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    (void)curl.multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS);
+    long connections = config->connections > 0 ? (long)config->connections : CONNECTIONS;
+    (void)curl.multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
+    /* Else libcurl closes idle ones while the last requests of a run are under way, and the next
+     * run opens them again. One more for IAM. */
+    (void)curl.multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, connections + 1);
     (void)curl.multi_setopt(h->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)WINDOW);
     *out = h;
     return RC_OK;

@@ -26,6 +26,8 @@
 
 struct http; /* a client: its connections */
 
+enum { HTTP_CONNECTIONS_MOST = 100 };
+
 /* Which error each kind of failure is, for the service that is asked. */
 struct http_codes {
     enum rc unreachable; /* no connection, broken off, too slow */
@@ -34,10 +36,12 @@ struct http_codes {
 };
 
 struct http_config {
-    const char *ca;     /* PEM file that replaces the system's; NULL */
-    const char *proxy;  /* http[s]://HOST:PORT; NULL: none */
-    int64_t timeout_ms; /* longest wait for one request, repeats included; 0: 30 s a try, 120 s in
-                           all */
+    const char *ca;       /* PEM file that replaces the system's; NULL */
+    const char *proxy;    /* http[s]://HOST:PORT; NULL: none */
+    int64_t timeout_ms;   /* longest wait for one request, repeats included; 0: 30 s a try, 120 s in
+                             all */
+    unsigned connections; /* at once to one host that speaks HTTP/1.1 only, HTTP_CONNECTIONS_MOST
+                             at most; 0: the usual */
 };
 
 struct http_request {

@@ -181,28 +181,64 @@ whole() { # FROM COUNT TO
     json '.planned == 0 and .failed == 0'
 }
 
-@test "over HTTP/2: many streams on one connection, results as ever" {
-    keys 300
-    local plain port i front
+# nghttpx before the simulator, for what that does not do: HTTP/2, a log of connections. Sets far and front.
+front_start() { # OPTION...
+    local plain port i
     port=$("$KM_TOOLS/free_port")
     plain=$(sim_control POST fronts '{"of": "fra", "tls": "plain"}' | jq -r .port)
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -days 2 \
         -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
     cat "$SIM_CA" "$T/cert.pem" >"$T/both.pem"
     nghttpx --conf=/dev/null "-f127.0.0.1,$port" "-b127.0.0.1,$plain" --workers=1 --no-ocsp --errorlog-file=/dev/null \
-        --accesslog-file="$T/access" --accesslog-format='$alpn $remote_port $status' "$T/key.pem" "$T/cert.pem" >/dev/null 2>&1 3>&- &
+        --accesslog-file="$T/access" --accesslog-format='$alpn $remote_port $status' "$@" "$T/key.pem" "$T/cert.pem" >/dev/null 2>&1 3>&- &
     front=$!
     for i in {1..100}; do (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.05; done
-    fra root rotate fra-main
-    sim_fault '{"match": {"path": "actions/"}, "delay_ms": 30, "count": -1}'
-    local far=(--endpoint "kp-fra=https://127.0.0.1:$port" --ca "kp-fra=$T/both.pem" --iam "kp-fra=$SIM_IAM")
-    ends 0 -o json -C "$FRA" rewrap --stale --yes "${far[@]}"
+    far=(--endpoint "kp-fra=https://127.0.0.1:$port" --ca "kp-fra=$T/both.pem" --iam "kp-fra=$SIM_IAM")
+}
+front_stop() {
     kill "$front"
     wait "$front" || true
+}
+
+@test "over HTTP/2: many streams on one connection, results as ever" {
+    keys 300
+    front_start
+    fra root rotate fra-main
+    sim_fault '{"match": {"path": "actions/"}, "delay_ms": 30, "count": -1}'
+    ends 0 -o json -C "$FRA" rewrap --stale --yes "${far[@]}"
+    front_stop
     json '.rewrapped == 301 and .failed == 0'
     # HTTP/2 in all of them, on a handful of connections.
     [ "$(grep -c '^h2 ' "$T/access")" -ge 602 ]
     [ "$(awk '/^h2 / { print $2 }' "$T/access" | sort -u | wc -l)" -le 4 ]
+}
+
+@test "over HTTP/1.1: 32 connections, or as many as keymuster.conf says; what it cannot say is refused" {
+    keys 200
+    front_start --npn-list=http/1.1
+    local most
+    for most in 5 32; do
+        [ "$most" = 32 ] || printf '[network]\nconnections = %d\n' "$most" >>"$FRA/keymuster.conf"
+        sim_move 3700
+        fra root rotate fra-main
+        sim_fault '{"match": {"path": "actions/"}, "delay_ms": 30, "count": -1}'
+        : >"$T/access" # nghttpx appends
+        ends 0 -o json -C "$FRA" rewrap --stale --yes "${far[@]}"
+        json '.rewrapped == 201 and .failed == 0'
+        sim_control DELETE faults >/dev/null
+        awk '{ print $1, $2 }' "$T/access" | sort | uniq -c >&2
+        # None was closed between the two calls of a wave, and opened again.
+        [ "$(awk '/^http\/1.1 / { print $2 }' "$T/access" | sort -u | wc -l)" -eq "$most" ]
+        sed -i '/^\[network\]/,$d' "$FRA/keymuster.conf"
+    done
+    front_stop
+    for most in 0 101 -1 5x 99999999999999999999 ''; do
+        cp "$FRA/keymuster.conf" "$T/conf"
+        printf '[network]\nconnections = %s\n' "$most" >>"$FRA/keymuster.conf"
+        ends 2 -C "$FRA" create vbr/not --purpose backup-job --root fra-main
+        [[ $stderr == *"connections of [network]"* ]]
+        cp "$T/conf" "$FRA/keymuster.conf"
+    done
 }
 
 # At each of COUNT requests, one after the other: the answer is lied about, or the command killed before it; then the same
