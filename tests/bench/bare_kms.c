@@ -1,10 +1,12 @@
 /*
- * The floors that calls to a KMS are measured against: libcurl and nothing else; no log, no proof of
- * values, no store.
+ * The floors that calls to a KMS are measured against: libcurl and nothing else; no log, no proof
+ * of values, no store.
  *
- *   bare_kms one  IAM KMS CA INSTANCE APIKEY-FILE ROOT WRAP       a token, then one unwrap
- *   bare_kms loop IAM KMS CA INSTANCE APIKEY-FILE ROOT WRAP N C   a token, N rewraps and N unwraps of
- * what came, C at once in one curl_multi loop
+ *   bare_kms one IAM KMS CA INSTANCE APIKEY-FILE ROOT WRAP     a token, then one unwrap
+ *   bare_kms create IAM KMS CA INSTANCE APIKEY-FILE ROOT WRAP  a token, one wrap of a fresh value,
+ * then the unwrap of what came
+ *   bare_kms loop IAM KMS CA INSTANCE APIKEY-FILE ROOT WRAP N C H   a token, N rewraps and N
+ * unwraps of what came, C at once in one curl_multi loop, over H connections at most
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -54,6 +56,7 @@ request(const char *url, struct answer *a)
     curl_easy_setopt(e, CURLOPT_WRITEDATA, a);
     curl_easy_setopt(e, CURLOPT_PRIVATE, a);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
     return e;
 }
 
@@ -88,7 +91,8 @@ token(const char *iam, const char *keyfile, const char *instance)
     char url[512];
     CURL *e = curl_easy_init();
     char *key = curl_easy_escape(e, read_file(keyfile), 0);
-    need(asprintf(&a.body, "grant_type=urn%%3Aibm%%3Aparams%%3Aoauth%%3Agrant-type%%3Aapikey&apikey=%s",
+    need(asprintf(&a.body,
+                  "grant_type=urn%%3Aibm%%3Aparams%%3Aoauth%%3Agrant-type%%3Aapikey&apikey=%s",
                   key) > 0,
          "memory");
     (void)snprintf(url, sizeof url, "%s/identity/token", iam);
@@ -127,33 +131,49 @@ run(CURLM *m, const char *url, struct answer *all, long n, long at_once)
     }
 }
 
+/* One verb for all of them. */
+static void
+act(CURLM *m, char **argv, const char *verb, struct answer *all, long n, long at_once)
+{
+    char url[600];
+    (void)snprintf(url, sizeof url, "%s/api/v2/keys/%s/actions/%s", argv[3], argv[7], verb);
+    run(m, url, all, n, at_once);
+}
+
+static void
+wrapped(struct answer *a, const char *ciphertext)
+{
+    need(asprintf(&a->body, "{\"ciphertext\":\"%s\"}", ciphertext) > 0, "memory");
+}
+
 int
 main(int argc, char **argv)
 {
-    char url[600];
     need(argc >= 9 && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "usage");
+    int loop = strcmp(argv[1], "loop") == 0;
+    need(loop ? argc == 12 : argc == 9, "usage");
     ca = argv[4];
     token(argv[2], argv[6], argv[5]);
-    long n = argc > 9 ? strtol(argv[9], NULL, 10) : 1, at_once = argc > 10 ? strtol(argv[10], NULL, 10) : 1;
-    struct answer *first = calloc((size_t)n, sizeof *first), *second = calloc((size_t)n, sizeof *second);
+    long n = loop ? strtol(argv[9], NULL, 10) : 1, at_once = loop ? strtol(argv[10], NULL, 10) : 1;
+    struct answer *first = calloc((size_t)n, sizeof *first),
+                  *second = calloc((size_t)n, sizeof *second);
     CURLM *m = curl_multi_init();
     need(first != NULL && second != NULL && m != NULL, "memory");
-    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, at_once);
+    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, loop ? strtol(argv[11], NULL, 10) : 1L);
+    curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, loop ? strtol(argv[11], NULL, 10) : 1L);
     for (long i = 0; i < n; i++)
-        need(asprintf(&first[i].body, "{\"ciphertext\":\"%s\"}", read_file(argv[8])) > 0, "memory");
+        wrapped(&first[i], read_file(argv[8]));
     if (strcmp(argv[1], "one") == 0) {
-        (void)snprintf(url, sizeof url, "%s/api/v2/keys/%s/actions/unwrap", argv[3], argv[7]);
-        run(m, url, first, 1, 1);
+        act(m, argv, "unwrap", first, 1, 1);
         free(member(&first[0], "plaintext"));
         return 0;
     }
-    (void)snprintf(url, sizeof url, "%s/api/v2/keys/%s/actions/rewrap", argv[3], argv[7]);
-    run(m, url, first, n, at_once);
+    if (!loop)
+        first[0].body = strdup("{}");
+    act(m, argv, loop ? "rewrap" : "wrap", first, n, at_once);
     for (long i = 0; i < n; i++)
-        need(asprintf(&second[i].body, "{\"ciphertext\":\"%s\"}", member(&first[i], "ciphertext")) > 0,
-             "memory");
-    (void)snprintf(url, sizeof url, "%s/api/v2/keys/%s/actions/unwrap", argv[3], argv[7]);
-    run(m, url, second, n, at_once);
+        wrapped(&second[i], member(&first[i], "ciphertext"));
+    act(m, argv, "unwrap", second, n, at_once);
     for (long i = 0; i < n; i++)
         free(member(&second[i], "plaintext"));
     printf("%ld\n", n);
