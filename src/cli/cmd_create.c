@@ -92,6 +92,8 @@ store_key(struct ctx *ctx, struct mint *m, struct err *err)
     buf_init(&body, LIMIT_BODY);
     enum rc rc = mint_body(ctx, m, &body, err);
     if (rc == RC_OK)
+        rc = mint_look(ctx, m, err);
+    if (rc == RC_OK)
         rc = log_begin(ctx->store, err);
     if (rc == RC_OK)
         rc = mint_observe(ctx, m, err);

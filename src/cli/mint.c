@@ -397,20 +397,29 @@ mint_check(struct mint *m, struct err *err)
 }
 
 enum rc
-mint_observe(struct ctx *ctx, struct mint *m, struct err *err)
+mint_look(struct ctx *ctx, struct mint *m, struct err *err)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < m->wrap_count; i++) {
         struct mint_wrap *w = &m->wraps[i];
         struct kms *kms = NULL;
-        struct root_info info;
         if (w->version[0] == '\0' || strcmp(w->version, w->root.version) == 0)
             continue;
         rc = session_kms(ctx, &w->root.kms, &kms, err);
         if (rc == RC_OK)
-            rc = kms_root_info(kms, w->root.id, &info, err);
-        if (rc == RC_OK)
-            rc = session_observe(ctx, &w->root, &info, err);
+            rc = kms_root_info(kms, w->root.id, &w->seen, err);
+    }
+    return rc;
+}
+
+enum rc
+mint_observe(struct ctx *ctx, struct mint *m, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < m->wrap_count; i++) {
+        struct mint_wrap *w = &m->wraps[i];
+        if (w->seen.id[0] != '\0')
+            rc = session_observe(ctx, &w->root, &w->seen, err);
     }
     return rc;
 }

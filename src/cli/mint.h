@@ -14,7 +14,8 @@ struct mint_wrap {
     struct root root;
     struct buf ciphertext;
     char version[UUID_TEXT + 1];
-    const char *how; /* "create", "import", "refresh" */
+    const char *how;       /* "create", "import", "refresh" */
+    struct root_info seen; /* by mint_look; id "" where there was no need */
 };
 
 /* Texts are borrowed from the command line or an imported row. */
@@ -87,8 +88,10 @@ void mint_write_wrap(struct jw *w, const char *name, const struct mint *m,
                      const struct mint_wrap *wrap);
 /* The member "check". */
 void mint_write_check(struct jw *w, const struct check_value *c);
-/* Appends root.observed for roots whose version turned out to be another. In the running
- * transaction. */
+/* Asks after roots whose version turned out to be another. Before a transaction: other writers do
+ * not wait for a KMS. */
+enum rc mint_look(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
+/* Appends root.observed for what was seen. In the running transaction. */
 enum rc mint_observe(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
 
 /* Sets *released after publishing; prints what to do when it is not, and then counts a finding

@@ -35,6 +35,24 @@ elsewhere() { # METHOD PATH
     json '.wraps_behind == 0'
 }
 
+@test "create after a rotation: nobody waits for the store while it asks what the root key is now" {
+    local creator before
+    elsewhere POST /actions/rotate
+    sim_control DELETE log >/dev/null
+    sim_fault '{"match": {"path": "/metadata"}, "delay_ms": 4000, "count": 1}'
+    "$KEYMUSTER" -C "$FRA" create vbr/three --purpose backup-job --root fra-main >"$T/created" 2>&1 3>&- &
+    creator=$!
+    for _ in {1..100}; do [ "$(sim_log '[.[] | select(.path | endswith("/metadata"))] | length')" -eq 0 ] || break; sleep 0.05; done
+    before=$(date +%s%N)
+    ends 0 -C "$FRA" site add elsewhere
+    [ $(($(date +%s%N) - before)) -lt 3000000000 ]
+    kill -0 "$creator" # it was asking all the while
+    wait "$creator"
+    ends 0 -o json -C "$FRA" root check -n
+    json '.items[] | select(.name == "fra-main") | .versions == 2 and .wraps_behind == 2'
+    [ "$("$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r 'select(.entry.kind? == "root.observed" and (.entry.body.versions == 2)) | .hash' | wc -l)" -eq 1 ]
+}
+
 @test "root check: destroyed by somebody: by whom, until when, what depends on it; status has the last day" {
     elsewhere DELETE ''
     ends 0 -o json -C "$FRA" root check fra-main
