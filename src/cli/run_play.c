@@ -331,10 +331,10 @@ static enum rc
 pause_here(struct play *p, size_t i, struct err *err)
 {
     int failed = p->run->steps[i].state == RUN_FAILED;
-    p->ctx->entry[0] = '\0'; /* what it recorded is no news: nothing failed after it */
     (void)err_set(err, failed ? RC_RUN_FAILED : RC_RUN_PAUSED, "%s at step %s: %s",
                   failed ? "stopped" : "paused", p->run->book->steps[i].id,
                   p->run->book->steps[i].title);
+    memcpy(err->entry, p->ctx->store->stored, sizeof err->entry);
     return err_hint(err, "go on: keymuster -C %s recover resume %.8s", p->ctx->store->dir,
                     p->run->record.id);
 }
