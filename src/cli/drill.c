@@ -294,6 +294,7 @@ static enum rc
 settle(struct drill_run *r, struct drill_job *j, struct err *err)
 {
     struct drilled *d = &j->result;
+    drill_hint(&j->err, &j->path.key);
     memcpy(d->key, j->path.key.uuid, sizeof d->key);
     memcpy(d->root, j->path.root.object.uuid, sizeof d->root);
     memcpy(d->copy, r->copy.uuid, sizeof d->copy);

@@ -47,6 +47,23 @@ drill_judge(enum rc rc)
     return away ? DRILL_INCONCLUSIVE : DRILL_FAILED;
 }
 
+void
+drill_hint(struct err *err, const struct key *key)
+{
+    if (err->code == RC_OK || err->hint[0] != '\0')
+        return;
+    if (drill_judge(err->code) == DRILL_INCONCLUSIVE)
+        (void)err_hint(err, "this says nothing of the key; when it is back: keymuster drill %s",
+                       key->uuid);
+    else if (err->code == RC_CIPHERTEXT)
+        (void)err_hint(err,
+                       "compare its AAD and root key with where it comes from: keymuster show %s "
+                       "--wraps\nanother wrap while the key can be got back: keymuster wrap add",
+                       key->uuid);
+    else
+        (void)err_hint(err, "what it means: keymuster explain KM%04d", (int)err->code);
+}
+
 /* ---- where the key lies ---- */
 
 static struct place *

@@ -1,6 +1,18 @@
 #!/usr/bin/env bats
 # drill: what it proves from a copy alone, what it records, and the faults that it must catch.
-load ../lib/cli.bash
+load ../lib/ibm.bash
+
+setup() { fresh_home; }
+
+# Two sites with IBM's KMSs, a copy, and a key under each.
+scene_ibm() {
+    sim_start "$T/sim"
+    scene_roots
+    mkdir "$USB"
+    fra copy add usb "$USB" --site mad
+    fra create x/fra --purpose other --root fra-main
+    fra create x/mad --purpose other --root mad-main
+}
 
 # The result of a key (under a root key) in the answer: outcome, a colon and the code.
 result() { # KEY [ROOT]
@@ -52,6 +64,7 @@ result() { # KEY [ROOT]
     fra export vbr/job-sql --file "$T/exported"
     rm -rf "$FRA"
     lost_options
+    # shellcheck disable=SC2154 # of lost_options
     ends 0 -o json drill "${lost[@]}" --evidence "$T/evidence"
     json '.site == "mad" and .proven == 2 and .not_counting == 0 and .lost_entries == 0'
     ends 0 -C "$T/evidence" verify
@@ -107,4 +120,174 @@ result() { # KEY [ROOT]
     ends 0 -C "$FRA" check known --secret "file:$T/known"
     says match
     silent_on canary-known
+}
+
+# ---- the twelve faults: each has its own outcome, code and way out ----
+
+# An entry that keymuster would not write, at the end of the founder's log, and out to the copy. An object with
+# {"kind","body"}.
+forge() {
+    local author last seq line
+    author=$(ask .author -C "$FRA" status)
+    last=$(sqlite3 "$FRA/escrow.db" "SELECT seq || ' ' || lower(hex(hash)) FROM entry WHERE author = '$author' ORDER BY seq DESC LIMIT 1")
+    seq=$((${last% *} + 1))
+    line=$(jq -cn --arg author "$author" --argjson seq "$seq" --arg prev "${last#* }" --argjson of "$1" \
+        '{keymuster: 1, author: $author, seq: $seq, prev: $prev, at: (now | todateiso8601 | sub("Z"; ".999Z")), by: {}}
+         + $of')
+    printf '%s' "$line" >"$T/line"
+    sqlite3 "$FRA/escrow.db" "INSERT INTO entry VALUES ('$author', $seq, X'$(sha256sum <"$T/line" | cut -d' ' -f1)',
+        CAST(readfile('$T/line') AS TEXT))"
+    fra site add "after-$seq"
+}
+
+# The wrap of a key, as an entry has it, changed by a jq filter.
+wrap_of() { # KEY [FILTER]
+    ask '.wraps[0] | {root: .root_uuid, version, aad, ciphertext, how: "add"}'" | ${2-.}" -C "$FRA" show "$1" | jq -c .
+}
+
+uuid_of() { ask .uuid -C "$FRA" show "$1"; }
+
+# The result of a key in the answer is this one, and says what to do; the others are proven.
+# shellcheck disable=SC2016 # of jq
+caught() { # KEY OUTCOME CODE HINT [STORE]
+    json '(.results | map(select(.name == $key)) | length > 0 and all(.outcome == $outcome and .code == $code
+           and ((.hint // "") | contains($hint)))) and (.results | map(select(.name != $key)) | all(.outcome == "proven"))' \
+        --arg key "$1" --arg outcome "$2" --arg code "$3" --arg hint "$4"
+    "$KEYMUSTER" -o ndjson -C "${5-$FRA}" audit log | jq -se --arg key "$(uuid_of "$1")" --arg outcome "$2" --arg code "$3" \
+        'map(.entry | select(.kind? == "drill.result") | .body | select(.key == $key)) | last
+         | .outcome == $outcome and .code == $code' >/dev/null
+}
+
+@test "fault 1 of 12: wrong AAD" {
+    scene_copy
+    fra create x/whole --purpose other --root fra-main
+    fra create x/aad --purpose other --root fra-main --aad right
+    ends 0 -C "$FRA" drill
+    forge "{\"kind\":\"wrap.added\",\"body\":{\"key\":\"$(uuid_of x/aad)\",\"wrap\":$(wrap_of x/aad '.aad = ["wrong"]')}}"
+    ends 3 -o json -C "$FRA" drill
+    caught x/aad failed KM3009 'compare its AAD'
+    ends 0 -C "$FRA" status
+    says 'could not be got back under fra-main (KM3009)'
+}
+
+@test "fault 2 of 12: swapped ciphertext" {
+    scene_copy
+    fra create x/whole --purpose other --root fra-main
+    fra create x/swapped --purpose other --root fra-main
+    forge "{\"kind\":\"wrap.added\",\"body\":{\"key\":\"$(uuid_of x/swapped)\",\"wrap\":$(wrap_of x/whole)}}"
+    ends 3 -o json -C "$FRA" drill
+    caught x/swapped failed KM3012 'treat the wrap as hostile'
+}
+
+@test "fault 3 of 12: disabled root key" {
+    scene_copy
+    fra create x/whole --purpose other --root fra-main
+    fra create x/disabled --purpose other --root mad-main
+    fra root disable mad-main --yes
+    ends 3 -o json -C "$FRA" drill
+    caught x/disabled failed KM3005 'root enable'
+    fra root enable mad-main
+    ends 0 -C "$FRA" drill
+    ends 0 -o json -C "$FRA" status
+    json '.drills_failing == 0'
+}
+
+@test "fault 4 of 12: missing right" {
+    scene_ibm
+    ends 3 -o json -C "$FRA" drill --credential "kp-mad=file:$SIM_DIR/apikey.stranger"
+    caught x/mad failed KM3003 'needs the role Reader'
+}
+
+@test "fault 5 of 12: stale copy" {
+    scene_copy
+    fra create x/whole --purpose other --root fra-main
+    cp -r "$USB" "$T/image"
+    fra create x/late --purpose other --root fra-main --offline --allow-unsynced
+    ends 3 -o json -C "$FRA" drill
+    caught x/late failed KM4017 'keymuster sync'
+    json '.lost_entries == 1 and .rpo_ms > 0'
+    fra sync
+    ends 0 -o json -C "$FRA" drill
+    json '.proven == 2'
+    # Set back to an old image: only who remembers it can tell.
+    rm -rf "$USB"
+    mv "$T/image" "$USB"
+    ends 16 -o json -C "$FRA" drill
+    json '.results | length == 2 and all(.outcome == "failed" and .code == "KM4003" and (.hint | length > 0))'
+}
+
+@test "fault 6 of 12: missing wrap" {
+    scene_copy
+    fra create x/whole --purpose other --root fra-main
+    ends 0 -C "$FRA" create x/owed --purpose other --root fra-main --owe mad-main
+    ends 3 -o json -C "$FRA" drill
+    [ "$(result x/owed fra-main)" = proven: ]
+    [ "$(result x/owed mad-main)" = failed:KM2011 ]
+    says 'wrap add'
+    ends 3 -o json -C "$FRA" drill x/whole --root mad-main
+    caught x/whole failed KM2011 'wrap add'
+    fra wrap add x/owed --root mad-main
+    ends 0 -C "$FRA" drill
+}
+
+@test "fault 7 of 12: wrong check value" {
+    scene_copy
+    fra create x/whole --purpose other --root fra-main
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main <(head -c 32 /dev/urandom) >"$T/wrap"
+    fra record x/check --purpose other --root fra-main --wrapped "file:$T/wrap" --no-prove
+    forge "{\"kind\":\"key.check\",\"body\":{\"key\":\"$(uuid_of x/check)\",\"check\":{\"alg\":\"blake2b-256\",\"params\":{},
+        \"value\":\"$(printf wrong | sha256sum | cut -d' ' -f1)\"}}}"
+    ends 3 -o json -C "$FRA" drill
+    caught x/check failed KM3012 'treat the wrap as hostile'
+}
+
+@test "fault 8 of 12: copy of another escrow" {
+    scene_keys
+    mv "$USB" "$T/own"
+    mkdir "$USB"
+    "$KEYMUSTER" -C "$T/other" init --site x
+    "$KEYMUSTER" -C "$T/other" copy add usb "$USB" --site x
+    ends 15 -o json -C "$FRA" drill
+    json '.results | length == 2 and all(.outcome == "failed" and .code == "KM4002" and (.hint | length > 0))'
+    # A bare machine that knows which escrow it wants.
+    ends 15 -o json drill --from "$USB" --expect "$(ask .escrow -C "$FRA" status)"
+    error_is KM4015
+}
+
+@test "fault 9 of 12: dead endpoint" {
+    scene_ibm
+    ends 3 -o json -C "$FRA" drill --endpoint "kp-mad=https://127.0.0.1:$("$KM_TOOLS/free_port")" --timeout 2s
+    caught x/mad inconclusive KM3004 'says nothing of the key'
+    # Busy, or broken, says nothing of a key, either.
+    sim_fault '{"match":{"path":"/actions/unwrap"},"count":-1,"status":503}'
+    ends 3 -o json -C "$FRA" drill --timeout 2s
+    json '.results | all(.outcome == "inconclusive")'
+}
+
+@test "fault 10 of 12: wrong instance" {
+    scene_ibm
+    forge "{\"kind\":\"kms.changed\",\"body\":{\"uuid\":\"$(ask '.items[] | select(.name == "kp-mad") | .uuid' -C "$FRA" kms list)\",
+        \"set\":{\"instance\":{\"value\":\"00000000-0000-4000-8000-000000000000\",\"supersedes\":[\"$(
+        "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r 'select(.entry.kind? == "kms.added" and .entry.body.name == "kp-mad").hash')\"]}}}}"
+    ends 3 -o json -C "$FRA" drill
+    caught x/mad failed KM3003 'for instance 00000000-0000-4000-8000-000000000000'
+}
+
+@test "fault 11 of 12: expired credential" {
+    scene_ibm
+    printf 'canary-expired-api-key\n' >"$T/expired"
+    ends 3 -o json -C "$FRA" drill --credential "kp-mad=file:$T/expired"
+    caught x/mad failed KM3020 'a working API key'
+    silent_on canary-expired
+}
+
+@test "fault 12 of 12: key only at the primary" {
+    scene_two
+    ends 0 -C "$FRA" create x/primary --purpose config-backup --root fra-main --accept-risk 'the test wants it'
+    mad sync
+    ends 3 -o json -C "$MAD" drill
+    caught x/primary failed KM6002 'wrap add' "$MAD"
+    # Seen from the primary it opens, and is lost all the same.
+    ends 3 -o json -C "$FRA" drill x/primary
+    [ "$(result x/primary | sort | tr '\n' ' ')" = 'failed:KM6002 proven: ' ]
 }

@@ -47,6 +47,9 @@ const char scenario_base[] =
 #define FROM_COPY                                                                                  \
     "reveal vbr/first --from ./usb --site mad --yes --credential kp-mad=file:mad.pass --kms-file " \
     "kp-mad=mad.kms --reason test"
+#define DRILL_COPY                                                                                 \
+    "drill --from ./usb --site mad --yes --credential kp-mad=file:mad.pass --kms-file "            \
+    "kp-mad=mad.kms"
 #define EXEC "-C store exec vbr/first --reason test"
 #define SHOWN_HERE "-C store -o ndjson audit log\n?\"kind\":\"reveal.shown\""
 
@@ -94,6 +97,15 @@ const struct scenario scenarios[] = {
      "-C store runbook list\n?\"from\":\"log\"", "-C store runbook add total-loss", S_CHANGES},
     {"check", NULL, "-C store check vbr/first --secret file:known", NULL, NULL,
      "-C store check vbr/first --secret file:known", 0},
+    /* proof */
+    {"drill", NULL, "-C store drill", "\"outcome\":\"proven\"",
+     "-C store -o ndjson audit log\n?\"kind\":\"drill.result\"\n-C store show vbr/first\n"
+     "?\"last_proven_site\":\"fra\"",
+     "-C store drill", S_CHANGES},
+    {"drill-unproven", RECORD " --no-prove", "-C store drill vbr/old", "\"outcome\":\"proven\"",
+     "-C store show vbr/old\n?\"proven\":true", "-C store drill vbr/old", S_CHANGES},
+    {"drill-from-copy", NULL, DRILL_COPY, "\"outcome\":\"proven\"", NULL, DRILL_COPY,
+     S_NO_LOG | S_CHANGES},
     /* set-up */
     {"init", NULL, "-C other init --site fra", NULL, "-C other verify",
      "-other/escrow.db -C other init --site fra\n-C other verify", S_OTHER | S_NO_LOG | S_CHANGES},
