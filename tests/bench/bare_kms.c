@@ -7,6 +7,7 @@
  * then the unwrap of what came
  *   bare_kms loop IAM KMS CA INSTANCE APIKEY-FILE ROOT WRAP N C H   a token, N rewraps and N
  * unwraps of what came, C at once in one curl_multi loop, over H connections at most
+ *   bare_kms open IAM KMS CA INSTANCE APIKEY-FILE ROOT WRAP N C H   the same, N unwraps of that wrap
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -150,7 +151,8 @@ int
 main(int argc, char **argv)
 {
     need(argc >= 9 && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "usage");
-    int loop = strcmp(argv[1], "loop") == 0;
+    int open = strcmp(argv[1], "open") == 0;
+    int loop = open || strcmp(argv[1], "loop") == 0;
     need(loop ? argc == 12 : argc == 9, "usage");
     ca = argv[4];
     token(argv[2], argv[6], argv[5]);
@@ -166,6 +168,13 @@ main(int argc, char **argv)
     if (strcmp(argv[1], "one") == 0) {
         act(m, argv, "unwrap", first, 1, 1);
         free(member(&first[0], "plaintext"));
+        return 0;
+    }
+    if (open) {
+        act(m, argv, "unwrap", first, n, at_once);
+        for (long i = 0; i < n; i++)
+            free(member(&first[i], "plaintext"));
+        printf("%ld\n", n);
         return 0;
     }
     if (!loop)
