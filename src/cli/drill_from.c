@@ -1,4 +1,6 @@
 /* What a drill is done from. */
+#include "base/plant.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -96,6 +98,10 @@ read_copy(struct drill_run *r, int pulled)
         r->from_rc = pull_from(r->own, &r->copy, PULL_DRY, &report, &r->from_err);
     if (r->from_rc == RC_OK)
         r->from_rc = copy_alone(&r->alone, r->own, &r->copy, &report, &r->from_err);
+    if (PLANTED("own-not-copy")) {
+        copy_alone_close(r->alone);
+        r->alone = r->own;
+    }
     if (r->from_rc == RC_OK)
         r->from_rc = copy_lag(&r->lag, r->own, r->alone, &r->from_err);
     r->has_lag = r->from_rc == RC_OK;

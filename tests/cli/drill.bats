@@ -291,3 +291,85 @@ caught() { # KEY OUTCOME CODE HINT [STORE]
     ends 3 -o json -C "$FRA" drill x/primary
     [ "$(result x/primary | sort | tr '\n' ' ')" = 'failed:KM6002 proven: ' ]
 }
+
+@test "a build that does not compare, and one that looks at its own store instead of the copy, are caught" {
+    scene_copy
+    fra create x/whole --purpose other --root fra-main
+    fra create x/swapped --purpose other --root fra-main
+    forge "{\"kind\":\"wrap.added\",\"body\":{\"key\":\"$(uuid_of x/swapped)\",\"wrap\":$(wrap_of x/whole)}}"
+    KEYMUSTER=$KM_TOOLS/plant-no-compare ends 0 -o json -C "$FRA" drill
+    run caught x/swapped failed KM3012 'treat the wrap as hostile'
+    [ "$status" -ne 0 ]
+    fra create x/late --purpose other --root fra-main --offline --allow-unsynced
+    KEYMUSTER=$KM_TOOLS/plant-own-not-copy ends 0 -o json -C "$FRA" drill x/late --offline
+    run caught x/late failed KM4017 'keymuster sync'
+    [ "$status" -ne 0 ]
+}
+
+# ---- many ----
+
+# COUNT keys of one value under fra-main, and the copy.
+many() {
+    sim_start "$T/sim"
+    scene_roots
+    mkdir "$USB"
+    fra copy add usb "$USB" --site mad
+    fra create bulk/first --purpose other --root fra-main
+    ask '.wraps[0].ciphertext' -C "$FRA" show bulk/first --wraps >"$T/wrap"
+    seq -w "$1" | jq -cR --rawfile w "$T/wrap" '{name: "bulk/\(.)", wrapped: ($w | rtrimstr("\n"))}' >"$T/rows"
+    "$KEYMUSTER" -C "$FRA" import "$T/rows" --root fra-main --purpose other >/dev/null 2>&1 || [ $? -eq 3 ]
+    fra sync
+    sim_control DELETE log >/dev/null
+}
+
+recorded() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | grep -c '"kind":"drill.result"' || true; }
+
+@test "many: concurrent, each asked once; busy and broken is tried again, one lie is one failure" {
+    many 200
+    sim_fault '{"match": {"path": "actions/"}, "delay_ms": 50, "count": -1}'
+    local began=$SECONDS
+    ends 0 -o ndjson -C "$FRA" drill --progress json
+    [ $((SECONDS - began)) -lt 8 ] # one after the other: 10 s
+    jq -es '.[-1].result | .proven == 201 and .failed == 0 and .rto_ms > 500' <<<"$output" >/dev/null
+    [ "$(jq -r 'select(.outcome? == "proven").name' <<<"$output" | sort -u | wc -l)" -eq 201 ]
+    [ "$(sim_log '[.[] | select(.path | endswith("/unwrap"))] | length')" -eq 201 ]
+    [ "$(recorded)" -eq 201 ]
+    sim_control DELETE faults >/dev/null
+    sim_fault '{"match": {"path": "actions/unwrap"}, "status": 429, "skip": 5, "count": 20}'
+    sim_fault '{"match": {"path": "actions/unwrap"}, "kind": "drop-after", "skip": 5, "count": 5}'
+    ends 0 -o json -C "$FRA" drill
+    json '.proven == 201'
+    sim_fault '{"match": {"path": "actions/unwrap"}, "kind": "other-plaintext", "skip": 17, "count": 1}'
+    ends 3 -o json -C "$FRA" drill
+    json '.proven == 200 and .failed == 1 and (.results | map(select(.outcome == "failed").code) == ["KM3012"])'
+    ends 0 -C "$FRA" verify
+}
+
+@test "many: stopped or killed, what was found out is recorded, and the next one goes on" {
+    many 1100
+    sim_fault '{"match": {"path": "actions/unwrap"}, "delay_ms": 20, "count": -1}'
+    "$KEYMUSTER" -o ndjson -C "$FRA" drill >"$T/out" 2>"$T/err" 3>&- &
+    local pid=$! n
+    for _ in {1..200}; do [ "$(wc -l <"$T/out")" -gt 100 ] && break; sleep 0.05; done
+    kill -TERM "$pid" # a shell has its background jobs ignore SIGINT
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 143 ]
+    grep -q 'results are recorded, run it again' "$T/err"
+    n=$(grep -c '"outcome":"proven"' "$T/out")
+    [ "$n" -ge 512 ] && [ "$n" -lt 1101 ]
+    [ "$(recorded)" -eq "$n" ]
+    tail -n 1 "$T/out" | jq -e '.schema == "keymuster.summary/1"' >/dev/null
+    ends 0 -o json -C "$FRA" drill --unproven -n
+    [ "$(jq .keys <<<"$output")" -eq $((1101 - n)) ]
+    "$KEYMUSTER" -o ndjson -C "$FRA" drill --unproven >"$T/out" 2>"$T/err" 3>&- &
+    pid=$!
+    sleep 0.4
+    kill -9 "$pid"
+    wait "$pid" || true
+    sim_control DELETE faults >/dev/null
+    ends 0 -C "$FRA" verify
+    ends 0 -o json -C "$FRA" drill --unproven
+    ends 0 -o json -C "$FRA" status
+    json '.drilled == 1101 and .never_drilled == 0'
+}

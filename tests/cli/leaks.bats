@@ -64,6 +64,7 @@ commands() {
 any root retire-check mad-main
 any kms retire-check kp-mad
 0 upkeep
+any drill
 any doctor
 0 site list
 0 kms list

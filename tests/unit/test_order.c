@@ -108,6 +108,8 @@ fill_founder(struct store *a, char owner[HASH_TEXT + 1], char state[HASH_TEXT + 
     set_field(a, "owner", "from a", "", owner); /* conflicts with key.created's */
     set_field(a, "state", "active", "", state);
     add_wrap(a, "two");
+    stores_append(a, "drill.result",
+                  "{\"key\":\"" KEY "\",\"root\":\"" ROOT "\",\"outcome\":\"proven\"}");
 }
 
 /* Admissions come late in each log, so that most lines arrive before their author counts. */
