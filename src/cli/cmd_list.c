@@ -207,6 +207,7 @@ list_key(void *arg, const struct key *k, struct err *err)
         cmd_author_site(l->ctx->store, k->author, from);
     (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld",
                    (long long)k->generation, from);
+    int due = c.drills.proven && drilled_is_due(&c.drills, clock_now_ms());
     char note[96], proven[LIMIT_NAME + 32];
     struct buf confirmed;
     buf_init(&confirmed, LIMIT_TEXT);
@@ -217,9 +218,9 @@ list_key(void *arg, const struct key *k, struct err *err)
         return rc;
     (void)snprintf(proven, sizeof proven, c.drills.proven ? "%.10s %s" : "never",
                    c.drills.newest.at, c.proven_site);
-    (void)snprintf(note, sizeof note, "%s%s%s%s", released ? "" : "not released ",
+    (void)snprintf(note, sizeof note, "%s%s%s%s%s", released ? "" : "not released ",
                    k->has_check ? "" : "unproven ", unconfirmed ? "unconfirmed " : "",
-                   c.behind > 0 ? "behind" : "");
+                   due ? "drill due " : "", c.behind > 0 ? "behind" : "");
     const char *const cells[COLUMNS] = {k->name, generation, k->state, k->purpose, site,
                                         c.roots, proven,     note,     k->uuid};
     return put_cells(l, cells, err);

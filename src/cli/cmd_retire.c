@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "escrow/depend.h"
+#include "escrow/drilled.h"
 #include "escrow/export.h"
 #include "text/uni.h"
 
@@ -19,6 +20,27 @@ struct retire {
     int json;
     int64_t keys, only, exports, unpublished;
 };
+
+/* When a drill last got the key back by it. */
+static enum rc
+tell_drill(struct retire *r, const char *key, const char *root, struct err *err)
+{
+    struct drilled d;
+    int found = 0;
+    enum rc rc = drilled_under(r->ctx->store, key, root, &d, &found, err);
+    if (rc != RC_OK)
+        return rc;
+    if (!r->json) {
+        buf_addf(&r->text, found ? "; drill %.10s: %s\n" : "; never drilled\n", d.at,
+                 drill_outcome_name(d.outcome));
+        return RC_OK;
+    }
+    if (found) {
+        jw_str(&r->w, "drilled_at", d.at);
+        jw_str(&r->w, "drill_outcome", drill_outcome_name(d.outcome));
+    }
+    return RC_OK;
+}
 
 /* A wrap that would be left, under a root key that is not destroyed. */
 static enum rc
@@ -49,11 +71,13 @@ tell_other(void *arg, const struct wrap *w, struct err *err)
         jw_opt(&r->w, "version", w->version);
         jw_str(&r->w, "how", w->how);
         jw_str(&r->w, "at", w->at);
-        jw_end_obj(&r->w);
     } else {
-        buf_addf(&r->text, "  also under %s, %s %s\n", object.name, w->how, w->at);
+        buf_addf(&r->text, "  also under %s, %s %s", object.name, w->how, w->at);
     }
-    return RC_OK;
+    rc = tell_drill(r, w->key, object.uuid, err);
+    if (r->json)
+        jw_end_obj(&r->w);
+    return rc;
 }
 
 static enum rc

@@ -306,8 +306,7 @@ settle(struct drill_run *r, struct drill_job *j, struct err *err)
         (void)snprintf(d->code, sizeof d->code, "KM%04d", (int)j->rc);
     if (d->request[0] == '\0')
         (void)snprintf(d->request, sizeof d->request, "%s", j->err.request);
-    return drilled_counts(r->alone != NULL ? r->alone : r->own, &j->path.key, d->site, d->root,
-                          &j->counts, err);
+    return drilled_counts(r->alone != NULL ? r->alone : r->own, &j->path.key, d, &j->counts, err);
 }
 
 static enum rc

@@ -83,7 +83,7 @@ show_one(void *arg, const struct drilled *d, struct err *err)
     if (rc == RC_OK && d->site[0] != '\0')
         rc = object_name(store, d->site, site, err);
     if (rc == RC_OK)
-        rc = drilled_counts(store, s->key, d->site, d->root, &counts, err);
+        rc = drilled_counts(store, s->key, d, &counts, err);
     if (rc == RC_OK && s->w != NULL)
         write_one(s->w, d, root, site, counts);
     else if (rc == RC_OK)

@@ -108,16 +108,34 @@ root_site(const struct store *store, const char *uuid, char site[UUID_TEXT + 1],
     return RC_OK;
 }
 
+/* A copy that the log does not know may be anywhere. */
+static enum rc
+copy_at(const struct store *store, const char *copy, const char *site, int *yes, struct err *err)
+{
+    struct buf v;
+    *yes = 0;
+    if (copy[0] == '\0')
+        return RC_OK;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = field_get(store, copy, "site", &v, NULL, err);
+    *yes = rc == RC_OK && strcmp(buf_str(&v), site) == 0;
+    buf_release(&v);
+    return rc;
+}
+
 enum rc
-drilled_counts(const struct store *store, const struct key *key, const char *site, const char *root,
-               int *yes, struct err *err)
+drilled_counts(const struct store *store, const struct key *key, const struct drilled *d, int *yes,
+               struct err *err)
 {
     char under[UUID_TEXT + 1];
-    *yes = site[0] != '\0';
+    int lost = 0;
+    *yes = d->site[0] != '\0';
     if (!*yes || !purpose_must_outlive(key->purpose))
         return RC_OK;
-    enum rc rc = root_site(store, root, under, err);
-    *yes = rc == RC_OK && strcmp(site, key->protects_site) != 0 && under[0] != '\0' &&
+    enum rc rc = root_site(store, d->root, under, err);
+    if (rc == RC_OK)
+        rc = copy_at(store, d->copy, key->protects_site, &lost, err);
+    *yes = rc == RC_OK && !lost && strcmp(d->site, key->protects_site) != 0 && under[0] != '\0' &&
            strcmp(under, key->protects_site) != 0;
     return rc;
 }
@@ -183,7 +201,7 @@ judge(void *arg, const struct drilled *d, struct err *err)
     enum rc rc = judge_failing(j, d, err);
     if (rc != RC_OK || d->outcome != DRILL_PROVEN || j->out->proven)
         return rc;
-    rc = drilled_counts(j->store, j->key, d->site, d->root, &counts, err);
+    rc = drilled_counts(j->store, j->key, d, &counts, err);
     if (rc == RC_OK && counts) {
         j->out->newest = *d;
         j->out->proven = 1;
@@ -198,6 +216,35 @@ drilled_state(const struct store *store, const struct key *key, struct drilled_s
     struct judging j = {.store = store, .key = key, .out = out};
     memset(out, 0, sizeof *out);
     return drilled_each(store, key->uuid, judge, &j, err);
+}
+
+struct under {
+    const char *root;
+    struct drilled *out;
+    int found;
+};
+
+static enum rc
+look_under(void *arg, const struct drilled *d, struct err *err)
+{
+    struct under *u = arg;
+    (void)err;
+    if (!u->found && strcmp(d->root, u->root) == 0) {
+        *u->out = *d;
+        u->found = 1;
+    }
+    return RC_OK;
+}
+
+enum rc
+drilled_under(const struct store *store, const char *key, const char *root, struct drilled *out,
+              int *found, struct err *err)
+{
+    struct under u = {root, out, 0};
+    memset(out, 0, sizeof *out);
+    enum rc rc = drilled_each(store, key, look_under, &u, err);
+    *found = u.found;
+    return rc;
 }
 
 int

@@ -3,7 +3,7 @@
  *
  * A drill counts for the site that it was run at; one without a site counts for none. A key that
  * must outlive a site is proven only by a drill at another site than that, under a root key whose
- * KMS is at another site, too.
+ * KMS is at another site, and from a copy that is not known to be at the site it protects.
  */
 #ifndef ESCROW_DRILLED_H
 #define ESCROW_DRILLED_H
@@ -42,9 +42,9 @@ typedef enum rc (*drilled_fn)(void *arg, const struct drilled *d, struct err *er
 enum rc drilled_each(const struct store *store, const char *key, drilled_fn fn, void *arg,
                      struct err *err) MUST_CHECK;
 
-/* Whether a result at this site under this root key counts for the key. */
-enum rc drilled_counts(const struct store *store, const struct key *key, const char *site,
-                       const char *root, int *yes, struct err *err) MUST_CHECK;
+/* Whether a result at this site, under this root key, from this copy would count for the key. */
+enum rc drilled_counts(const struct store *store, const struct key *key, const struct drilled *d,
+                       int *yes, struct err *err) MUST_CHECK;
 
 struct drilled_state {
     int any, proven;       /* any result; one that proves it and counts */
@@ -55,6 +55,9 @@ struct drilled_state {
 };
 enum rc drilled_state(const struct store *store, const struct key *key, struct drilled_state *out,
                       struct err *err) MUST_CHECK;
+/* The newest result under one root key, at any site; *found 0: none. */
+enum rc drilled_under(const struct store *store, const char *key, const char *root,
+                      struct drilled *out, int *found, struct err *err) MUST_CHECK;
 /* Never proven, or so long ago (or in the future: one of two clocks is wrong) that it is time. */
 int drilled_is_due(const struct drilled_state *s, int64_t now_ms);
 /* A key that somebody may still have to get back: not destroyed, and its needed-until date, if it

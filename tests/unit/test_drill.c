@@ -61,10 +61,55 @@ test_what_counts(void **state)
     /* Any other key counts wherever there is a site. */
     (void)snprintf(key.purpose, sizeof key.purpose, "other");
     int yes = -1;
-    assert_ok(drilled_counts(k.store, &key, STORES_SITE, KEYS_ROOT, &yes, err));
+    struct drilled d = {.root = KEYS_ROOT, .site = STORES_SITE};
+    assert_ok(drilled_counts(k.store, &key, &d, &yes, err));
     assert_int_equal(yes, 1);
-    assert_ok(drilled_counts(k.store, &key, "", KEYS_ROOT, &yes, err));
+    d.site[0] = '\0';
+    assert_ok(drilled_counts(k.store, &key, &d, &yes, err));
     assert_int_equal(yes, 0);
+    keys_end(&k);
+}
+
+/* From a copy at the site that the key must outlive nothing is proven. */
+static void
+test_where_the_copy_is(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    int yes = -1;
+    struct drilled d = {.root = KEYS_ROOT_AWAY, .site = KEYS_OTHER_SITE, .copy = KEY_2};
+    keys_begin(&k, "copies");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    assert_ok(drilled_counts(k.store, &key, &d, &yes, err));
+    assert_int_equal(yes, 1); /* not known */
+    keys_object(k.store, "copy", KEY_2, "share", ",\"site\":\"" STORES_SITE "\"");
+    assert_ok(drilled_counts(k.store, &key, &d, &yes, err));
+    assert_int_equal(yes, 0);
+    keys_end(&k);
+}
+
+/* Tables of an older version are made anew, for a reader, too. */
+static void
+test_older_tables(void **state)
+{
+    (void)state;
+    struct keys k;
+    struct key key;
+    struct store *again = NULL;
+    struct drilled_state s;
+    keys_begin(&k, "older");
+    keys_add(&k, KEY, "vbr/config", 7, &key);
+    result(&k, KEYS_ROOT_AWAY, KEYS_OTHER_SITE, "proven");
+    assert_ok(log_begin(k.store, err));
+    assert_ok(db_exec(k.store->db, "DELETE FROM drill", err));
+    assert_ok(store_meta_set(k.store, "apply_version", "1", err));
+    assert_ok(log_commit(k.store, err));
+    assert_int_equal(state_of(&k, &key).any, 0);
+    assert_ok(store_open(&again, k.store->dir, DB_READ, err));
+    assert_ok(drilled_state(again, &key, &s, err));
+    assert_int_equal(s.proven, 1);
+    store_close(again);
     keys_end(&k);
 }
 
@@ -218,10 +263,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_counts),
-        cmocka_unit_test(test_what_fails),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_judging),
+        cmocka_unit_test(test_what_counts),  cmocka_unit_test(test_where_the_copy_is),
+        cmocka_unit_test(test_older_tables), cmocka_unit_test(test_what_fails),
+        cmocka_unit_test(test_paths),        cmocka_unit_test(test_judging),
     };
     return cmocka_run_group_tests(tests, stores_setup, stores_teardown);
 }
