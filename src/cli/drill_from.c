@@ -53,13 +53,12 @@ open_first(struct drill_run *r, int own_site)
             return RC_COPY_NOT_BOUND;
         if (is_at_own_site(r->own, name) != own_site)
             continue;
-        enum rc was = r->from_rc;
+        if (r->from_rc != RC_OK)
+            out_warn(r->ctx, "copy %s cannot be reached; trying %s", r->from, name);
         (void)snprintf(r->from, sizeof r->from, "%s", name);
         r->from_rc = copy_open(r->own, name, &r->copy, &r->from_err);
         if (r->from_rc != RC_COPY_UNREACHABLE)
             return RC_OK;
-        if (was == RC_OK)
-            out_note(r->ctx, "copy %s cannot be reached; another one would do", name);
     }
 }
 

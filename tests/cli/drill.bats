@@ -37,6 +37,8 @@ result() { # KEY [ROOT]
     json '.keys | all(.last_proven_site == "mad" and .drill_due == false)'
     ends 0 -C "$MAD" status
     says '2 proven by drills, the last just now at mad'
+    ends 0 -o json -C "$MAD" root retire-check fra-main
+    json '.generations[0].others[0] | .root == "mad-main" and .drill_outcome == "proven"'
     # The records travel.
     fra sync
     ends 0 -o json -C "$FRA" show vbr/config
@@ -120,6 +122,30 @@ result() { # KEY [ROOT]
     ends 0 -C "$FRA" check known --secret "file:$T/known"
     says match
     silent_on canary-known
+}
+
+@test "which copy: the one named, else one at this site, else another; one that is away says nothing" {
+    scene_keys
+    mkdir "$T/near"
+    fra copy add near "file://$T/near" --site fra
+    fra create x/y --purpose other --root fra-main
+    ends 0 -o json -C "$FRA" drill x/y
+    json '.from == "near" and .copy_site == "fra"'
+    ends 0 -o json -C "$FRA" drill x/y --copy usb
+    json '.from == "usb" and .copy_site == "mad"'
+    mv "$T/near" "$T/away"
+    ends 0 -o json -C "$FRA" drill x/y
+    json '.from == "usb"'
+    says 'copy near cannot be reached; trying usb'
+    ends 3 -o json -C "$FRA" drill x/y --copy near
+    json '.results | map([.outcome, .code]) == [["inconclusive", "KM4001"]]'
+    ends 13 -o json -C "$FRA" drill --copy none
+    error_is KM4014
+    ends 2 -o json -C "$FRA" drill --copy usb --from "$USB"
+    error_is KM1001
+    # Nothing of it makes a proof, or a failure.
+    ends 0 -o json -C "$FRA" status
+    json '.drilled == 1 and .drills_failing == 0'
 }
 
 # ---- the twelve faults: each has its own outcome, code and way out ----

@@ -113,6 +113,8 @@ once() { # SECRET CALL-DESCRIPTOR
     clean
     stops 0 -C "$FRA" rehome vbr/canary --to mad-main --yes
     clean
+    stops 0 -C "$FRA" drill
+    clean
     stops 0 -C "$FRA" rekey vbr/made
     clean
 }
@@ -329,7 +331,7 @@ unlocked() {
         'rehome vbr/canary --to mad-main --yes' 'wrap add vbr/canary --root mad-main' 'reveal vbr/canary --reason test --to -' \
         "reveal vbr/canary --reason test --to file:$T/none" 'exec vbr/canary --reason test -- true' \
         "reveal vbr/canary --reason test --from $T/exported --yes --credential kp-fra=file:$T/kp-fra.pass --to -" \
-        "check vbr/canary --secret file:$T/secret" 'root create new --kms kp-fra' 'root rotate fra-main' \
+        "check vbr/canary --secret file:$T/secret" 'root create new --kms kp-fra' 'root rotate fra-main' drill \
         'kms test kp-fra' "author spare --file $T/spare --credential file:$T/kp-fra.pass" "export vbr/canary --file $T/second"; do
         # shellcheck disable=SC2086
         run --separate-stderr unlocked -C "$FRA" -o json $words

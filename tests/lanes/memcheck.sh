@@ -112,6 +112,7 @@ commands() {
     command_is 0 list "${s[@]}"
     command_is 0 show app/one "${s[@]}" --wraps --history -o json
     command_is 0 status "${s[@]}"
+    command_is 0 drill "${s[@]}" -o json
     command_is 0 sync "${s[@]}"
     command_is 0 verify "${s[@]}"
     command_is 13 show nothing "${s[@]}"
