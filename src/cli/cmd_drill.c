@@ -104,7 +104,7 @@ rpo(const struct drill_run *r)
 static void
 say_seconds(struct ctx *ctx, int64_t ms)
 {
-    if (ms < 120 * 1000)
+    if (ms < 120000)
         out_printf(ctx, "%lld.%lld s", (long long)(ms / 1000), (long long)(ms % 1000 / 100));
     else if (ms < INT64_C(120) * 60 * 1000)
         out_printf(ctx, "%lld min", (long long)(ms / 60000));
@@ -115,7 +115,6 @@ say_seconds(struct ctx *ctx, int64_t ms)
 static void
 say_measured(struct ctx *ctx, const struct drill_run *r)
 {
-    char ago[AGO_TEXT];
     int64_t at = 0;
     if (r->has_lag) {
         out_printf(ctx, "RPO  ");
@@ -127,6 +126,7 @@ say_measured(struct ctx *ctx, const struct drill_run *r)
         else
             out_printf(ctx, ": the copy has all that is known here");
         if (time_parse(&at, r->lag.newest) == 0) {
+            char ago[AGO_TEXT];
             time_ago(ago, at, clock_now_ms());
             out_printf(ctx, "; its newest entry: %s", ago);
         }

@@ -207,7 +207,7 @@ collect(struct drill_job *j, const struct kms_op *op)
 }
 
 static enum rc
-fill(struct batch *b, struct drill_run *r, struct drill_kms *k, struct taking *takings,
+fill(struct batch *b, struct drill_run *r, const struct drill_kms *k, struct taking *takings,
      struct err *err)
 {
     enum rc rc = batch_new(b, r->count, err);

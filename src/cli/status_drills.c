@@ -55,7 +55,7 @@ status_drills(struct status *s)
 enum rc
 status_drills_write(struct status *s, struct jw *w, struct err *err)
 {
-    char site[LIMIT_NAME + 1] = "", ago[AGO_TEXT] = "";
+    char site[LIMIT_NAME + 1] = "";
     int64_t at = 0;
     enum rc rc =
         s->drilled_site[0] != '\0' ? object_name(s->ctx->store, s->drilled_site, site, err) : RC_OK;
@@ -74,6 +74,7 @@ status_drills_write(struct status *s, struct jw *w, struct err *err)
         return RC_OK;
     out_printf(s->ctx, "%-11s %lld proven by drills", "drills", (long long)s->drilled);
     if (time_parse(&at, s->drilled_at) == 0) {
+        char ago[AGO_TEXT];
         time_ago(ago, at, clock_now_ms());
         out_printf(s->ctx, ", the last %s at %s", ago, site);
     }
