@@ -25,7 +25,7 @@ struct retire {
 static enum rc
 tell_drill(struct retire *r, const char *key, const char *root, struct err *err)
 {
-    struct drilled d;
+    struct drilled d = {.key = ""};
     int found = 0;
     enum rc rc = drilled_under(r->ctx->store, key, root, &d, &found, err);
     if (rc != RC_OK)

@@ -106,6 +106,15 @@ read_copy(struct drill_run *r, int pulled)
     r->has_lag = r->from_rc == RC_OK;
 }
 
+/* What says something of the copy is a result; what says something of this machine ends the drill.
+ */
+static int
+is_of_copy(enum rc rc)
+{
+    int code = (int)rc;
+    return (code >= 4000 && code < 5000) || rc == RC_CHAIN || rc == RC_MALFORMED;
+}
+
 enum rc
 drill_from_open(struct drill_run *r, struct err *err)
 {
@@ -128,7 +137,10 @@ drill_from_open(struct drill_run *r, struct err *err)
         rc = copy_site(r, err);
     if (rc == RC_OK)
         read_copy(r, from != NULL);
-    return rc;
+    if (rc != RC_OK || r->from_rc == RC_OK || is_of_copy(r->from_rc))
+        return rc;
+    *err = r->from_err;
+    return r->from_rc;
 }
 
 void
