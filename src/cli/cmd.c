@@ -69,12 +69,14 @@ all_options(const struct opt_spec *tables[CMD_MOST + 2], struct err *err)
     return RC_OK;
 }
 
-/* Keeps the candidate that is nearest to word. */
+/* Keeps the candidate that is nearest to word; of two as near, one that begins like it: fingers
+ * slip later in a word. */
 static void
 nearer(const char **best, unsigned *distance, const char *word, const char *candidate)
 {
     unsigned d = edit_distance(word, candidate);
-    if (d < *distance) {
+    if (d < *distance ||
+        (d == *distance && *best != NULL && (*best)[0] != word[0] && candidate[0] == word[0])) {
         *best = candidate;
         *distance = d;
     }

@@ -117,6 +117,7 @@ hand_out(struct ctx *ctx, const struct mint *m, struct deliver *d, struct err *e
     jw_str(&w, "to", deliver_word(d));
     jw_bool(&w, "seen", d->kind == DELIVER_TTY || d->kind == DELIVER_STDOUT);
     jw_bool(&w, "allow_unsynced", ctx->unsynced);
+    jw_opt(&w, "person", m->who.person);
     jw_end_obj(&w);
     enum rc rc = session_record(ctx, "key.delivered", &body, NULL, err);
     buf_release(&body);
@@ -221,6 +222,8 @@ make_and_deliver(struct ctx *ctx, struct mint *m, struct err *err)
     if (rc != RC_OK)
         return rc;
     rc = deliver_check(&d, err);
+    if (rc == RC_OK)
+        rc = who_ask(ctx, &m->who, err);
     if (rc == RC_OK)
         rc = make(ctx, m, &d, err);
     deliver_release(&d);
@@ -415,6 +418,7 @@ static const struct opt_spec create_options[] = {
     {OPT_OWE, "owe", 0, "ROOT", OPT_MANY, "a root key out of reach: book its wrap as a debt"},
     {OPT_IF_MISSING, "if-missing", 0, NULL, 0, "do nothing when the name is there already"},
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N"},
+    AS_OPTION,
     OPT_END,
 };
 
@@ -431,6 +435,7 @@ static const struct opt_spec rekey_options[] = {
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
     KMS_OPTIONS,
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N"},
+    AS_OPTION,
     OPT_END,
 };
 /* clang-format on */

@@ -235,6 +235,8 @@ do_record(struct ctx *ctx, struct recording *r, struct err *err)
         rc = read_roots(ctx, r, adopt, err);
     if (rc == RC_OK && !adopt)
         rc = read_form(ctx, &r->m, err);
+    if (rc == RC_OK && adopt)
+        rc = who_ask(ctx, &r->m.who, err);
     if (rc == RC_OK)
         rc = adopt ? read_password(ctx, r, err) : read_wrap(ctx, r, err);
     if (rc == RC_OK)
@@ -277,6 +279,7 @@ static const struct opt_spec record_options[] = {
     {OPT_DESCRIPTION, "description", 0, "REF", 0, "a Veeam description: moniker | WDEK"},
     {OPT_SECRET, "secret", 0, "REF", OPT_SECRET_REF,
      "a password in use: file:PATH, prompt, -, ...; it is wrapped now"},
+    AS_OPTION,
     {OPT_KNOWN_TO, "known-to", 0, "PERSON", OPT_MANY, "who knows the password"},
     {OPT_FORM, "form", 0, "FORM", 0, "base64 (the password is the payload's base64 text) or bytes"},
     {OPT_NO_PROVE, "no-prove", 0, NULL, 0, "do not unwrap it once; the key is then unproven"},

@@ -141,15 +141,16 @@ count_shown(const struct store *store, const struct key *key, int64_t *count, st
 }
 
 static void
-tell_revealed(struct ctx *ctx, const struct showing *s, const struct deliver *d)
+tell_revealed(struct ctx *ctx, const struct showing *s, const struct asker *asker,
+              const struct deliver *d)
 {
     char at[TIME_TEXT + 1];
     int64_t times = 0;
     struct err ignored = ERR_INIT;
     const struct actor *actor = actor_get();
     const char *who = actor->login[0] != '\0' ? actor->login : actor->user;
-    if (s->record.person != NULL && s->record.person[0] != '\0')
-        who = s->record.person;
+    if (asker->who.name[0] != '\0')
+        who = asker->who.name;
     time_format(at, clock_now_ms());
     err_ignore(
         count_shown(session_records(ctx), &s->key, &times, &ignored)); /* only for this text */
@@ -190,7 +191,7 @@ reveal_one(struct ctx *ctx, const struct key *key, const struct asker *asker, st
     showing_close(ctx, &s, how);
     if (rc != RC_OK)
         goto out;
-    tell_revealed(ctx, &s, d);
+    tell_revealed(ctx, &s, asker, d);
     rc = answer_reveal(a, &s, err);
     if (rc == RC_OK && d->end == DELIVER_SIGNAL)
         rc = err_set(err, RC_INTERRUPTED, "the screen was closed by a signal");
@@ -430,7 +431,7 @@ load_check(struct ctx *ctx, const struct key *key, struct check_value *out, stru
 /* An adopted password is unconfirmed until a separate check has matched. What cannot be recorded is
  * only said: the answer stands. */
 static void
-confirm_adopted(struct ctx *ctx, const struct key *key)
+confirm_adopted(struct ctx *ctx, const struct key *key, const struct who *who)
 {
     struct buf v;
     struct jw w;
@@ -446,6 +447,7 @@ confirm_adopted(struct ctx *ctx, const struct key *key)
     jw_init(&w, &v);
     jw_obj(&w, NULL);
     jw_str(&w, "key", key->uuid);
+    jw_opt(&w, "person", who->person);
     jw_obj(&w, "set");
     jw_obj(&w, "confirmed");
     jw_str(&w, "value", now);
@@ -465,7 +467,8 @@ confirm_adopted(struct ctx *ctx, const struct key *key)
 }
 
 static enum rc
-check_one(struct ctx *ctx, const struct key *key, struct answers *a, struct err *err)
+check_one(struct ctx *ctx, const struct key *key, const struct who *who, struct answers *a,
+          struct err *err)
 {
     char label[SHOWING_LABEL];
     char what[SHOWING_LABEL + 16];
@@ -486,7 +489,7 @@ check_one(struct ctx *ctx, const struct key *key, struct answers *a, struct err 
     if (!match)
         ctx->findings++;
     else if (!ctx->dry_run)
-        confirm_adopted(ctx, key);
+        confirm_adopted(ctx, key, who);
     if (!out_is_json(ctx)) {
         out_text(ctx, label);
         out_printf(ctx, ": %s\n", match ? "match" : "NO MATCH");
@@ -505,15 +508,18 @@ run_check(struct ctx *ctx, struct err *err)
 {
     struct key *keys = NULL;
     struct answers answers;
+    struct who who;
     if (ctx->opts.arg_count > 1 && opt_has(&ctx->opts, OPT_SECRET))
         return err_set(err, RC_USAGE, "check: --secret goes with one key");
     enum rc rc = find_keys(ctx, &keys, err);
+    if (rc == RC_OK)
+        rc = who_ask(ctx, &who, err);
     if (rc != RC_OK)
         goto out;
     struct err later = ERR_INIT;
     answers_begin(&answers, ctx, "check");
     for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++)
-        rc = check_one(ctx, &keys[i], &answers, err);
+        rc = check_one(ctx, &keys[i], &who, &answers, err);
     if (answers_end(&answers, &later) != RC_OK && rc == RC_OK) {
         *err = later;
         rc = later.code;
@@ -529,7 +535,7 @@ out:
 #define GATE_OPTIONS                                                                               \
     {OPT_ROOT, "root", 0, "ROOT", 0, "use only wraps under this root key"},                        \
     KEY_AT_OPTION,                                                                                 \
-    {OPT_AS, "as", 0, "PERSON", 0, "who is asking, on a shared account"},                          \
+    AS_OPTION,                                                                                     \
     {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
      "credential of the KMS NAME"},                                                                \
     {OPT_KMS_FILE, "kms-file", 0, "[NAME=]PATH", OPT_MANY, "file of the local KMS NAME"},   \
@@ -557,6 +563,7 @@ static const struct opt_spec exec_options[] = {
 };
 static const struct opt_spec check_options[] = {
     {OPT_SECRET, "secret", 0, "REF", OPT_SECRET_REF, "where to read the password; else prompt"},
+    AS_OPTION,
     KEY_AT_OPTION,
     OPT_END,
 };

@@ -242,8 +242,12 @@ status_duty(void *arg, const struct duty *d, struct err *err)
     s->duties++;
     if (time_parse(&since, d->since) == 0)
         time_ago(ago, since, clock_now_ms());
-    status_warn(s, "duty: %s@%lld was seen by a person %s and must be replaced; %s", d->key.name,
-                (long long)d->key.generation, ago, next[d->lacks]);
+    if (d->left[0] != '\0')
+        status_warn(s, "duty: %s@%lld is known to %s, who left, and must be replaced; %s",
+                    d->key.name, (long long)d->key.generation, d->left, next[d->lacks]);
+    else
+        status_warn(s, "duty: %s@%lld was seen by a person %s and must be replaced; %s",
+                    d->key.name, (long long)d->key.generation, ago, next[d->lacks]);
     return RC_OK;
 }
 

@@ -35,6 +35,8 @@ extern const struct cmd cmd_export_table[];
 extern const struct cmd cmd_join_table[];
 extern const struct cmd cmd_runbook_table[];
 extern const struct cmd cmd_recover_table[];
+extern const struct cmd cmd_person_table[];
+extern const struct cmd cmd_who_table[];
 extern const struct cmd cmd_explain_table[];
 
 /* The name is allowed and free: RC_BAD_NAME, RC_EXISTS. */

@@ -61,11 +61,23 @@ add_set(struct buf *out, const struct json *set)
     }
 }
 
+/* A UUID, or a name as it was typed, which is longer, perhaps. */
+static void
+add_person(const struct ctx *ctx, struct buf *out, const char *person)
+{
+    char name[LIMIT_NAME + 1];
+    struct err scratch = ERR_INIT;
+    if (person == NULL)
+        return;
+    int known = uuid_is(person) && object_name(ctx->store, person, name, &scratch) == RC_OK;
+    buf_addf(out, "%sby %s", out->len > 0 ? ", " : "", known ? name : person);
+}
+
 /* What an entry says, in a few words. */
 static void
 tell(const struct telling *t, const struct entry *e, struct buf *out)
 {
-    static const char *const words[] = {"how", "to", "outcome", "reason", "ticket", "person"};
+    static const char *const words[] = {"how", "to", "outcome", "reason", "ticket"};
     const struct json *wrap = json_get(e->body, "wrap");
     const char *how = json_gets(wrap, "how");
     if (strcmp(e->kind, "key.created") == 0) {
@@ -83,6 +95,7 @@ tell(const struct telling *t, const struct entry *e, struct buf *out)
         if (text != NULL)
             buf_addf(out, "%s%s %s", out->len > 0 ? ", " : "", words[i], text);
     }
+    add_person(t->ctx, out, json_gets(e->body, "person"));
 }
 
 static enum rc

@@ -557,6 +557,7 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
     jw_opt(&w, "expires", m->expires);
     jw_opt(&w, "accepted_risk", ctx->accept_risk);
     write_known_to(&w, m, &ctx->opts);
+    jw_opt(&w, "person", m->who.person);
     if (m->owed_count > 0) {
         jw_arr(&w, "owe");
         for (size_t i = 0; i < m->owed_count; i++)

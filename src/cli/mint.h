@@ -6,6 +6,7 @@
 #define CLI_MINT_H
 
 #include "cli/session.h"
+#include "cli/who.h"
 #include "crypt/check.h"
 
 enum { MINT_WRAPS = 8, MINT_TWINS = 8, MINT_GENERATIONS = 1000 };
@@ -45,7 +46,8 @@ struct mint {
     struct secret *text;    /* the password as delivered */
     struct check_value check;
     int has_check;
-    int known; /* a person knows the value: known_to is written even when nobody is named */
+    struct who who; /* to whom it is handed, or who gave it */
+    int known;      /* a person knows the value: known_to is written even when nobody is named */
 };
 void mint_init(struct mint *m);
 void mint_release(struct mint *m);

@@ -43,33 +43,10 @@ showing_ask_reason(struct ctx *ctx, struct asker *out, struct err *err)
     return err_hint(err, "--reason TEXT   why it is needed; goes into the record");
 }
 
-static enum rc
-take_any(void *arg, const struct object *o, struct err *err)
-{
-    (void)o;
-    (void)err;
-    *(int *)arg = 1;
-    return RC_OK;
-}
-
 enum rc
 showing_ask_person(struct ctx *ctx, struct asker *out, struct err *err)
 {
-    const char *given = opt_get(&ctx->opts, OPT_AS);
-    int registered = 0;
-    out->person[0] = '\0';
-    if (given != NULL) {
-        (void)snprintf(out->person, sizeof out->person, "%s", given);
-        return text_check(given, "--as", err);
-    }
-    enum rc rc = object_each(ctx->store, "person", take_any, &registered, err);
-    if (rc != RC_OK || !registered || actor_get()->login[0] != '\0' || !can_ask(ctx))
-        return rc;
-    rc = term_ask(out->person, sizeof out->person, "Who are you, for the record (Enter: unknown)? ",
-                  err);
-    if (rc == RC_OK && out->person[0] != '\0')
-        rc = text_check(out->person, "the name", err);
-    return rc;
+    return who_ask(ctx, &out->who, err);
 }
 
 enum rc
@@ -153,7 +130,7 @@ showing_open(struct ctx *ctx, struct showing *s, const struct asker *asker, cons
                                 .reason = asker->reason,
                                 .ticket = ctx->ticket,
                                 .to = to,
-                                .person = asker->person,
+                                .person = asker->who.person,
                                 .unlocked = secret_unlocked(),
                                 .accept_risk = ctx->accept_risk,
                                 .export = ctx->export,

@@ -3,6 +3,7 @@
 #define CLI_SHOWING_H
 
 #include "cli/cmd.h"
+#include "cli/who.h"
 #include "escrow/view.h"
 #include "recover/reveal.h"
 #include "recover/unwrap.h"
@@ -20,11 +21,11 @@ struct showing {
 /* Why and who, once a command; asked for where that is possible. */
 struct asker {
     char reason[LIMIT_TEXT + 1];
-    char person[LIMIT_TEXT + 1]; /* "": unknown */
+    struct who who;
 };
 /* RC_NO_REASON; RC_BAD_VALUE. */
 enum rc showing_ask_reason(struct ctx *ctx, struct asker *out, struct err *err) MUST_CHECK;
-/* --as; asked for only on an account of nobody in particular where persons are registered. */
+/* cli/who.h */
 enum rc showing_ask_person(struct ctx *ctx, struct asker *out, struct err *err) MUST_CHECK;
 
 void showing_label(char out[SHOWING_LABEL], const struct key *key);

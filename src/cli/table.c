@@ -25,6 +25,8 @@ const struct cmd *const cmd_tables[] = {
     cmd_author_key_table,
     cmd_author_retire_table,
     cmd_runbook_table,
+    cmd_person_table,
+    cmd_who_table,
     cmd_reveal_table,
     cmd_recover_table,
     cmd_join_table,

@@ -1,15 +1,98 @@
 #include "escrow/duty.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "escrow/drilled.h"
+#include "escrow/person.h"
 
+/* A key that somebody knows who has left. */
+struct known {
+    char key[UUID_TEXT + 1];
+    char name[LIMIT_NAME + 1];
+    char left[TIME_TEXT + 1];
+};
+
+/* known: by key, then name. */
 struct walk {
     const struct store *store;
     duty_fn fn;
     void *arg;
+    struct known *known;
+    size_t known_count, known_size;
 };
+
+/* ---- who has left ---- */
+
+struct leaver {
+    struct walk *w;
+    const struct person *p;
+};
+
+static enum rc
+add_known(void *arg, const struct act *act, struct err *err)
+{
+    struct leaver *l = arg;
+    struct walk *w = l->w;
+    if (act->key[0] == '\0' || act->what == ACT_USED || act->what == ACT_APPROVED)
+        return RC_OK;
+    if (w->known_count == w->known_size) {
+        size_t size = w->known_size == 0 ? 64 : w->known_size * 2;
+        struct known *more = realloc(w->known, size * sizeof *more);
+        if (more == NULL)
+            return err_nomem(err);
+        w->known = more;
+        w->known_size = size;
+    }
+    struct known *k = &w->known[w->known_count++];
+    memcpy(k->key, act->key, sizeof k->key);
+    memcpy(k->name, l->p->object.name, sizeof k->name);
+    memcpy(k->left, l->p->left, sizeof k->left);
+    return RC_OK;
+}
+
+static enum rc
+look_left(void *arg, const struct person *p, struct err *err)
+{
+    struct walk *w = arg;
+    struct leaver l = {w, p};
+    return p->left[0] != '\0' ? act_each(w->store, p, add_known, &l, err) : RC_OK;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+    const struct known *x = a;
+    const struct known *y = b;
+    int order = strcmp(x->key, y->key);
+    return order != 0 ? order : strcmp(x->name, y->name);
+}
+
+static int
+find_key(const void *key, const void *item)
+{
+    return strcmp(key, ((const struct known *)item)->key);
+}
+
+/* The first by name, so that every store says the same. */
+static void
+known_to_leaver(const struct walk *w, struct duty *d)
+{
+    if (w->known_count == 0)
+        return;
+    const struct known *k =
+        bsearch(d->key.uuid, w->known, w->known_count, sizeof *w->known, find_key);
+    if (k == NULL)
+        return;
+    while (k > w->known && strcmp((k - 1)->key, k->key) == 0)
+        k--;
+    memcpy(d->left, k->name, sizeof d->left);
+    if (d->since[0] == '\0')
+        memcpy(d->since, k->left, sizeof d->since);
+}
+
+/* ---- one key ---- */
 
 /* Showings to a person: intended with such a destination, and a shown that names it. */
 static enum rc
@@ -107,6 +190,8 @@ look(void *arg, const struct key *key, struct err *err)
     enum rc rc = count_showings(w->store, &d, err);
     if (rc == RC_OK)
         rc = known_to_someone(w->store, &d, err);
+    if (rc == RC_OK)
+        known_to_leaver(w, &d);
     if (rc != RC_OK || d.since[0] == '\0')
         return rc;
     rc = successor_progress(w->store, &d, &progress, err);
@@ -119,6 +204,12 @@ look(void *arg, const struct key *key, struct err *err)
 enum rc
 duty_each(const struct store *store, duty_fn fn, void *arg, struct err *err)
 {
-    struct walk w = {store, fn, arg};
-    return key_each(store, NULL, look, &w, err);
+    struct walk w = {.store = store, .fn = fn, .arg = arg};
+    enum rc rc = person_each(store, look_left, &w, err);
+    if (rc == RC_OK && w.known_count > 0)
+        qsort(w.known, w.known_count, sizeof *w.known, by_key);
+    if (rc == RC_OK)
+        rc = key_each(store, NULL, look, &w, err);
+    free(w.known);
+    return rc;
 }

@@ -2,7 +2,7 @@
  * Duties: a key that a person has seen must be replaced. A duty opens by a showing (`reveal` to a
  * terminal, standard output, file or descriptor) or by a person who knew the value (--known-to); it
  * is closed by a successor that was delivered and drilled. `exec` and the first delivery by
- * `create` open none.
+ * `create` open none; the latter does when the person who saw it leaves.
  */
 #ifndef ESCROW_DUTY_H
 #define ESCROW_DUTY_H
@@ -13,8 +13,9 @@ enum duty_lacks { DUTY_SUCCESSOR, DUTY_DELIVERY, DUTY_DRILL };
 
 struct duty {
     struct key key;
-    char since[TIME_TEXT + 1]; /* first time it was seen */
-    int64_t times;             /* how often; 0: only known to a person */
+    char since[TIME_TEXT + 1]; /* first time it was seen, or when who saw it left */
+    int64_t times; /* how often shown; 0: only known to a person, or seen when it was made */
+    char left[LIMIT_NAME + 1]; /* somebody who has seen or known it and left; "": nobody */
     enum duty_lacks lacks;     /* what would come next */
 };
 /* Open duties, by key. */

@@ -101,6 +101,11 @@ any doctor
 0 copy check --deep
 0 sync --repair
 0 copy card
+0 person add first.operator --role operator --new-key $T/person.key --credential file:$T/spare.pass
+0 person set first.operator --role guard
+0 person list
+0 audit who first.operator
+0 person left first.operator --reason R
 0 author list
 0 author admit $id --yes
 0 author trust $id

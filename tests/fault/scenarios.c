@@ -40,6 +40,7 @@ const char scenario_base[] =
     "-C store kms add kp-new --site fra --provider local --file new.kms --credential "             \
     "file:mad.pass"
 #define SPARE "-C store author spare --file spare.key --credential file:fra.pass"
+#define PERSON "-C store person add first.operator"
 #define REVEAL "-C store reveal vbr/first --reason test"
 #define FROM_EXPORT                                                                                \
     "reveal vbr/first --from ./exported --yes --credential file:mad.pass --kms-file mad.kms "      \
@@ -197,6 +198,21 @@ const struct scenario scenarios[] = {
      "{second}",
      "-C store author adopt {theirs} --yes", NULL, "-C store show vbr/first\n?\"theirs\"",
      "=0,6 -C store author adopt {theirs} --yes\n-C store show vbr/first\n?\"theirs\"", S_CHANGES},
+    /* persons */
+    {"person-add", NULL, PERSON " --role operator", "\"created\":true",
+     "-C store person list\n?\"first.operator\"", PERSON " --role operator", S_CHANGES},
+    {"person-key", NULL, PERSON " --new-key person.key --credential file:fra.pass",
+     "\"created\":true", "-C store person list\n?\"public_key\"\n!has person.key",
+     PERSON "\n!rm person.key", S_CHANGES | S_SLOW},
+    {"person-set", PERSON, "-C store person set first.operator --role guard", "\"changed\":true",
+     "-C store person list\n?\"guard\"", "-C store person set first.operator --role guard",
+     S_CHANGES},
+    {"person-left", PERSON, "-C store person left first.operator --reason R", "\"changed\":true",
+     "-C store person list\n?\"left\"",
+     "-C store person left first.operator\n-C store person list\n?\"left\"", S_CHANGES},
+    {"audit-who",
+     PERSON "\n-C store reveal vbr/first --reason known --as first.operator --to file:known2",
+     "-C store audit who first.operator", "\"saw\"", NULL, "-C store audit who first.operator", 0},
     /* a secret comes out */
     {"reveal-file", NULL, REVEAL " --to file:secret", NULL, SHOWN_HERE,
      "!rm secret\n" REVEAL " --to file:secret", S_SHOWS | S_FILE | S_CHANGES},
