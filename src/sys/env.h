@@ -30,7 +30,8 @@ void process_harden(void);
 
 /*
  * SIGINT, SIGTERM, SIGHUP, SIGQUIT set a flag, which long work asks for between steps; a second one
- * ends at once after restoring the terminal (see sys/term.h).
+ * ends at once after restoring the terminal (see sys/term.h), but for a second SIGHUP after a
+ * first.
  */
 void signals_catch(void);
 /* 0, or the number of the signal that arrived. */

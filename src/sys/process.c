@@ -38,6 +38,10 @@ static void
 on_signal(int number)
 {
     int saved = errno;
+    /* A terminal that goes away says so twice, through the kernel and through the shell: that is no
+     * impatience, and the record of how a showing ended still has to be made. */
+    if (number == SIGHUP && pending == SIGHUP)
+        return;
     if (pending != 0) {
         term_restore();
         _exit(128 + number);

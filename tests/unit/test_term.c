@@ -325,6 +325,25 @@ test_second_signal_wipes_the_screen(void **state)
     }
 }
 
+/* The kernel and the shell both say that a terminal is gone. */
+static void
+test_two_hang_ups_are_one(void **state)
+{
+    (void)state;
+    struct person p;
+    sit_down(&p, show_on_alternate_screen);
+    wait_text(&p, "SHOWN");
+    struct timespec moment = {0, 50000000L};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kill(p.pid, SIGHUP), 0);
+        (void)nanosleep(&moment, NULL);
+    }
+    assert_int_equal(waitpid(p.pid, NULL, WNOHANG), 0);
+    assert_null(strstr(p.seen, leave));
+    assert_int_equal(kill(p.pid, SIGTERM), 0);
+    assert_int_equal(stand_up(&p), 128 + SIGTERM);
+}
+
 static int
 dumb(void)
 {
@@ -409,6 +428,7 @@ main(void)
         cmocka_unit_test(test_ask_echoes_and_is_bounded),
         cmocka_unit_test(test_raw_keys_and_restore_at_exit),
         cmocka_unit_test(test_second_signal_wipes_the_screen),
+        cmocka_unit_test(test_two_hang_ups_are_one),
         cmocka_unit_test(test_dumb_terminal_shows_nothing),
         cmocka_unit_test(test_name_and_size),
         cmocka_unit_test(test_no_terminal),
