@@ -444,6 +444,7 @@ bare_reveal(struct ctx *ctx, struct err *err)
         goto out;
     if (b.deliver.kind == DELIVER_STDOUT)
         ctx->out_fd = 2; /* standard output has exactly the secret's bytes */
+    showing_warn_watched(ctx, &b.deliver);
     rc = hand_over(&b, err);
     if (ctx->store != NULL && rc != RC_INTERRUPTED && session_publish(ctx, &later) != RC_OK)
         out_warn(ctx, "%s", later.msg);

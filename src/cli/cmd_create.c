@@ -7,6 +7,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/mint.h"
 #include "cli/out.h"
+#include "cli/showing.h"
 #include "escrow/log.h"
 #include "recover/deliver.h"
 
@@ -123,6 +124,7 @@ hand_out(struct ctx *ctx, const struct mint *m, struct deliver *d, struct err *e
     buf_release(&body);
     if (rc == RC_OK) {
         d->title = m->name;
+        showing_warn_watched(ctx, d);
         rc = deliver_give(d, m->text, err);
     }
     if (rc == RC_OUTPUT_FAILED)

@@ -279,6 +279,7 @@ run_reveal(struct ctx *ctx, struct err *err)
         rc = showing_memory(ctx, err);
     if (rc != RC_OK)
         goto out;
+    showing_warn_watched(ctx, &d);
     rc = reveal_keys(ctx, keys, &asker, &d, err);
     if (rc != RC_INTERRUPTED) {
         struct err later = ERR_INIT;

@@ -55,6 +55,24 @@ showing_memory(struct ctx *ctx, struct err *err)
     return secret_arena_open(ctx->accept_risk != NULL ? SECRET_UNLOCKED_OK : SECRET_LOCKED, err);
 }
 
+void
+showing_warn_watched(struct ctx *ctx, const struct deliver *d)
+{
+    const char *name;
+    if (d->kind != DELIVER_TTY)
+        return;
+    switch (term_recorder(&name)) {
+    case TERM_RECORDED:
+        out_warn(ctx, "this session is recorded by %s: the recording will have the secret", name);
+        break;
+    case TERM_MULTIPLEXED:
+        out_warn(ctx, "inside %s: what it records or logs will have the secret", name);
+        break;
+    case TERM_UNWATCHED:
+        break;
+    }
+}
+
 /* ---- which key ---- */
 
 void

@@ -5,6 +5,7 @@
 #include "cli/cmd.h"
 #include "cli/who.h"
 #include "escrow/view.h"
+#include "recover/deliver.h"
 #include "recover/reveal.h"
 #include "recover/unwrap.h"
 
@@ -29,6 +30,8 @@ enum rc showing_ask_reason(struct ctx *ctx, struct asker *out, struct err *err) 
 enum rc showing_ask_person(struct ctx *ctx, struct asker *out, struct err *err) MUST_CHECK;
 
 void showing_label(char out[SHOWING_LABEL], const struct key *key);
+/* Before a terminal shows it: what is known to record there. The screen says it again. */
+void showing_warn_watched(struct ctx *ctx, const struct deliver *d);
 /* Memory can be locked (or --accept-risk): before anything is recorded. */
 enum rc showing_memory(struct ctx *ctx, struct err *err) MUST_CHECK;
 

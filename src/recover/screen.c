@@ -283,10 +283,16 @@ static void
 put_warnings(struct screen *sc, const struct shape *shape, size_t *rows)
 {
     char line[96];
-    if (env_original("TMUX") != NULL || env_original("STY") != NULL)
-        put_line(sc, shape,
-                 "Inside tmux or screen: a recorder there (pipe-pane, script, logging) sees all.",
-                 rows);
+    const char *watcher;
+    enum term_watch watch = term_recorder(&watcher);
+    if (watch == TERM_RECORDED)
+        (void)snprintf(line, sizeof line, "This session is recorded by %s, this screen too.",
+                       watcher);
+    else
+        (void)snprintf(line, sizeof line,
+                       "Inside %s: a recorder there (pipe-pane, logging) sees all.", watcher);
+    if (watch != TERM_UNWATCHED)
+        put_line(sc, shape, line, rows);
     if (!shape->is_text) {
         (void)snprintf(line, sizeof line, "It is not text: its %zu bytes as hex digits.",
                        shape->units / 2);

@@ -19,6 +19,12 @@ const char *term_name(void);
 void term_size(int fd, unsigned *columns, unsigned *rows);
 int term_is_tty(int fd);
 
+/* Whether something that is known to record terminals, or can be told to (tmux, screen), is between
+ * us and the person: the processes above this one and the environment are looked at. *name is its
+ * name, "" for none. What is not known is not found: a hint, no promise. */
+enum term_watch { TERM_UNWATCHED, TERM_MULTIPLEXED, TERM_RECORDED };
+enum term_watch term_recorder(const char **name);
+
 /* Prompts on the terminal without echo and reads one line, without its line feed, straight into a
  * slot. */
 enum rc term_ask_secret(struct secret *out, const char *prompt, struct err *err) MUST_CHECK;
