@@ -162,8 +162,10 @@ answer_change(struct ctx *ctx, const struct root *root, const struct root_info *
     if (info->restore_until_ms != 0)
         time_format(until, info->restore_until_ms);
     if (!out_is_json(ctx)) {
-        out_printf(ctx, "%s is now %s, version %u\n", root->object.name,
-                   root_state_name(info->state), info->versions);
+        out_printf(ctx, "%s is now %s", root->object.name, root_state_name(info->state));
+        if (info->versions > 0) /* known */
+            out_printf(ctx, ", version %u", info->versions);
+        out_printf(ctx, "\n");
         if (until[0] != '\0')
             out_printf(ctx, "it can be restored until %s: keymuster root restore %s\n", until,
                        root->object.name);
@@ -201,6 +203,19 @@ confirm_change(struct ctx *ctx, const struct root *root, enum kms_change change,
     return RC_OK;
 }
 
+/* Refused for what the root key is now, which may be what an earlier try made of it without living
+ * to record it. The refusal stays the answer. */
+static void
+observe_refused(struct ctx *ctx, struct root *root, struct kms *kms, enum rc why)
+{
+    struct root_info info;
+    struct err scratch = ERR_INIT;
+    int for_its_state = err_exit(why) == 14 || why == RC_KMS_TOO_EARLY;
+    if (for_its_state && kms_root_info(kms, root->id, &info, &scratch) == RC_OK &&
+        observe_now(ctx, root, &info, &scratch) == RC_OK)
+        err_ignore(session_publish(ctx, &scratch));
+}
+
 static enum rc
 change_root(struct ctx *ctx, enum kms_change change, struct err *err)
 {
@@ -216,8 +231,11 @@ change_root(struct ctx *ctx, enum kms_change change, struct err *err)
         rc = confirm_change(ctx, &root, change, err);
     if (rc == RC_OK)
         rc = session_kms(ctx, &root.kms, &kms, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         rc = kms_root_change(kms, root.id, change, &info, err);
+        if (rc != RC_OK)
+            observe_refused(ctx, &root, kms, rc);
+    }
     if (rc == RC_OK)
         rc = observe_now(ctx, &root, &info, err);
     if (rc == RC_OK)

@@ -466,6 +466,10 @@ learn(struct root *r, const struct root_info *info)
     r->state = info->state;
     if (info->version[0] != '\0') /* a KMS does not tell that of a destroyed one */
         differs |= news(r->version, sizeof r->version, info->version);
+    if (info->versions != 0) { /* not known: the answer about it was lost */
+        differs |= r->versions != info->versions;
+        r->versions = info->versions;
+    }
     differs |= news(r->rotated_at, sizeof r->rotated_at, time_text(t, info->rotated_ms));
     differs |= news(r->expires, sizeof r->expires, time_text(t, info->expires_ms));
     differs |= news(r->deleted_at, sizeof r->deleted_at, time_text(t, info->deleted_ms));

@@ -265,6 +265,15 @@ happened(enum kms_change change, const struct root_info *before, const struct ro
            strcmp(now->version, before->version) != 0;
 }
 
+/* After a yes, which a proxy may have said: whether it is so. */
+static int
+shows(enum kms_change change, const struct root_info *before, const struct root_info *now)
+{
+    if (change == KMS_ROTATE)
+        return now->version[0] == '\0' || strcmp(now->version, before->version) != 0;
+    return change == KMS_RESTORE ? now->state != ROOT_DESTROYED : now->state == changes[change].to;
+}
+
 static enum rc
 refine_change(struct err *err, const struct ibm_error *e, enum kms_change change,
               const struct root_info *now)
@@ -320,7 +329,13 @@ ibm_root_change(void *self, const char *root, enum kms_change change, struct roo
     enum rc rc = ibm_metadata(ibm, root, &before, err);
     if (rc == RC_OK)
         rc = send_change(ibm, before.id, change, &before, err);
-    return rc == RC_OK ? ask_info(ibm, before.id, 1, out, err) : rc;
+    if (rc == RC_OK)
+        rc = ask_info(ibm, before.id, 1, out, err);
+    if (rc != RC_OK || shows(change, &before, out))
+        return rc;
+    (void)err_set(err, RC_KMS_REPLY, "%s root key %s", changes[change].doing, before.id);
+    return err_why(err, "something said that it is done, and the KMS shows it as %s, not changed",
+                   root_state_name(out->state));
 }
 
 /* ---- rights ---- */

@@ -249,6 +249,46 @@ same_password() {
     ends 5 -C "$FRA" root rotate fra-main
     ends 0 -o json -C "$FRA" root check fra-main
     json '.items[0].versions == 1'
+    # Killed before it could record what it did: refused now, but what is so is on record.
+    local version
+    version=$(ask '.items[] | select(.name == "fra-main").version' -C "$FRA" root list)
+    SIM_TOKEN=$(sim_token) && sim_call POST "keys/$version/actions/rotate" '{}' >/dev/null
+    ends 5 -o json -C "$FRA" root rotate fra-main
+    error_is KM3010
+    [ "$(ask '.items[] | select(.name == "fra-main").versions' -C "$FRA" root list)" -eq 2 ]
+    sim_call POST "keys/$version/actions/disable" >/dev/null
+    ends 14 -C "$FRA" root disable fra-main --yes
+    [ "$(ask '.items[] | select(.name == "fra-main").state' -C "$FRA" root list)" = suspended ]
+    [ "$(ask .unpublished -C "$FRA" status)" -eq 0 ]
+}
+
+@test "a yes that a proxy said: what the KMS shows then decides" {
+    scene_ibm
+    for change in rotate disable destroy; do
+        sim_fault '{"match": {"path": "/keys/", "method": "'"$([ $change = destroy ] && echo DELETE || echo POST)"'"}, "kind": "html", "status": 200}'
+        ends 15 -o json -C "$FRA" root "$change" fra-main --yes --confirm fra-main
+        error_is KM3017
+        [ "$(ask '.items[] | select(.name == "fra-main") | .state + " \(.versions)"' -C "$FRA" root list)" = 'active 1' ]
+    done
+    # The answer about versions alone was lost: their number is not known, and the next look finds it.
+    sim_fault '{"match": {"path": "/versions"}, "status": 404}'
+    ends 0 -C "$FRA" root rotate fra-main
+    says 'fra-main is now active'
+    silent_on 'version 0'
+    ends 0 -C "$FRA" root check
+    [ "$(ask '.items[] | select(.name == "fra-main").versions' -C "$FRA" root list)" -eq 2 ]
+}
+
+@test "rekey after one that owes a wrap: the successor gets it" {
+    scene_ibm
+    sim_fault "{\"match\": {\"instance\": \"$SIM_INSTANCE\"}, \"status\": 403, \"count\": -1}"
+    ends 3 -o json -C "$FRA" rekey vbr/job
+    json '.roots == ["mad-main"] and .owed == ["fra-main"]'
+    ends 3 -o json -C "$FRA" rekey vbr/job
+    json '.generation == 3 and .roots == ["mad-main"] and .owed == ["fra-main"]'
+    sim_control DELETE faults >/dev/null
+    ends 0 -o json -C "$FRA" rekey vbr/job
+    json '(.roots | sort) == ["fra-main", "mad-main"] and .owed == []'
 }
 
 # A second store, whose endpoint comes from the log; where its answer would go.
