@@ -267,24 +267,51 @@ run_create(struct ctx *ctx, struct err *err)
 
 /* ---- rekey ---- */
 
-/* Roots of the former key's wraps, each once, newest wrap first. */
+/* Roots of the former key's wraps, each once, newest wrap first; then those that it still owes. */
 struct former_roots {
     char uuid[MINT_WRAPS][UUID_TEXT + 1];
     size_t count;
 };
 
-static enum rc
-note_root(void *arg, const struct wrap *w, struct err *err)
+static void
+note_root(struct former_roots *f, const char *root)
 {
-    struct former_roots *f = arg;
-    (void)err;
     for (size_t i = 0; i < f->count; i++) {
-        if (strcmp(f->uuid[i], w->root) == 0)
-            return RC_OK;
+        if (strcmp(f->uuid[i], root) == 0)
+            return;
     }
-    if (!w->retired && f->count < MINT_WRAPS)
-        (void)snprintf(f->uuid[f->count++], UUID_TEXT + 1, "%s", w->root);
+    if (f->count < MINT_WRAPS)
+        (void)snprintf(f->uuid[f->count++], UUID_TEXT + 1, "%s", root);
+}
+
+static enum rc
+note_wrap(void *arg, const struct wrap *w, struct err *err)
+{
+    (void)err;
+    if (!w->retired)
+        note_root(arg, w->root);
     return RC_OK;
+}
+
+static enum rc
+note_former(struct former_roots *f, const struct ctx *ctx, const struct key *former,
+            struct err *err)
+{
+    struct buf owe;
+    struct json *doc = NULL;
+    buf_init(&owe, LIMIT_ENTRY);
+    enum rc rc = wrap_each(ctx->store, former->uuid, note_wrap, f, err);
+    if (rc == RC_OK)
+        rc = field_get(ctx->store, former->uuid, "owe", &owe, NULL, err);
+    if (rc == RC_OK && owe.len > 0)
+        rc = json_parse(&doc, buf_str(&owe), owe.len, "the debts of a key", err);
+    for (const struct json *i = json_first(doc); rc == RC_OK && i != NULL; i = json_next(i)) {
+        if (json_str(i) != NULL)
+            note_root(f, json_str(i));
+    }
+    json_free(doc);
+    buf_release(&owe);
+    return rc;
 }
 
 /* A root key that can wrap now is used, another is owed. */
@@ -320,7 +347,7 @@ reach_roots(struct ctx *ctx, struct mint *m, const struct key *former, struct er
     struct former_roots f = {.count = 0};
     struct err nearest = ERR_INIT;
     size_t given = opt_count(&ctx->opts, OPT_ROOT);
-    enum rc rc = given == 0 ? wrap_each(ctx->store, former->uuid, note_root, &f, err) : RC_OK;
+    enum rc rc = given == 0 ? note_former(&f, ctx, former, err) : RC_OK;
     if (rc == RC_OK && given > MINT_WRAPS)
         return err_set(err, RC_USAGE, "more than %d root keys for one key", MINT_WRAPS);
     for (size_t i = 0; rc == RC_OK && i < (given > 0 ? given : f.count); i++)
