@@ -208,6 +208,25 @@ elsewhere() { # METHOD PATH
     mv "$T/away" "$USB"
 }
 
+@test "a look without the network: rewrap, rehome, upkeep ask nobody, and judge by the record" {
+    elsewhere POST /actions/rotate
+    sim_control DELETE log >/dev/null
+    ends 0 -o json -C "$FRA" rewrap --stale -n --offline
+    json '.planned == 0 and .current == 3'
+    ends 0 -o json -C "$FRA" rehome --all --to mad-main -n --offline
+    json '.planned == 1 and .there == 1'
+    ends 0 -o json -C "$FRA" upkeep -n --offline
+    json '.rewrap.planned == 0 and .roots == []'
+    [ "$(sim_log length)" -eq 0 ]
+    fra root check
+    sim_control DELETE log >/dev/null
+    ends 0 -o json -C "$FRA" rewrap --stale -n --offline
+    json '.planned == 2 and .current == 1'
+    ends 0 -C "$FRA" rewrap vbr/one -n --offline
+    says 'would rewrap vbr/one@1'
+    [ "$(sim_log length)" -eq 0 ]
+}
+
 @test "doctor: which role each command needs, tried; it changes nothing" {
     local before
     before=$(ask .digest -C "$FRA" status)
