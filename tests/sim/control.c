@@ -1,17 +1,21 @@
+/* clang-format off */
 /*
- * What a test says to the simulator, over plain HTTP on a port of its own. Bodies and answers are
- * JSON. GET    /sim/info                  the line that was printed at start POST   /sim/clock
- * {"advance": seconds} {"set": seconds since 1970} {"freeze": true|false} POST   /sim/faults a
- * fault (faults.c); GET lists, DELETE clears POST   /sim/apikeys               {"name", "account",
- * "status", "life", "grants": [{"instance", "ring", "role"}], "key"} POST   /sim/instances {"name",
- * "id", "offering", "region", "account", "master_key_missing", "network_refused"} POST   /sim/keys
- * {"instance", "id", "name", "versions": [{"id", "material"}], …}: puts a key there as it is POST
- * /sim/settings              {"varied_texts", "no_reasons", "no_reason_status", "blank_codes",
- * "read_only": [region], "expired_token_status": 401|400} POST   /sim/rollback {"region",
- * "seconds"}: forgets the keys and versions made in the last seconds POST   /sim/fronts {"of":
- * "iam" or an instance's name, "tls": kind}: one more port; its URL is the answer GET    /sim/log
- * the requests so far; DELETE clears
+ * What a test says to the simulator, over plain HTTP on a port of its own. Bodies and answers are JSON.
+ *   GET  /sim/info              the line that was printed at start
+ *   POST /sim/clock             {"advance": seconds} {"set": seconds since 1970} {"freeze": true|false}
+ *   POST /sim/faults            a fault (faults.c); GET lists, DELETE lists and clears
+ *   POST /sim/apikeys           {"name", "account", "status", "life", "grants": [{"instance", "ring", "role"}], "key"}
+ *   POST /sim/instances         {"name", "id", "offering", "region", "account", "master_key_missing", "network_refused"}
+ *   POST /sim/keys              {"instance", "id", "name", "versions": [{"id", "material"}], …}: puts a key there as it is
+ *   POST /sim/settings          {"varied_texts", "no_reasons", "no_reason_status", "blank_codes", "read_only": [region],
+ *                               "expired_token_status": 401|400}
+ *   POST /sim/rollback          {"region", "seconds"}: forgets the keys and versions made in the last seconds
+ *   POST /sim/keep              {"name"}: keeps the KMSs as they are now
+ *   POST /sim/again             {"name", "fault": a fault, or absent}: as they were kept; no other faults, an empty log
+ *   POST /sim/fronts            {"of": "iam" or an instance's name, "tls": kind}: one more port; its URL is the answer
+ *   GET  /sim/log               the requests so far; DELETE lists and clears
  */
+/* clang-format on */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +210,43 @@ on_front(struct answer *a, const cJSON *body)
 }
 
 static void
+clear(cJSON *list)
+{
+    while (cJSON_GetArraySize(list) > 0)
+        cJSON_DeleteItemFromArray(list, 0);
+}
+
+static cJSON *kept; /* by name */
+
+static void
+on_keep(struct answer *a, const cJSON *body)
+{
+    if (!kept)
+        kept = cJSON_CreateObject();
+    set(kept, text_of(body, "name"), cJSON_Duplicate(state, 1));
+    ok(a, NULL);
+}
+
+static void
+on_again(struct answer *a, const cJSON *body)
+{
+    const cJSON *fault = cJSON_GetObjectItemCaseSensitive(body, "fault");
+    const cJSON *then = cJSON_GetObjectItemCaseSensitive(kept, text_of(body, "name"));
+    if (!then) {
+        wrong(a, "nothing of that name was kept");
+        return;
+    }
+    cJSON_Delete(state);
+    state = cJSON_Duplicate(then, 1);
+    clear(faults);
+    clear(request_log);
+    if (fault)
+        on_fault(a, fault);
+    else
+        ok(a, NULL);
+}
+
+static void
 on_post(const char *what, struct answer *a, const cJSON *body)
 {
     if (strcmp(what, "clock") == 0)
@@ -220,6 +261,10 @@ on_post(const char *what, struct answer *a, const cJSON *body)
         on_key(a, body);
     else if (strcmp(what, "rollback") == 0)
         on_rollback(a, body);
+    else if (strcmp(what, "keep") == 0)
+        on_keep(a, body);
+    else if (strcmp(what, "again") == 0)
+        on_again(a, body);
     else if (strcmp(what, "fronts") == 0)
         on_front(a, body);
     else if (strcmp(what, "settings") == 0) {
@@ -227,13 +272,6 @@ on_post(const char *what, struct answer *a, const cJSON *body)
         ok(a, NULL);
     } else
         wrong(a, "no such thing");
-}
-
-static void
-clear(cJSON *list)
-{
-    while (cJSON_GetArraySize(list) > 0)
-        cJSON_DeleteItemFromArray(list, 0);
 }
 
 void
@@ -251,8 +289,8 @@ control_answer(struct request *r, struct answer *a)
             wrong(a, "the body is not a JSON object");
         cJSON_Delete(body);
     } else if (list && strcmp(r->method, "DELETE") == 0) {
+        ok(a, cJSON_Duplicate(list, 1));
         clear(list);
-        ok(a, NULL);
     } else if (list) {
         ok(a, cJSON_Duplicate(list, 1));
     } else if (strcmp(what, "info") == 0) {

@@ -1,15 +1,24 @@
+/* clang-format off */
 /*
  * Faults that a test asked for. A fault:
- *   match   {"front": "iam"|"kms", "method", "path": part of the path, "instance": part of the
- * header}; absent: all skip, count           how many matching requests to let pass first, and then
- * to hit (default 0 and 1; -1: for ever) status, body, type, headers, reason   the answer, instead
- * of carrying the request out kind    html, empty, redirect, drop-before: instead of carrying it
- * out drop-after, malformed, truncated, giant, cut, other-plaintext, previous, empty-after: carried
- * out, then so answered bytes, delay_ms, drip_ms, chunked     how the answer is sent remove
- * ["member"], add {"member": value}              changes of a JSON answer, after it was carried out
+ *   match                       {"front": "iam"|"kms", "method", "path": part of the path, "instance": part of the
+ *                               header}; absent: all
+ *   skip, count                 how many matching requests to let pass first, and then to hit (0 and 1; -1: for ever)
+ *   status, body, type, headers, reason
+ *                               the answer, instead of carrying the request out
+ *   kind                        html, empty, redirect, drop-before: instead of carrying it out
+ *                               drop-after, malformed, truncated, giant, cut, other-plaintext, previous, empty-after:
+ *                               carried out, then so answered
+ *   bytes, delay_ms, drip_ms, chunked
+ *                               how the answer is sent
+ *   kill PATH                   the process whose id is in this file is killed before anything is answered
+ *   remove ["member"], add {"member": value}
+ *                               changes of a JSON answer, after it was carried out
  *   replace ["text", "other"]   in the printed JSON of such an answer, wherever it stands
- *   use_key ID            the request is carried out for another key (kms.c)
+ *   use_key ID                  the request is carried out for another key (kms.c)
  */
+/* clang-format on */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,11 +169,23 @@ replace_text(const cJSON *fault, struct answer *a)
     cJSON_free(text);
 }
 
+static void
+kill_client(const char *path)
+{
+    int pid = 0;
+    FILE *f = *path ? fopen(path, "r") : NULL;
+    if (f && fscanf(f, "%d", &pid) == 1 && pid > 1)
+        (void)kill(pid, SIGKILL);
+    if (f)
+        (void)fclose(f);
+}
+
 void
 fault_after(const cJSON *fault, struct answer *a)
 {
     const char *kind = text_of(fault, "kind");
     int64_t bytes = number_of(fault, "bytes");
+    kill_client(text_of(fault, "kill"));
     add_headers(fault, a);
     a->delay_ms = (int)number_of(fault, "delay_ms");
     a->drip_ms = (int)number_of(fault, "drip_ms");
