@@ -231,8 +231,31 @@ token_of_arena() { # FILE
     secrets+=("$1.head" "$1.tail")
 }
 
+# More that sends or gets a secret: a password in a request, many calls at once, a token that is refused and renewed.
+ibm_more() {
+    local transport='\[heap\]|anonymous'
+    canary "$T/adopted"
+    secrets+=("$T/adopted")
+    stops 0 -C "$FRA" record vbr/adopted --purpose other --root fra-main --secret "file:$T/adopted" --allow-unsynced
+    token_of_arena "$T/token3"
+    clean "$transport"
+    fra root rotate fra-main
+    fra root create fra-next --kms kp-fra
+    stops 0 -C "$FRA" rewrap --stale --yes
+    token_of_arena "$T/token4"
+    clean "$transport"
+    stops 0 -C "$FRA" rehome --all --to fra-next --yes
+    clean "$transport"
+    sim_fault '{"match": {"front": "kms", "path": "unwrap"}, "status": 401}'
+    stops 0 -C "$FRA" reveal vbr/adopted --reason test --to "file:$T/renewed" --allow-unsynced
+    cmp "$T/adopted" "$T/renewed"
+    token_of_arena "$T/token5" # the refused one begins as this one does
+    clean "$transport"
+}
+
 @test "IBM's KMS: API key, token and key are gone at the end, over HTTP/1.1" {
     scene_ibm
+    ibm_more
     stops 0 -C "$FRA" create vbr/second --purpose other --root fra-main --allow-unsynced
     "$KEYMUSTER" -C "$FRA" reveal vbr/second --reason test --to "file:$T/second" --allow-unsynced >/dev/null 2>&1
     secrets+=("$T/second")
@@ -256,28 +279,38 @@ token_of_arena() { # FILE
     clean "$transport"
 }
 
-@test "the same over HTTP/2" {
-    command -v nghttpx >/dev/null || skip 'nghttpx is not installed'
-    scene_ibm
+# A server of HTTP/2 before a part of the simulator; its URL is in $far.
+over_http2() { # PART
     local port plain
     port=$("$KM_TOOLS/free_port")
-    plain=$(sim_control POST fronts '{"of": "fra", "tls": "plain"}' | jq -er .url | sed 's/.*://')
+    plain=$(sim_control POST fronts "{\"of\": \"$1\", \"tls\": \"plain\"}" | jq -er .url | sed 's/.*://')
+    nghttpx --conf=/dev/null "-f127.0.0.1,$port" "-b127.0.0.1,$plain" --accesslog-file="$T/h2.$1" "$T/key.pem" "$T/cert.pem" \
+        >/dev/null 2>&1 3>&- &
+    started+=($!)
+    until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.05; done
+    far=https://127.0.0.1:$port
+}
+
+@test "the same over HTTP/2, IAM and KMS" {
+    command -v nghttpx >/dev/null || skip 'nghttpx is not installed'
+    scene_ibm
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -days 2 \
         -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
     cat "$SIM_CA" "$T/cert.pem" >"$T/ca.pem"
-    nghttpx --conf=/dev/null "-f127.0.0.1,$port" "-b127.0.0.1,$plain" --accesslog-file="$T/h2" "$T/key.pem" "$T/cert.pem" \
-        >/dev/null 2>&1 3>&- &
-    started+=($!)
-    sleep 0.5
-    fra kms set kp-fra --endpoint "https://127.0.0.1:$port" --ca "$T/ca.pem" --credential "file:$SIM_APIKEY" --yes
+    over_http2 iam
+    local iam=$far
+    over_http2 fra
+    fra kms set kp-fra --endpoint "$far" --iam "$iam" --ca "$T/ca.pem" --credential "file:$SIM_APIKEY" --yes
     stops 0 -C "$FRA" reveal vbr/made --reason test --to "file:$T/shown" --allow-unsynced
-    grep -q 'HTTP/2' "$T/h2"
+    grep -q 'POST /identity/token HTTP/2' "$T/h2.iam"
+    grep -q '/actions/unwrap HTTP/2' "$T/h2.fra"
     cmp "$T/made" "$T/shown"
     token_of_arena "$T/token"
     clean '\[heap\]|anonymous'
     stops 0 -C "$FRA" create vbr/second --purpose other --root fra-main --allow-unsynced
     token_of_arena "$T/token2"
     clean '\[heap\]|anonymous'
+    ibm_more
 }
 
 @test "the wiping free switched off is caught" {
