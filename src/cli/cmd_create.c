@@ -333,7 +333,8 @@ reach_root(struct ctx *ctx, struct mint *m, const char *name, struct err *neares
                           root_state_name(info.state));
     if (reached == RC_OK)
         return RC_OK;
-    out_warn(ctx, "no wrap under %s now, it is owed: %s", root->object.name, why.msg);
+    out_warn(ctx, "no wrap under %s now, it is owed: %s%s%s", root->object.name, why.msg,
+             why.why[0] != '\0' ? ": " : "", why.why);
     *nearest = why;
     m->owed[m->owed_count++] = *root;
     m->wrap_count--;

@@ -62,7 +62,8 @@ fail_asked(struct rehome *r, struct job *j, const struct err *why)
 {
     fail(r, j, why);
     if (r->count > 1)
-        out_warn(r->ctx, "%s@%lld: %s", j->key.name, (long long)j->key.generation, why->msg);
+        out_warn(r->ctx, "%s@%lld: %s%s%s", j->key.name, (long long)j->key.generation, why->msg,
+                 why->why[0] != '\0' ? ": " : "", why->why);
 }
 
 static void

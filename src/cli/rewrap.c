@@ -70,8 +70,9 @@ ask_root(struct rewrap *r, const char *uuid, struct rewrap_root **out, struct er
     if (n->rc == RC_OK)
         n->rc = ask_kms(r, n);
     if (n->rc != RC_OK)
-        out_warn(r->ctx, "root key %s: %s",
-                 n->root.object.name[0] != '\0' ? n->root.object.name : uuid, n->err.msg);
+        out_warn(r->ctx, "root key %s: %s%s%s",
+                 n->root.object.name[0] != '\0' ? n->root.object.name : uuid, n->err.msg,
+                 n->err.why[0] != '\0' ? ": " : "", n->err.why);
     return RC_OK;
 }
 

@@ -164,7 +164,8 @@ root_check_note(char out[ROOT_NOTE], const struct root_checked *r)
     char text[512];
     out[0] = '\0';
     if (r->asked != RC_OK) {
-        (void)snprintf(text, sizeof text, "%.300s", r->why.msg);
+        (void)snprintf(text, sizeof text, "%.250s%s%.250s", r->why.msg,
+                       r->why.why[0] != '\0' ? ": " : "", r->why.why);
         add(out, text);
         (void)snprintf(text, sizeof text, "unknown since %s", r->unknown_since);
         add(out, text);

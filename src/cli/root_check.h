@@ -33,7 +33,7 @@ struct root_checked {
 enum rc root_check_one(struct root_check *c, const struct object *o, struct root_checked *out,
                        struct err *err) MUST_CHECK;
 /* One sentence for people, "" when there is nothing to say. Of NOTE_TEXT bytes. */
-enum { ROOT_NOTE = 700 };
+enum { ROOT_NOTE = 1024 };
 void root_check_note(char out[ROOT_NOTE], const struct root_checked *r);
 
 /* Since when a root key could not be asked, as root check remembers it; "" when it could. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "kms/ibm.h"
 #include "text/json.h"
 
 enum {
@@ -20,7 +21,8 @@ static const struct iam_error {
     const char *code;
     const char *why;
 } iam_errors[] = {
-    {"BXNIM0415E", "IAM does not know this API key: deleted, cut short, or of another account"},
+    {"BXNIM0415E", "IAM does not know this API key: deleted, expired, cut short, or of another "
+                   "account"},
     {"BXNIM0410E", "the user this API key belongs to is gone or inactive"},
     {"BXNIM0436E", "the user this API key belongs to is suspended in that account"},
     {"BXNIM0462E", "the API key exists, but is disabled"},
@@ -42,14 +44,22 @@ known_why(const char *code)
         if (strcmp(iam_errors[i].code, code) == 0)
             return iam_errors[i].why;
     }
-    return "IAM gives no reason that is known here";
+    return NULL;
 }
 
+/* said: IAM's own words, to be shown where the code says nothing to us. */
 static enum rc
-refused(struct err *err, int status, const char *code)
+refused(struct err *err, int status, const char *code, const char *said)
 {
+    char words[168] = "IAM gives no reason that is known here";
+    const char *why = known_why(code);
+    if (why == NULL && said != NULL) {
+        words[0] = '"';
+        ibm_error_words(words + 1, sizeof words - 2, said);
+        memcpy(words + strlen(words), "\"", 2);
+    }
     (void)err_set(err, RC_IAM_REFUSED, "IAM gives no token for this API key");
-    (void)err_why(err, "%s (status %d%s%.40s)", known_why(code), status,
+    (void)err_why(err, "%s (status %d%s%.40s)", why != NULL ? why : words, status,
                   code[0] != '\0' ? ", " : "", code);
     (void)err_hint(err, "this says nothing about root keys");
     if (strcmp(code, "BXNIM0430E") == 0)
@@ -81,7 +91,8 @@ answer_error(const struct iam *iam, int status, const struct json *doc, struct e
                      status == 429 ? "IAM is busy" : "IAM cannot answer at the moment");
         (void)err_why(err, "status %d, also when asked again", status);
     } else {
-        rc = refused(err, status, code != NULL ? code : "");
+        rc = refused(err, status, code != NULL ? code : "",
+                     unless_key(iam, json_gets(doc, "errorMessage")));
     }
     if (request != NULL)
         (void)snprintf(err->request, sizeof err->request, "%.63s", request);

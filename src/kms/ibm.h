@@ -50,6 +50,9 @@ struct ibm_error {
     char text[200];  /* its message, printable; only to be shown */
     const char *why; /* ours */
 };
+/* A service's own words, printable, in one line, cut; without words that are longer than any id: it
+ * may repeat the token or API key that it was sent. */
+void ibm_error_words(char *out, size_t size, const char *text);
 void ibm_error_judge(struct ibm_error *out, int status, const char *text, size_t len);
 /* A 5xx that stays: for http_request.permanent. */
 int ibm_error_permanent(const struct http_request *r);

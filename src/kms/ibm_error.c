@@ -166,10 +166,8 @@ keep(char *out, size_t size, const char *text)
     out[n] = '\0';
 }
 
-/* The same of a message, without words that are longer than any id: a service may repeat the token
- * that it was sent. */
-static void
-keep_message(char *out, size_t size, const char *text)
+void
+ibm_error_words(char *out, size_t size, const char *text)
 {
     enum { WORD_MOST = 40 };
     char kept[512];
@@ -218,8 +216,8 @@ ibm_error_judge(struct ibm_error *out, int status, const char *text, size_t len)
         const char *said = json_gets(reason, "message");
         keep_code(out->code, sizeof out->code, json_gets(reason, "code"));
         keep(out->field, sizeof out->field, json_gets(json_get(reason, "target"), "name"));
-        keep_message(out->text, sizeof out->text,
-                     said != NULL ? said : json_gets(first, "errorMsg"));
+        ibm_error_words(out->text, sizeof out->text,
+                        said != NULL ? said : json_gets(first, "errorMsg"));
     }
     json_free(doc);
     judge_code(out);

@@ -18,6 +18,7 @@ static const struct {
      "API key unknown or deleted: 400 BXNIM0415E; disabled: 400 BXNIM0462E (sources differ: 400 or "
      "401)",
      "F, R"},
+    {"IAM", "API key expired: 400 with a code that no client knows", "I"},
     {"IAM",
      "user gone: 400 BXNIM0410E; suspended: 401 BXNIM0436E; address refused: 401 BXNIM0430E; "
      "profile: 400 BXNIM0398E",

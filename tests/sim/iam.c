@@ -105,6 +105,8 @@ static const struct {
 } refusals[] = {
     {"deleted", "BXNIM0415E", "Provided API key could not be found", 400},
     {"disabled", "BXNIM0462E", "The API key is disabled", 400},
+    /* Which code IAM has for this is not documented: one that no client knows. */
+    {"expired", "BXNIM9999E", "The API key has expired", 400},
     {"user-gone", "BXNIM0410E", "The user behind the API key is gone or not active", 400},
     {"suspended", "BXNIM0436E", "The user is suspended in this account", 401},
     {"network", "BXNIM0430E", "The address of the caller is not in the allowed range", 401},
