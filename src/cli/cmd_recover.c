@@ -145,10 +145,8 @@ ask_word(struct starting *s, size_t i, struct err *err)
         given = opt_get(&s->ctx->opts, OPT_LOST);
     if (given != NULL)
         return run_word_set(s->words, word, given, err);
-    if (s->answers != NULL || s->ctx->no_input) {
-        (void)err_set(err, RC_USAGE, "nobody says what {%s} is: %s", word, runbook_word_means(i));
-        return err_hint(err, "in the file of --answers: [words] %s = ...", word);
-    }
+    if (s->answers != NULL || s->ctx->no_input)
+        return RC_OK; /* the step that needs it will say so */
     (void)snprintf(prompt, sizeof prompt, "%s (Enter: not known yet): ", runbook_word_means(i));
     enum rc rc = term_ask(value, sizeof value, prompt, err);
     return rc == RC_OK && value[0] != '\0' ? run_word_set(s->words, word, value, err) : rc;

@@ -42,7 +42,9 @@ run_child(int *status, const char *store, const char *words, int quiet, struct e
 {
     char self[] = "keymuster";
     char place[] = "-C";
-    char *argv[WORDS + 4] = {self, place};
+    char output[] = "-o";
+    char json[] = "json";
+    char *argv[WORDS + 6] = {self, place};
     char **split = NULL;
     size_t n = 2;
     union {
@@ -50,6 +52,10 @@ run_child(int *status, const char *store, const char *words, int quiet, struct e
         char *out;
     } dir = {.in = store}; /* execv changes nothing */
     argv[n++] = dir.out;
+    if (quiet) {
+        argv[n++] = output;
+        argv[n++] = json;
+    }
     enum rc rc = ref_split(&split, words, "run", err);
     for (size_t i = 0; rc == RC_OK && split[i] != NULL; i++) {
         if (i == WORDS)

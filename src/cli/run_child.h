@@ -6,8 +6,9 @@
 
 /*
  * Runs it with -C store and these words (as in sh: quotes, no expansion), waits, and gives its exit
- * status, 128+n for a signal. quiet: its answer goes to standard error, because this command has
- * one of its own. RC_IO when it cannot be started; RC_BAD_VALUE for an open quote.
+ * status, 128+n for a signal. quiet: its answer, as JSON, goes to standard error,
+ * because this command has one of its own. RC_IO when it cannot be started; RC_BAD_VALUE for an
+ * open quote.
  */
 enum rc run_child(int *status, const char *store, const char *words, int quiet,
                   struct err *err) MUST_CHECK;

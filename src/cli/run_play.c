@@ -19,6 +19,7 @@ struct play {
     struct run *run;
     const struct ini *answers;
     int published_late; /* a copy was away: said once */
+    int failed_here;    /* a step failed in this command, not in one before */
 };
 
 static const char *
@@ -121,6 +122,57 @@ put_finished(struct play *p, struct err *err)
     return put(p, "run.finished", &body, &w, err);
 }
 
+/* ---- words in braces ---- */
+
+static enum rc
+put_word(struct play *p, const char *word, const char *value, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    enum rc rc = run_word_set(p->run->words, word, value, err);
+    if (rc != RC_OK)
+        return rc;
+    begin_body(&body, &w, p, p->run->book->count);
+    jw_obj(&w, "words");
+    jw_str(&w, word, value);
+    jw_end_obj(&w);
+    return put(p, "run.word", &body, &w, err);
+}
+
+static const char *
+means(const char *word)
+{
+    size_t i = 0;
+    while (runbook_word(i) != word)
+        i++;
+    return runbook_word_means(i);
+}
+
+/* What was not known when the run began is asked for by the step that needs it. */
+static enum rc
+need_words(struct play *p, size_t i, const char *text, struct err *err)
+{
+    char value[LIMIT_TEXT + 1];
+    char prompt[160];
+    const char *word;
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && (word = run_unsaid(p->run, text)) != NULL) {
+        const char *given = p->answers != NULL ? ini_get(p->answers, "words", NULL, word) : NULL;
+        value[0] = '\0';
+        if (given != NULL)
+            (void)snprintf(value, sizeof value, "%s", given);
+        else if (p->answers != NULL)
+            return err_set(err, RC_RUN_PAUSED, "step %s: nobody says what {%s} is: %s",
+                           p->run->book->steps[i].id, word, means(word));
+        (void)snprintf(prompt, sizeof prompt, "%s: ", means(word));
+        while (rc == RC_OK && value[0] == '\0')
+            rc = term_ask(value, sizeof value, prompt, err);
+        if (rc == RC_OK)
+            rc = put_word(p, word, value, err);
+    }
+    return rc;
+}
+
 /* ---- fields ---- */
 
 static int
@@ -152,13 +204,16 @@ fits(const struct step_field *f, const char *text)
 
 /* What somebody types is compared by keymuster check, which asks for it itself. */
 static enum rc
-compare(struct play *p, const struct step_field *f, char out[LIMIT_TEXT + 1], struct err *err)
+compare(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_TEXT + 1],
+        struct err *err)
 {
     struct buf words;
     int status = 0;
     buf_init(&words, 4096);
     buf_adds(&words, "check \"");
-    enum rc rc = run_fill(&words, p->run, f->of, err);
+    enum rc rc = need_words(p, i, f->of, err);
+    if (rc == RC_OK)
+        rc = run_fill(&words, p->run, f->of, err);
     buf_adds(&words, "\"");
     if (rc == RC_OK)
         rc = run_child(&status, p->ctx->store->dir, buf_str(&words), out_is_json(p->ctx), err);
@@ -189,7 +244,7 @@ ask_field(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_T
         enum rc rc = term_ask(out, LIMIT_TEXT, prompt, err);
         int yes = out[0] == 'y' || out[0] == 'Y';
         out[0] = '\0';
-        return rc == RC_OK && yes ? compare(p, f, out, err) : rc;
+        return rc == RC_OK && yes ? compare(p, i, f, out, err) : rc;
     }
     (void)snprintf(prompt, sizeof prompt, "%s%s%s%s: ", f->name, f->type == FIELD_CHOICE ? " " : "",
                    f->type == FIELD_CHOICE ? f->of : "", f->optional ? " (Enter: none)" : "");
@@ -251,8 +306,11 @@ do_command(struct play *p, size_t i, struct err *err)
     struct buf words;
     int64_t began = clock_mono_ms();
     struct end end = {.state = RUN_DONE};
+    const struct step *s = &p->run->book->steps[i];
     buf_init(&words, 8192);
-    enum rc rc = command_of(p, i, &words, err);
+    enum rc rc = need_words(p, i, s->run != NULL ? s->run : s->key, err);
+    if (rc == RC_OK)
+        rc = command_of(p, i, &words, err);
     if (rc == RC_OK)
         rc = put_begun(p, i, err);
     if (rc == RC_OK)
@@ -263,6 +321,7 @@ do_command(struct play *p, size_t i, struct err *err)
     end.ms = clock_mono_ms() - began;
     if (end.exit != 0 && end.exit != 3)
         end.state = RUN_FAILED;
+    p->failed_here |= end.state == RUN_FAILED;
     rc = put_ended(p, i, &end, err);
     return rc == RC_OK && p->answers == NULL ? run_screen_ended(end.exit, err) : rc;
 }
@@ -345,8 +404,10 @@ answered(const struct play *p, size_t i)
 {
     const struct step *s = &p->run->book->steps[i];
     const char *act = answer_to(p, i, "do");
-    if (p->run->steps[i].state == RUN_FAILED)
+    if (p->run->steps[i].state == RUN_FAILED && p->failed_here)
         return CHOOSE_PAUSE;
+    if (p->run->steps[i].state == RUN_DOUBT && !s->repeat_safe && s->kind != STEP_CHECK)
+        return CHOOSE_PAUSE; /* somebody has to find out */
     if (act == NULL)
         return s->kind == STEP_CHECK || s->kind == STEP_NOTE ? CHOOSE_GO : CHOOSE_PAUSE;
     if (strcmp(act, "skip") == 0)

@@ -1,4 +1,5 @@
-/* Runs of runbooks in the log: `run.started`, `run.begun`, `run.ended`, `run.note`, `run.finished`.
+/* Runs of runbooks in the log: `run.started`, `run.word`, `run.begun`, `run.ended`, `run.note`,
+ * `run.finished`.
  */
 #ifndef ESCROW_RUNS_H
 #define ESCROW_RUNS_H

@@ -56,6 +56,17 @@ run_word_set(char *words[RUN_WORDS], const char *word, const char *value, struct
     return RC_OK;
 }
 
+const char *
+run_unsaid(const struct run *r, const char *text)
+{
+    for (const char *at = text; (at = strchr(at, '{')) != NULL; at++) {
+        size_t i = word_number(at + 1, strcspn(at + 1, "}"));
+        if (i < RUN_WORDS && r->words[i] == NULL)
+            return runbook_word(i);
+    }
+    return NULL;
+}
+
 enum rc
 run_fill(struct buf *out, const struct run *r, const char *text, struct err *err)
 {
@@ -130,6 +141,8 @@ take_event(void *arg, const struct run_event *e, struct err *err)
         return rc;
     struct run_step *s = step_of(r, json_gets(body, "step"));
     if (strcmp(e->kind, "run.started") == 0)
+        rc = take_words(r, json_get(body, "words"), err);
+    else if (strcmp(e->kind, "run.word") == 0)
         rc = take_words(r, json_get(body, "words"), err);
     else if (s != NULL && strcmp(e->kind, "run.begun") == 0)
         s->state = RUN_DOUBT;

@@ -111,6 +111,7 @@ struct world {
  *   +PATH WORDS        only when it is
  *   $NAME MEMBER WORDS runs it; NAME is the first value of this member in its JSON
  *   !rm PATH  !mv A B  !has PATH (not empty)  !none PATH  !damage DIR  !write PATH TEXT
+ *   !lines PATH TEXT (each | ends a line)
  *   !bytes PATH        32 known bytes    !let NAME PATH   the first line of a file
  *   !tool WORDS  !tool>PATH WORDS    kms_tool
  * {NAME} in it is what $ found. Returns 0, or -1 with w->why.

@@ -54,6 +54,14 @@ const char scenario_base[] =
 #define EXEC "-C store exec vbr/first --reason test"
 #define SHOWN_HERE "-C store -o ndjson audit log\n?\"kind\":\"reveal.shown\""
 
+/* A check, an action and a step by hand. */
+#define BOOK                                                                                       \
+    "!lines book.md # T||```keymuster|id = small|```||## A||Expect: x||### If it fails||* y||"     \
+    "```keymuster|id = a|kind = check|run = verify|```||## B||Expect: x||### If it fails||* y||"   \
+    "```keymuster|id = b|kind = action|repeat = safe|run = site lost {lost} --reason R|```||## C||Do.||"         \
+    "Expect: x||### If it fails||* y||```keymuster|id = c|kind = manual|fields = who text|```|\n"  \
+    "!lines answers [words]|lost = mad|[step \"b\"]|do = run|[step \"c\"]|do = done|who = me|"
+
 const struct scenario scenarios[] = {
     /* every day */
     {"create", NULL, CREATE, "\"created\":true", "-C store show vbr/second", CREATE " --if-missing",
@@ -96,6 +104,17 @@ const struct scenario scenarios[] = {
      "!rm exported2\n-C store export vbr/first --file ./exported2", S_CHANGES},
     {"runbook-add", NULL, "-C store runbook add total-loss", "\"created\":true",
      "-C store runbook list\n?\"from\":\"log\"", "-C store runbook add total-loss", S_CHANGES},
+    {"recover-start", BOOK, "-C store recover start book.md --answers answers",
+     "\"state\":\"done\"", "-C store recover list\n?\"finished\"\n?\"small\"",
+     "-C store recover start book.md --answers answers", S_CHANGES | S_SLOW},
+    {"recover-resume", BOOK "\n=20 -C store --no-input recover start book.md",
+     "-C store recover resume --answers answers", "\"state\":\"done\"",
+     "-C store recover list\n?\"finished\"",
+     "=0,13 -C store recover resume --answers answers", S_CHANGES | S_SLOW},
+    {"recover-note",
+     "=20 -C store --no-input recover start total-loss --lost fra\n$run run -C store recover list",
+     "-C store recover note {run} looked", NULL, "-C store recover show {run}",
+     "-C store recover note {run} looked", S_CHANGES},
     {"check", NULL, "-C store check vbr/first --secret file:known", NULL, NULL,
      "-C store check vbr/first --secret file:known", 0},
     /* proof */

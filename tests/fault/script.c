@@ -152,6 +152,18 @@ tool(struct world *w, const char *line, const char *to)
     return 0;
 }
 
+/* Each | ends a line. */
+static void
+spill_lines(const char *path, const char *text)
+{
+    char lines[LINE];
+    size_t len = strlen(text);
+    (void)snprintf(lines, sizeof lines, "%s", text);
+    for (char *c = lines; *c != '\0'; c++)
+        *c = *c == '|' ? '\n' : *c;
+    file_spill(path, lines, len, 0600);
+}
+
 /* 32 bytes that are no text, and whose base64 has digits. */
 static void
 some_bytes(const char *path)
@@ -207,6 +219,8 @@ builtin(struct world *w, char *line)
     else if (strcmp(words[0], "write") == 0)
         file_spill(a, strstr(line, one) + strlen(one) + 1,
                    strlen(strstr(line, one)) - strlen(one) - 1, 0600);
+    else if (strcmp(words[0], "lines") == 0)
+        spill_lines(a, strstr(line, one) + strlen(one) + 1);
     else if (strcmp(words[0], "bytes") == 0)
         some_bytes(a);
     else if (strcmp(words[0], "let") == 0)
