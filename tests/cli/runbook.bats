@@ -370,6 +370,7 @@ by_hand() { :; }
     follow "$FRA" exposed-key key=vbr/config old=vbr/config@1
     ends 0 -o json -C "$FRA" show vbr/config@1
     json '.state == "deactivated"'
+    fra person add someone
     skip=author follow "$FRA" person-leaves person=someone
     mad sync
     mad site lost fra --reason fire --confirm fra
