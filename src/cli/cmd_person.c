@@ -410,7 +410,6 @@ run_left(struct ctx *ctx, struct err *err)
     struct object o;
     struct person p = {.role = ""};
     struct given g = {.ctx = ctx, .uuid = o.uuid};
-    char now[TIME_TEXT + 1];
     enum rc rc = object_find(ctx->store, "person", opt_arg(&ctx->opts, 0), &o, err);
     if (rc == RC_OK)
         rc = read_given(&g, err);
@@ -420,6 +419,7 @@ run_left(struct ctx *ctx, struct err *err)
         return rc;
     int changed = p.left[0] == '\0';
     if (changed) {
+        char now[TIME_TEXT + 1];
         time_format(now, clock_now_ms());
         rc = record_changed(&g, now, err);
         memcpy(p.left, now, sizeof p.left);

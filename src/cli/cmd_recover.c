@@ -270,7 +270,6 @@ run_resume(struct ctx *ctx, struct err *err)
 /* ---- list, show, note ---- */
 
 struct listing_runs {
-    struct ctx *ctx;
     struct jw *w;
     struct table *table;
 };
@@ -301,7 +300,7 @@ static enum rc
 run_list(struct ctx *ctx, struct err *err)
 {
     static const char *const titles[] = {"RUN", "RUNBOOK", "MODE", "BEGUN", "ENDED", NULL};
-    struct listing_runs l = {.ctx = ctx};
+    struct listing_runs l = {.w = NULL};
     struct buf doc = {0};
     struct jw w;
     enum rc rc = RC_OK;

@@ -14,7 +14,7 @@
 #include "text/time.h"
 #include "text/uni.h"
 
-enum { PAGE = 4 * 1024 * 1024 };
+enum { PAGE = 4 * 1024 * 1024, DIFF = 1024 * 1024 };
 
 /* ---- check ---- */
 
@@ -103,11 +103,11 @@ show_change(struct ctx *ctx, const struct runbook_former *f, const struct runboo
             struct err *err)
 {
     struct buf diff, shown;
-    char question[LIMIT_NAME + 64];
-    buf_init(&diff, 4 * RUNBOOK_TEXT);
-    buf_init(&shown, 8 * RUNBOOK_TEXT);
+    buf_init(&diff, DIFF);
+    buf_init(&shown, DIFF);
     enum rc rc = diff_lines(&diff, buf_str(&f->text), r->text, err);
     if (rc == RC_OK) {
+        char question[LIMIT_NAME + 64];
         escape_terminal(&shown, buf_str(&diff), diff.len, ESCAPE_KEEP_NEWLINES);
         out_note(ctx, "what changes in the runbook %s:\n%s", r->id, buf_str(&shown));
         (void)snprintf(question, sizeof question, "Put it in the place of the runbook %s?", r->id);

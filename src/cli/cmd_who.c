@@ -202,12 +202,13 @@ tell_act(void *arg, const struct act *act, struct err *err)
 /* ---- the answer ---- */
 
 static enum rc
-answer_json(struct telling *t, const struct person *p, struct err *err)
+answer_json(const struct telling *asked, const struct person *p, struct err *err)
 {
-    struct ctx *ctx = t->ctx;
+    struct ctx *ctx = asked->ctx;
     struct buf doc;
     struct jw w;
-    t->w = &w;
+    struct telling t = *asked;
+    t.w = &w;
     session_answer(&doc, &w, "audit.who");
     jw_str(&w, "name", p->object.name);
     jw_opt(&w, "uuid", p->object.uuid);
@@ -216,7 +217,7 @@ answer_json(struct telling *t, const struct person *p, struct err *err)
     jw_opt(&w, "public_key", p->public_key);
     jw_opt(&w, "left", p->left);
     jw_arr(&w, "acts");
-    enum rc rc = act_each(ctx->store, p, tell_act, t, err);
+    enum rc rc = act_each(ctx->store, p, tell_act, &t, err);
     jw_end_arr(&w);
     if (rc == RC_OK)
         rc = person_duties(ctx, p, &w, err);

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/ref_command.h"
 #include "sys/env.h"
+#include "sys/file.h"
 
 enum { WORDS = 128 };
 
@@ -47,11 +49,9 @@ run_child(int *status, const char *store, const char *words, int quiet, struct e
     char *argv[WORDS + 6] = {self, place};
     char **split = NULL;
     size_t n = 2;
-    union {
-        const char *in;
-        char *out;
-    } dir = {.in = store}; /* execv changes nothing */
-    argv[n++] = dir.out;
+    char dir[PATH_SIZE];
+    (void)snprintf(dir, sizeof dir, "%s", store);
+    argv[n++] = dir;
     if (quiet) {
         argv[n++] = output;
         argv[n++] = json;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sys/env.h"
 #include "sys/file.h"
 #include "sys/term.h"
 #include "text/flow.h"
@@ -212,7 +213,7 @@ static enum rc
 show(int fd, const struct buf *screen, struct err *err)
 {
     static const char clear[] = "\033[H\033[2J";
-    const char *term = getenv("TERM");
+    const char *term = env_get("TERM");
     enum rc rc = buf_check(screen, "a screen", err);
     if (rc == RC_OK && term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0)
         rc = file_write_fd(fd, clear, sizeof clear - 1, "the terminal", err);

@@ -184,7 +184,7 @@ check_words(char **words, struct err *err)
     struct opts opts = {0};
     for (; words[argc - 1] != NULL && argc <= WORDS; argc++)
         argv[argc] = words[argc - 1];
-    if (strcmp(argv[1], self) == 0)
+    if (argc > 1 && strcmp(words[0], self) == 0)
         return err_set(err, RC_RUNBOOK, "leave out the word keymuster");
     enum rc rc = cmd_look_up(&line, argc, argv, err);
     if (rc == RC_OK && line.cmd == NULL)

@@ -137,7 +137,7 @@ static enum rc
 is_drilled(const struct store *store, const char *key, int *yes, struct err *err)
 {
     struct key successor;
-    struct drilled_state s;
+    struct drilled_state s = {0};
     enum rc rc = key_find(store, key, &successor, err);
     *yes = 0;
     if (rc == RC_NOT_FOUND) { /* the fact waits for its key */

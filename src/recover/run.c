@@ -140,9 +140,7 @@ take_event(void *arg, const struct run_event *e, struct err *err)
     if (rc != RC_OK)
         return rc;
     struct run_step *s = step_of(r, json_gets(body, "step"));
-    if (strcmp(e->kind, "run.started") == 0)
-        rc = take_words(r, json_get(body, "words"), err);
-    else if (strcmp(e->kind, "run.word") == 0)
+    if (strcmp(e->kind, "run.started") == 0 || strcmp(e->kind, "run.word") == 0)
         rc = take_words(r, json_get(body, "words"), err);
     else if (s != NULL && strcmp(e->kind, "run.begun") == 0)
         s->state = RUN_DOUBT;

@@ -208,7 +208,7 @@ rows(const char *text, size_t columns, int *long_line)
 {
     struct buf shown;
     size_t n = 0;
-    buf_init(&shown, 4 * RUNBOOK_TEXT);
+    buf_init(&shown, (size_t)4 * RUNBOOK_TEXT);
     flow_lines(&shown, text, 0, columns);
     for (const char *line = buf_str(&shown); *line != '\0';) {
         size_t len = strcspn(line, "\n");

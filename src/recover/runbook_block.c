@@ -44,7 +44,7 @@ read_block(struct runbook *r, cmark_node *block, const char *file, const char *s
     struct err bad = ERR_INIT;
     int line = cmark_node_get_start_line(block);
     *out = NULL;
-    buf_init(&text, 2 * RUNBOOK_TEXT);
+    buf_init(&text, (size_t)2 * RUNBOOK_TEXT);
     for (int i = 1; i < line; i++)
         buf_addc(&text, '\n');
     buf_addf(&text, "[%s]\n%s", section, cmark_node_get_literal(block));

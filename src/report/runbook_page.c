@@ -78,10 +78,14 @@ put_head(struct buf *out, const struct runbook *r, struct err *err)
     return rc;
 }
 
+/* Nothing for one that was not given. */
 static void
-put_duration(struct buf *out, int64_t ms)
+put_duration(struct buf *out, const char *before, int64_t ms)
 {
     int64_t minutes = ms / 60000;
+    if (ms == 0)
+        return;
+    buf_adds(out, before);
     if (minutes % 60 != 0 || minutes == 0)
         buf_addf(out, "%lld min", (long long)minutes);
     else if (minutes % 1440 != 0)
@@ -125,10 +129,7 @@ put_top(struct buf *out, const struct runbook *r, const char *printed)
     buf_addf(out, "</code>, SHA-256 <code>%.*s</code>, printed %s", SHORT_HASH, r->sha256, printed);
     if (r->review[0] != '\0')
         buf_addf(out, ", to be reviewed by %s", r->review);
-    if (r->rto_ms > 0)
-        buf_adds(out, ". Target time: ");
-    if (r->rto_ms > 0)
-        put_duration(out, r->rto_ms);
+    put_duration(out, ". Target time: ", r->rto_ms);
     buf_adds(out, ".</p>\n<table>\n");
     put_row(out, "This is",
             "<span class=\"box\"></span>real &nbsp; <span class=\"box\"></span>a drill");
@@ -165,7 +166,7 @@ put_field(struct buf *out, const struct step_field *f)
 {
     buf_adds(out, "<tr><th scope=\"row\">");
     for (const char *c = f->name; *c != '\0'; c++)
-        buf_addc(out, *c == '_' ? ' ' : *c);
+        buf_adds(out, *c == '_' ? " " : (const char[]){*c, '\0'});
     if (f->type == FIELD_CHOICE) {
         buf_adds(out, " (");
         put(out, f->of);
@@ -216,10 +217,7 @@ put_step_head(struct buf *out, const struct step *s, size_t number)
              s->modes == STEP_REAL    ? ", not in a drill"
              : s->modes == STEP_DRILL ? ", only in a drill"
                                       : "");
-    if (s->budget_ms > 0)
-        buf_adds(out, ", ");
-    if (s->budget_ms > 0)
-        put_duration(out, s->budget_ms);
+    put_duration(out, ", ", s->budget_ms);
     buf_adds(out, "</span></h2>\n");
 }
 
