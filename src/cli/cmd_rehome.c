@@ -211,6 +211,18 @@ judge(struct rehome *r, struct err *err)
                : err_wrap(err, "no key could be wrapped under %s", r->targets[0].root.object.name);
 }
 
+/* Before anything is said or done. */
+static enum rc
+check_by(const struct ctx *ctx, struct err *err)
+{
+    const char *date = opt_get(&ctx->opts, OPT_BY);
+    int64_t ms = 0;
+    enum rc rc = date != NULL ? date_parse(&ms, date, "--by", err) : RC_OK;
+    if (rc == RC_OK && date != NULL && ms < clock_now_ms())
+        return err_set(err, RC_BAD_VALUE, "--by %s: that is over", date);
+    return rc;
+}
+
 static enum rc
 run(struct ctx *ctx, const char *how, const char *to, struct err *err)
 {
@@ -222,7 +234,9 @@ run(struct ctx *ctx, const char *how, const char *to, struct err *err)
     r->how = how;
     r->told = answer_job;
     r->arg = &a;
-    enum rc rc = rehome_plan(r, to, err);
+    enum rc rc = check_by(ctx, err);
+    if (rc == RC_OK)
+        rc = rehome_plan(r, to, err);
     if (rc == RC_OK && rehome_planned(r, NULL) > 0 && !(ctx->dry_run && ctx->offline))
         rc = reach(r, err);
     if (rc == RC_OK && !ctx->dry_run && rehome_planned(r, NULL) > 0)

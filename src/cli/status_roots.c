@@ -39,12 +39,14 @@ status_destroyed(struct status *s, const struct root *r, struct err *err)
             (long long)days, r->object.name, (long long)c.keys, (long long)c.only);
     else if (c.keys > 0)
         status_warn(s,
-                    "root key %s is destroyed and %s; %lld keys under it, %lld with no other wrap: "
-                    "keymuster root retire-check %s",
+                    "root key %s is destroyed and %s%.10s; %lld keys under it, %lld with no other "
+                    "wrap: keymuster root retire-check %s",
                     r->object.name,
-                    r->restore_until[0] != '\0' ? "its restore deadline has passed"
-                                                : "cannot be restored",
-                    (long long)c.keys, (long long)c.only, r->object.name);
+                    r->restore_until[0] != '\0'
+                        ? "by the clock here (the KMS decides: keymuster root check) its last day "
+                          "to be restored was "
+                        : "cannot be restored",
+                    r->restore_until, (long long)c.keys, (long long)c.only, r->object.name);
     s->vanishing++;
     return RC_OK;
 }

@@ -72,6 +72,28 @@ elsewhere() { # METHOD PATH
     says 'it cannot be restored any more'
 }
 
+@test "a destroyed root key: the KMS's clock decides whether it can be restored, not the one here" {
+    # The KMS's clock is 40 days behind the one here, so its last day is over by the one here.
+    sim_move $((-40 * 86400))
+    fra root create behind --kms kp-fra
+    fra create vbr/behind --purpose backup-job --root behind
+    fra root destroy behind --confirm behind
+    ends 14 -o json -C "$FRA" reveal vbr/behind --reason test --to -
+    error_is KM3007
+    ends 0 -o json -C "$FRA" root check behind
+    json '.items[0] | .state == "destroyed" and has("restore_until")'
+    ends 0 -o json -C "$FRA" status
+    json 'any(.warnings[]; contains("behind is destroyed and by the clock here (the KMS decides"))'
+    sim_move 40
+    ends 0 -C "$FRA" root restore behind
+    # And 31 days go by there, none here: it is over.
+    fra root destroy behind --confirm behind
+    sim_move $((31 * 86400))
+    ends 14 -o json -C "$FRA" reveal vbr/behind --reason test --to -
+    error_is KM3008
+    ends 14 -C "$FRA" root restore behind
+}
+
 @test "root check: an expiry date is told, and that an expired one still opens" {
     sim_control POST keys "{\"instance\": \"fra\", \"id\": \"$(root_id fra-main)\", \"expires\": $(($(date +%s) + 20 * 86400))}" >/dev/null
     ends 0 -o json -C "$FRA" root check fra-main
@@ -162,7 +184,11 @@ elsewhere() { # METHOD PATH
     says '1 left; stopped now, the loss of old-main would take 1; to be done by 2027-03-28'
     ends 0 -o json -C "$FRA" rehome --all --from old-main --to mad-main -n --by "$(date -d '+10 days' +%F)"
     json '.left == 1 and .lost_if_stopped == 1 and .keys_per_day == 1 and .days_left >= 9'
-    ends 2 -C "$FRA" rehome --all --from old-main --to mad-main -n --by soon
+    for date in soon yesterday "$(date -d yesterday +%F)" 2026-02-30; do
+        ends 2 -C "$FRA" rehome --all --from old-main --to mad-main -n --by "$date"
+        [ -z "$output" ]
+        says --by
+    done
     ends 0 -o json -C "$FRA" rehome --all --from old-main --to mad-main --yes
     json '.left == 0 and .lost_if_stopped == 0'
     ends 0 -o json -C "$FRA" status
