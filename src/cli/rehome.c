@@ -35,6 +35,7 @@ rehome_release(struct rehome *r)
     forget_jobs(r);
     free(r->jobs);
     free(r->moves);
+    free(r->named);
     secret_free(r->payloads);
 }
 

@@ -66,6 +66,8 @@ struct rehome {
     size_t target_count;
     struct move *moves;
     size_t count, room;
+    size_t *named; /* hash table over the keys of those that were named: index + 1, 0 for none */
+    size_t named_room;
     rehome_fn told;
     void *arg;
     int64_t added, there, failed;

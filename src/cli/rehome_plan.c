@@ -1,5 +1,6 @@
 #include "cli/rehome.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,14 +90,34 @@ add_move(struct rehome *r, const struct key *key, const struct target *to, int64
     return RC_OK;
 }
 
-static const struct move *
-move_of(const struct rehome *r, const char *key)
+/* The place in the table of named keys where this one stands, or is to stand. */
+static size_t
+named_at(const struct rehome *r, const char *key)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->moves[i].key, key) == 0)
-            return &r->moves[i];
-    }
-    return NULL;
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (const char *c = key; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+    size_t at = hash & (r->named_room - 1);
+    while (r->named[at] != 0 && strcmp(r->moves[r->named[at] - 1].key, key) != 0)
+        at = (at + 1) & (r->named_room - 1);
+    return at;
+}
+
+/* At most half of it is full; the room is a power of two. */
+static enum rc
+named_room(struct rehome *r, struct err *err)
+{
+    if (r->named_room > 2 * r->count)
+        return RC_OK;
+    free(r->named);
+    for (r->named_room = 64; r->named_room <= 2 * r->count;)
+        r->named_room *= 4;
+    r->named = calloc(r->named_room, sizeof *r->named);
+    if (r->named == NULL)
+        return err_nomem(err);
+    for (size_t i = 0; i < r->count; i++)
+        r->named[named_at(r, r->moves[i].key)] = i + 1;
+    return RC_OK;
 }
 
 /* line 0: named on the command line, where twice is no harm. */
@@ -108,16 +129,22 @@ plan_named(struct rehome *r, const char *ref, struct target *to, int64_t line, s
     enum rc rc = session_key(r->ctx, ref, &key, err);
     if (rc == RC_OK)
         rc = wrap_each(r->ctx->store, key.uuid, look_wrap, &l, err);
+    if (rc == RC_OK)
+        rc = named_room(r, err);
     if (rc != RC_OK)
         return rc;
-    const struct move *before = move_of(r, key.uuid);
+    size_t *named = &r->named[named_at(r, key.uuid)];
+    const struct move *before = *named != 0 ? &r->moves[*named - 1] : NULL;
     if (before != NULL && line == 0)
         return RC_OK;
     if (before != NULL)
         return err_set(err, RC_BAD_VALUE, "%s@%lld stands on line %lld already", key.name,
                        (long long)key.generation, (long long)before->line);
-    if (r->from.uuid[0] == '\0' || l.from)
-        return add_move(r, &key, to, line, l.to, err);
+    if (r->from.uuid[0] == '\0' || l.from) {
+        rc = add_move(r, &key, to, line, l.to, err);
+        *named = r->count;
+        return rc;
+    }
     (void)err_set(err, RC_NOT_FOUND, "%s@%lld has no wrap under %s", key.name,
                   (long long)key.generation, r->from.name);
     return err_hint(err, "see its wraps: keymuster wrap list %s", key.uuid);

@@ -77,3 +77,19 @@ roots_of_key() { ask '[.wraps[].root] | sort | join(" ")' -C "$FRA" show "$1"; }
     [ "$(roots_of_key vbr/config)" = mad-main ]
     ends 0 -C "$FRA" verify
 }
+
+@test "two thousand lines: each key once; one that stands twice is found, wherever" {
+    scene_map
+    head -c 32 /dev/zero >"$T/known"
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-mad.kms" "$T/kp-mad.pass" one "$T/known" >"$T/wrap"
+    seq 2000 | jq -cR --rawfile w "$T/wrap" '{name: "bulk/\(.)", wrapped: ($w | rtrimstr("\n"))}' >"$T/rows"
+    fra import "$T/rows" --root one --purpose other --no-prove
+    seq 2000 | sed 's|.*|bulk/&\ttwo|' >"$T/map"
+    ends 0 -o json -C "$FRA" rehome --map "$T/map" -n --offline
+    json '.planned == 2000 and ([.keys[].name] | unique | length) == 2000'
+    for line in 1 63 64 777 2000; do
+        { cat "$T/map"; sed -n "${line}p" "$T/map"; } >"$T/twice"
+        ends 2 -C "$FRA" rehome --map "$T/twice" -n --offline
+        says "line 2001: bulk/$line@1 stands on line $line already"
+    done
+}
