@@ -126,7 +126,8 @@ secret_new(struct secret **out, struct err *err)
             return RC_OK;
         }
     }
-    return err_set(err, RC_NO_MEMORY, "all %d places for secrets are taken", SECRET_SLOTS);
+    (void)err_set(err, RC_NO_MEMORY, "all %d places for secrets are taken", SECRET_SLOTS);
+    return err_hint(err, "name fewer keys, or root keys of fewer KMSs, in one command");
 }
 
 void

@@ -11,7 +11,8 @@ enum {
     TRY_MS = 60000,   /* IBM's own client gives IAM that long */
     LEAST_MS = 60000, /* what a token must still be good for */
     TOKEN_MOST = 7 * 1024,
-    REPLY_MOST = 64 * 1024
+    REPLY_MOST = 64 * 1024,
+    KEY_PLACES = 4
 };
 
 /* ---- errors ---- */
@@ -73,8 +74,8 @@ static const char *
 unless_key(const struct iam *iam, const char *text)
 {
     size_t len = text != NULL ? strlen(text) : 0;
-    for (size_t i = 0; iam->key_len > 0 && i + iam->key_len <= len; i++) {
-        if (memcmp(text + i, iam->held->bytes, iam->key_len) == 0)
+    for (size_t i = 0; iam->key.len > 0 && i + iam->key.len <= len; i++) {
+        if (memcmp(text + i, iam->key.bytes, iam->key.len) == 0)
             return NULL;
     }
     return text;
@@ -101,14 +102,36 @@ answer_error(const struct iam *iam, int status, const struct json *doc, struct e
 
 /* ---- tokens ---- */
 
+/* Those with a token, the one used last first. */
+static struct iam *holders[IAM_TOKENS];
+
 static void
 drop_token(struct iam *iam)
 {
-    if (iam->held != NULL)
-        secret_cut(iam->held, iam->key_len);
-    secret_free(iam->more);
-    iam->more = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        secret_free(iam->held[i]);
+        iam->held[i] = NULL;
+    }
     memset(iam->token, 0, sizeof iam->token);
+    for (size_t i = 0; i < IAM_TOKENS; i++) {
+        if (holders[i] == iam)
+            holders[i] = NULL;
+    }
+}
+
+/* To the front; one that is pushed out fetches anew when it is used again. */
+static void
+use_token(struct iam *iam)
+{
+    struct iam *next = iam;
+    for (size_t i = 0; i < IAM_TOKENS && next != NULL; i++) {
+        struct iam *here = holders[i] == iam ? NULL : holders[i];
+        int was_it = holders[i] == iam;
+        holders[i] = next;
+        next = was_it ? NULL : here;
+    }
+    if (next != NULL)
+        drop_token(next);
 }
 
 static int
@@ -130,23 +153,21 @@ static enum rc
 keep_token(struct iam *iam, const char *text, struct err *err)
 {
     size_t len = strlen(text);
+    enum rc rc = RC_OK;
     drop_token(iam);
-    size_t room = SECRET_SLOT - iam->key_len;
-    size_t rest = len > room ? len - room : 0;
-    size_t first = len - rest;
-    enum rc rc = secret_add(iam->held, text, first, err);
-    if (rc == RC_OK && rest > 0)
-        rc = secret_new(&iam->more, err);
-    if (rc == RC_OK && rest > 0)
-        rc = secret_add(iam->more, text + first, rest, err);
-    if (rc != RC_OK) {
-        drop_token(iam);
-        return rc;
+    use_token(iam);
+    for (size_t i = 0, at = 0; rc == RC_OK && at < len; i++) {
+        size_t part = len - at < SECRET_SLOT ? len - at : SECRET_SLOT;
+        rc = secret_new(&iam->held[i], err);
+        if (rc == RC_OK)
+            rc = secret_add(iam->held[i], text + at, part, err);
+        if (rc == RC_OK)
+            iam->token[i] = *iam->held[i];
+        at += part;
     }
-    iam->token[0] = (struct secret){iam->held->bytes + iam->key_len, first};
-    if (iam->more != NULL)
-        iam->token[1] = *iam->more;
-    return RC_OK;
+    if (rc != RC_OK)
+        drop_token(iam);
+    return rc;
 }
 
 enum rc
@@ -246,7 +267,7 @@ fetch(struct iam *iam, struct err *err)
     memset(&ahead, 0, sizeof ahead);
     enum rc rc = secret_new(&form, err);
     if (rc == RC_OK)
-        rc = iam_form(form, iam->held->bytes, iam->key_len, err);
+        rc = iam_form(form, iam->key.bytes, iam->key.len, err);
     if (rc == RC_OK) {
         char door[URL_TEXT + 2];
         struct http_request *both[] = {&r, &ahead};
@@ -270,8 +291,10 @@ enum rc
 iam_token(struct iam *iam, struct err *err)
 {
     int64_t now = clock_mono_ms();
-    if (has_token(iam) && now < iam->refresh_ms)
+    if (has_token(iam) && now < iam->refresh_ms) {
+        use_token(iam);
         return RC_OK;
+    }
     struct err failed = ERR_INIT;
     enum rc rc = fetch(iam, &failed);
     if (rc == RC_OK ||
@@ -298,6 +321,48 @@ iam_url(struct url *out, const char *text, const char *what, struct err *err)
     return rc;
 }
 
+/* ---- API keys ---- */
+
+/* All in one place, or a few. */
+static struct {
+    struct secret *place[KEY_PLACES];
+    unsigned users;
+} keys;
+
+static enum rc
+keep_key(struct iam *iam, const struct secret *key, struct err *err)
+{
+    size_t i = 0;
+    enum rc rc = RC_OK;
+    while (i < KEY_PLACES && keys.place[i] != NULL && SECRET_SLOT - keys.place[i]->len < key->len)
+        i++;
+    if (i == KEY_PLACES)
+        return err_set(err, RC_NO_MEMORY, "too many long API keys in one command");
+    if (keys.place[i] == NULL)
+        rc = secret_new(&keys.place[i], err);
+    if (rc != RC_OK)
+        return rc;
+    struct secret *place = keys.place[i];
+    iam->key = (struct secret){.bytes = place->bytes + place->len, .len = key->len};
+    keys.users++;
+    return secret_add(place, key->bytes, key->len, err);
+}
+
+static void
+drop_key(struct iam *iam)
+{
+    if (iam->key.bytes == NULL)
+        return;
+    secret_wipe(iam->key.bytes, iam->key.len);
+    iam->key = (struct secret){.bytes = NULL, .len = 0};
+    if (--keys.users > 0)
+        return;
+    for (size_t i = 0; i < KEY_PLACES; i++) {
+        secret_free(keys.place[i]);
+        keys.place[i] = NULL;
+    }
+}
+
 enum rc
 iam_init(struct iam *iam, struct http *http, const struct secret *key, struct err *err)
 {
@@ -310,17 +375,12 @@ iam_init(struct iam *iam, struct http *http, const struct secret *key, struct er
     if (key->len == 0 || key->len > LIMIT_PASSPHRASE)
         return err_set(err, RC_BAD_VALUE, "the credential is no API key: %s",
                        key->len == 0 ? "it is empty" : "it is too long");
-    enum rc rc = secret_new(&iam->held, err);
-    if (rc == RC_OK)
-        rc = secret_add(iam->held, key->bytes, key->len, err);
-    iam->key_len = key->len;
-    return rc;
+    return keep_key(iam, key, err);
 }
 
 void
 iam_release(struct iam *iam)
 {
     drop_token(iam);
-    secret_free(iam->held);
-    iam->held = NULL;
+    drop_key(iam);
 }

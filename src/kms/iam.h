@@ -15,13 +15,16 @@
 #define IAM_PUBLIC "https://iam.cloud.ibm.com"
 #define IAM_PRIVATE "https://private.iam.cloud.ibm.com"
 
+enum { IAM_TOKENS = 3 };
+
 struct iam {
     struct http *http; /* borrowed */
     struct url url;
-    /* Places for secrets are few: the API key and the token behind it share one, and a token that
-     * is longer than the rest of it goes on in a second. Owned; more may be NULL. */
-    struct secret *held, *more;
-    size_t key_len;
+    /* Places for secrets are few, and a command may ask many KMSs: the API keys of all share one,
+     * and only the IAM_TOKENS used last hold their tokens. A token that is longer than a place goes
+     * on in a second. */
+    struct secret key;      /* a view into the shared place */
+    struct secret *held[2]; /* the token's; owned, may be NULL */
     const char *ahead;      /* borrowed: base address of who is asked with the first token; its
                                connection      is opened meanwhile. NULL: none */
     struct secret token[2]; /* views of it: {bytes, len}, len 0 for no more */
@@ -31,7 +34,8 @@ struct iam {
 
 /* A base address, with or without /identity/token, into out. RC_BAD_VALUE. */
 enum rc iam_url(struct url *out, const char *text, const char *what, struct err *err) MUST_CHECK;
-/* Copies the key. RC_BAD_VALUE for what cannot be an API key. */
+/* Copies the key; the struct must not move until iam_release. RC_BAD_VALUE for what cannot be an
+ * API key. */
 enum rc iam_init(struct iam *iam, struct http *http, const struct secret *key,
                  struct err *err) MUST_CHECK;
 void iam_release(struct iam *iam); /* wipes */

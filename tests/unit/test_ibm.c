@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "crypt/hash.h"
 #include "kms/ibm.h"
 #include "sys/file.h"
@@ -642,12 +643,11 @@ test_long_token(void **state)
                          (int)len, 7);
         assert_ok(iam_answer(&iam, 200, text, (size_t)n, 0, err));
         assert_int_equal(iam.token[0].len + iam.token[1].len, len);
-        assert_int_equal(
-            iam.token[len > SECRET_SLOT - 10].bytes[iam.token[len > SECRET_SLOT - 10].len - 1],
-            '7');
+        assert_int_equal(iam.token[len > SECRET_SLOT].bytes[iam.token[len > SECRET_SLOT].len - 1],
+                         '7');
     }
-    assert_int_equal(iam.held->len, SECRET_SLOT);
-    assert_memory_equal(iam.held->bytes, "canary-key", 10);
+    assert_int_equal(iam.token[0].len, SECRET_SLOT);
+    assert_memory_equal(iam.key.bytes, "canary-key", 10);
     static const char *const bad[] = {"",
                                       "{}",
                                       "x",
@@ -659,6 +659,41 @@ test_long_token(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_rc(iam_answer(&iam, 200, bad[i], strlen(bad[i]), 0, err), RC_KMS_REPLY);
     iam_release(&iam);
+    secret_free(key);
+    assert_int_equal(secret_live(), 0);
+}
+
+/* Many KMSs: their API keys share a place, and those used last have their tokens. */
+static void
+test_many_tokens(void **state)
+{
+    enum { MANY = 32 };
+    static struct iam iam[MANY];
+    struct secret *key = NULL;
+    char text[64];
+    (void)state;
+    assert_ok(secret_new(&key, err));
+    for (int i = 0; i < MANY; i++) {
+        secret_cut(key, 0);
+        (void)snprintf(text, sizeof text, "canary-key-%02d", i);
+        assert_ok(secret_add(key, text, strlen(text), err));
+        assert_ok(iam_init(&iam[i], NULL, key, err));
+        int n = snprintf(text, sizeof text, "{\"expires_in\":3600,\"access_token\":\"t%02d\"}", i);
+        assert_ok(iam_answer(&iam[i], 200, text, (size_t)n, clock_mono_ms(), err));
+        if (i > 0) /* stays in use */
+            assert_ok(iam_token(&iam[0], err));
+    }
+    assert_int_equal(secret_live(), 2 + IAM_TOKENS);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(text, sizeof text, "canary-key-%02d", i);
+        assert_memory_equal(iam[i].key.bytes, text, strlen(text));
+        (void)snprintf(text, sizeof text, "t%02d", i);
+        assert_int_equal(iam[i].token[0].len, i == 0 || i > MANY - IAM_TOKENS ? 3 : 0);
+        if (iam[i].token[0].len > 0)
+            assert_memory_equal(iam[i].token[0].bytes, text, 3);
+    }
+    for (int i = 0; i < MANY; i++)
+        iam_release(&iam[i]);
     secret_free(key);
     assert_int_equal(secret_live(), 0);
 }
@@ -727,6 +762,7 @@ main(void)
         cmocka_unit_test(test_show),
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_long_token),
+        cmocka_unit_test(test_many_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
