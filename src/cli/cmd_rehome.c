@@ -252,6 +252,8 @@ run(struct ctx *ctx, const char *how, const char *to, struct err *err)
     bulk_release(&a.b);
     if (rc == RC_OK)
         rc = session_publish(ctx, err);
+    else if (r->added > 0) /* interrupted, or one of them lied; the others are recorded */
+        session_publish_rest(ctx);
     rehome_release(r);
     free(r);
     return rc;

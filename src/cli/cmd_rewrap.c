@@ -138,6 +138,8 @@ run_rewrap(struct ctx *ctx, struct err *err)
     bulk_release(&a.b);
     if (rc == RC_OK && !ctx->dry_run)
         rc = session_publish(ctx, err);
+    else if (r->made > 0) /* interrupted, or one of them lied; the others are recorded */
+        session_publish_rest(ctx);
     rewrap_release(r);
     free(r);
     return rc;

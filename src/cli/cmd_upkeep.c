@@ -78,6 +78,8 @@ rewrap_stale(struct upkeep *u, struct err *err)
     r->all = 1;
     r->look_only = u->ctx->dry_run;
     enum rc rc = rewrap_run(r, err);
+    if (rc != RC_OK && r->made > 0)
+        session_publish_rest(u->ctx);
     u->ctx->findings += r->failed > 0;
     if (u->w != NULL) {
         jw_obj(u->w, "rewrap");

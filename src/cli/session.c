@@ -10,6 +10,7 @@
 #include "copy/memory.h"
 #include "copy/publish.h"
 #include "escrow/log.h"
+#include "sys/env.h"
 
 enum { POOL_MAX = 32 };
 
@@ -384,8 +385,10 @@ session_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct 
             return RC_OK;
         }
     }
-    if (ctx->pool->count == POOL_MAX)
-        return err_set(err, RC_INTERNAL, "more than %d KMSs in one command", POOL_MAX);
+    if (ctx->pool->count == POOL_MAX) {
+        (void)err_set(err, RC_BAD_VALUE, "more than %d KMSs in one command", POOL_MAX);
+        return err_hint(err, "name keys, or root keys, of fewer KMSs");
+    }
     enum rc rc = open_kms(ctx, kms, out, err);
     if (rc != RC_OK)
         return rc;
@@ -419,6 +422,15 @@ session_publish(struct ctx *ctx, struct err *err)
                  "`keymuster sync`",
                  bound - reached, bound);
     return rc;
+}
+
+void
+session_publish_rest(struct ctx *ctx)
+{
+    struct err scratch = ERR_INIT;
+    signals_hold(1);
+    err_ignore(session_publish(ctx, &scratch));
+    signals_hold(0);
 }
 
 void

@@ -96,6 +96,9 @@ enum rc session_record(struct ctx *ctx, const char *kind, const struct buf *body
  * first.
  */
 enum rc session_publish(struct ctx *ctx, struct err *err) MUST_CHECK;
+/* The same after an interruption or a failure that left something recorded; that one stays the
+ * answer. */
+void session_publish_rest(struct ctx *ctx);
 
 /*
  * Notes in keymuster.conf where the credential of [section name] is kept, as an absolute place.

@@ -36,6 +36,9 @@ void process_harden(void);
 void signals_catch(void);
 /* 0, or the number of the signal that arrived. */
 int signals_pending(void);
+/* Until it is taken off, signals_pending says 0: for what must still be done after one came. A
+ * second signal ends even that. */
+void signals_hold(int on);
 
 /* Who acts, for an entry's "by". Texts are borrowed for the life of the process; login and from may
  * be "". */

@@ -33,6 +33,7 @@ process_harden(void)
 }
 
 static volatile sig_atomic_t pending;
+static int held;
 
 static void
 on_signal(int number)
@@ -71,7 +72,13 @@ signals_catch(void)
 int
 signals_pending(void)
 {
-    return pending;
+    return held ? 0 : pending;
+}
+
+void
+signals_hold(int on)
+{
+    held = on;
 }
 
 /* Copies at most size - 1 bytes up to a space; control characters, which a name should not have,

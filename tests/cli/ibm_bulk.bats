@@ -131,6 +131,8 @@ whole() { # FROM COUNT TO
 
 @test "interrupted: what is proven is recorded, and the same command goes on" {
     keys 700
+    mkdir -p "$USB"
+    fra copy add usb "file://$USB" --site mad
     fra root rotate fra-main
     sim_fault '{"match": {"path": "actions/"}, "delay_ms": 60, "count": -1}'
     local pid
@@ -142,6 +144,8 @@ whole() { # FROM COUNT TO
         until [ "$(calls /unwrap)" -ge 300 ]; do sleep 0.1; done
         kill -TERM "$pid" # a shell has its background jobs ignore SIGINT
         wait "$pid" || true
+        # What was recorded is on the copy already.
+        [ "$(ask .unpublished -C "$FRA" status)" -eq 0 ]
         grep -q "interrupted; [1-9][0-9]* wraps are .*recorded, run it again" "$T/err" || { cat "$T/err" >&2; return 1; }
         # shellcheck disable=SC2086
         ends 0 -o json -C "$FRA" $words --yes
@@ -179,6 +183,35 @@ whole() { # FROM COUNT TO
     whole fra-main 301 mad-main
     ends 0 -o json -C "$FRA" rewrap --all -n
     json '.planned == 0 and .failed == 0'
+}
+
+@test "fifteen KMSs in one command: each is asked, with an API key of its own" {
+    local n url id
+    keys 3
+    for n in {1..15}; do
+        read -r url id < <(sim_control POST instances "{\"name\": \"many-$n\", \"region\": \"eu-de\"}" | jq -r '.url + " " + .id')
+        sim_control POST apikeys "{\"name\": \"many-$n\", \"grants\": [{\"instance\": \"$id\", \"role\": \"Manager\"}]}" >/dev/null
+        fra kms add "many-$n" --site fra --provider ibm --instance "$id" --endpoint "$url" --iam "$SIM_IAM" --ca "$SIM_CA" \
+            --credential "file:$SIM_DIR/apikey.many-$n"
+        fra root create "root-$n" --kms "many-$n"
+    done
+    for n in {1..15}; do printf 'vbr/first\troot-%d\nbulk/1\troot-%d\nbulk/2\troot-%d\n' "$n" $(((n + 4) % 15 + 1)) $(((n + 9) % 15 + 1)); done >"$T/all"
+    for n in {0..14}; do # three keys at a time, under three of them
+        sed -n "$((n * 3 + 1)),$((n * 3 + 3))p" "$T/all" >"$T/map"
+        ends 0 -o json -C "$FRA" rehome --map "$T/map" --yes
+        json '.failed == 0'
+    done
+    for n in {1..15}; do fra root rotate "root-$n"; done
+    ends 0 -o json -C "$FRA" rewrap --all --yes
+    json '.rewrapped == 45 and .failed == 0'
+    ends 0 -o json -C "$FRA" doctor
+    json '.findings == 0 and ([.checks[] | select(.test == "wraps and unwraps" and .result == "yes")] | length) == 17'
+    ends 0 -o json -C "$FRA" upkeep
+    json '(.roots | length) == 17 and all(.roots[]; .state == "active")'
+    # Each key from another of them to one.
+    ends 0 -o json -C "$FRA" rekey vbr/first --root root-1 --root root-5 --root root-9 --root root-13 --allow-unsynced
+    json '.roots | length == 4'
+    ends 0 -C "$FRA" verify
 }
 
 # nghttpx before the simulator, for what that does not do: HTTP/2, a log of connections. Sets far and front.
