@@ -275,9 +275,9 @@ strike() { # KIND MEMBERS; of row, request n
 }
 
 wanted() { # INDEX OF KIND
-    # What a key never seen before opens to cannot be told to be another value.
+    # What a wrap without a check value opens to cannot be told to be another value.
     case $kind-${names[row]}-${paths[n - 1]} in
-    lie-import-* | lie-record-*) return 1 ;;
+    lie-import-* | lie-record-* | lie-reveal-bare-*) return 1 ;;
     lie-*/unwrap) ;;
     lie-*) return 1 ;;
     esac
