@@ -32,12 +32,21 @@ reveal_it() { typed "'$KEYMUSTER' -C '$FRA' reveal vbr/screen --reason 'screen t
 # The running keymuster, below the terminal's shell.
 shower() { pgrep -P "$(term display-message -p -t t '#{pane_pid}')" -x keymuster; }
 
+# What is typed while it still has the terminal is thrown away.
+until_over() {
+    for _ in {1..100}; do
+        shower >/dev/null || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
 # Nothing of it on the screen, in the history, or in what the pane keeps.
 no_trace() {
     local which
     for which in '' -a; do
         term capture-pane -pqJ $which -S - -t t >"$T/history"
-        "$KM_TOOLS/scan" "$T/secret" "$T/history"
+        "$KM_TOOLS/scan" "$T/secret" "$T/history" || return 1
     done
 }
 
@@ -59,7 +68,7 @@ kinds() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r '.entry.kind // emp
     # No piece of it in the history or what the pane keeps, in any form.
     for which in '' -a; do
         term capture-pane -pqJ $which -S - -t t >"$T/history"
-        "$KM_TOOLS/scan" "$T/secret" "$T/history"
+        "$KM_TOOLS/scan" "$T/secret" "$T/history" || return 1
     done
     ends 0 -o ndjson -C "$FRA" audit log
     [[ $output == *reveal.closed* ]]
@@ -91,6 +100,7 @@ kinds() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r '.entry.kind // emp
         until_shows canary-on-screen-7731
         term send-keys -t t C-z
         kill "-$signal" "$(shower)"
+        until_over
         typed "stty -g >'$T/after-$signal'; echo 'status '\$?"
         until_shows 'status 0'
         cmp "$T/before" "$T/after-$signal"
@@ -106,6 +116,7 @@ kinds() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r '.entry.kind // emp
     kill -TERM "$(shower)"
     kill -INT "$(shower)"
     kill -CONT "$(shower)"
+    until_over
     typed "stty -g >'$T/after-two'; echo 'status '\$?"
     until_shows 'status 0'
     cmp "$T/before" "$T/after-two"
@@ -201,4 +212,14 @@ kinds() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r '.entry.kind // emp
     no_trace
     [[ $(term capture-pane -p -S - -t t) != *7732* ]]
     [ "$(kinds)" = '' ] # it is no showing
+}
+
+@test "a program that shows it elsewhere, and before the record, is caught" {
+    scene_screen 80 24
+    KEYMUSTER=$KM_TOOLS/plant-show-first reveal_it
+    until_shows '180 s'
+    term send-keys -t t q
+    until_shows 'revealed vbr/screen'
+    run no_trace
+    [ "$status" -ne 0 ]
 }

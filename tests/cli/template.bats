@@ -23,12 +23,12 @@ scene_template() {
 # No file with the secret's beginning, no folder of ours.
 nothing_left() {
     run grep -rsF -e "$CANARY" /dev/shm "$XDG_RUNTIME_DIR"
-    [ "$status" -ne 0 ]
+    [ "$status" -ne 0 ] || return 1
     nothing_of "$T/path"
 }
 
 nothing_of() { # FILE-WITH-THE-PATH
-    [ ! -e "$(cat "$1")" ]
+    [ ! -e "$(cat "$1")" ] || return 1
     [ ! -e "$(dirname "$(cat "$1")")" ]
 }
 
@@ -169,4 +169,13 @@ refused() { # TEXT...
     kill "${started[0]}"
     wait "${started[0]}" || true
     nothing_of "$T/path1"
+}
+
+@test "a program that leaves the file is caught" {
+    scene_template
+    KEYMUSTER=$KM_TOOLS/plant-keep-file fill
+    run nothing_left
+    [ "$status" -ne 0 ]
+    fill # and the next run of a sound one wipes what that left
+    nothing_left
 }
