@@ -419,10 +419,8 @@ run_left(struct ctx *ctx, struct err *err)
         return rc;
     int changed = p.left[0] == '\0';
     if (changed) {
-        char now[TIME_TEXT + 1];
-        time_format(now, clock_now_ms());
-        rc = record_changed(&g, now, err);
-        memcpy(p.left, now, sizeof p.left);
+        time_format(p.left, clock_now_ms());
+        rc = record_changed(&g, p.left, err);
     }
     if (rc == RC_OK)
         rc = answer_left(ctx, &p, changed, err);

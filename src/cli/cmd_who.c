@@ -112,7 +112,8 @@ person_duties(struct ctx *ctx, const struct person *p, struct jw *w, struct err 
 
 struct telling {
     struct ctx *ctx;
-    struct jw *w;
+    struct jw writer;
+    struct jw *w; /* that, or NULL for text */
     struct table *table;
     size_t count;
 };
@@ -202,27 +203,25 @@ tell_act(void *arg, const struct act *act, struct err *err)
 /* ---- the answer ---- */
 
 static enum rc
-answer_json(const struct telling *asked, const struct person *p, struct err *err)
+answer_json(struct telling *t, const struct person *p, struct err *err)
 {
-    struct ctx *ctx = asked->ctx;
+    struct ctx *ctx = t->ctx;
     struct buf doc;
-    struct jw w;
-    struct telling t = *asked;
-    t.w = &w;
-    session_answer(&doc, &w, "audit.who");
-    jw_str(&w, "name", p->object.name);
-    jw_opt(&w, "uuid", p->object.uuid);
-    jw_bool(&w, "registered", p->object.uuid[0] != '\0');
-    jw_opt(&w, "role", p->role);
-    jw_opt(&w, "public_key", p->public_key);
-    jw_opt(&w, "left", p->left);
-    jw_arr(&w, "acts");
-    enum rc rc = act_each(ctx->store, p, tell_act, &t, err);
-    jw_end_arr(&w);
+    struct jw *w = t->w = &t->writer;
+    session_answer(&doc, w, "audit.who");
+    jw_str(w, "name", p->object.name);
+    jw_opt(w, "uuid", p->object.uuid);
+    jw_bool(w, "registered", p->object.uuid[0] != '\0');
+    jw_opt(w, "role", p->role);
+    jw_opt(w, "public_key", p->public_key);
+    jw_opt(w, "left", p->left);
+    jw_arr(w, "acts");
+    enum rc rc = act_each(ctx->store, p, tell_act, t, err);
+    jw_end_arr(w);
     if (rc == RC_OK)
-        rc = person_duties(ctx, p, &w, err);
+        rc = person_duties(ctx, p, w, err);
     if (rc == RC_OK)
-        return out_object(ctx, &doc, &w, err);
+        return out_object(ctx, &doc, w, err);
     buf_release(&doc);
     return rc;
 }

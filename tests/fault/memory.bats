@@ -134,8 +134,9 @@ once() { # SECRET CALL-DESCRIPTOR
     clean
     once "$T/secret" write-7
     printf 'pw = {{secret}}\n' >"$T/template"
+    printf '<a pw="{{secret}}"/>\n' >"$T/answer.xml"
     local way
-    for way in --stdin '--fd 5' --tmpfile "--template $T/template" '--env PW'; do
+    for way in --stdin '--fd 5' --tmpfile "--template $T/template" "--template $T/answer.xml" '--env PW'; do
         # shellcheck disable=SC2086
         stops 0 -C "$FRA" exec vbr/canary --reason test $way -- true
         clean

@@ -327,3 +327,17 @@ printf 'Recovery card\nescrow: %s\nfounder: %s\nfloor %s 29 %s\nkept at: the saf
     "$fra" "$h" | seed card whole
 printf 'escrow %s\n' "$founder" | seed card escrow
 printf 'floor %s 0 %s\n' "$fra" "$h" | seed card zero
+
+# ---- persons, templates ----
+
+public=$(jq -r .founder "$copy/escrow.json")
+printf '%s' "$public" | seed person_key line
+printf 'untrusted comment: minisign public key\r\n%s\r\n' "$public" | seed person_key file
+printf 'untrusted comment: x\n' | seed person_key comment
+printf 'RWQAAEIy%204s\n' '' | tr ' ' A | seed person_key secret
+printf '<?xml version="1.0"?>\r\n<a b="{{secret}}"><!-- {{secret}} --><c>{{secret:raw}}</c></a>\r\n' | seed template xml
+printf '{"a":"{{secret:json}}"}\n' | seed template json
+printf 'password={{secret}}\n{{other}}\n' | seed template ini
+printf '<a><![CDATA[{{secret}}]]></a>' | seed template cdata
+printf '{{ Secret }}' | seed template meant
+printf '\xef\xbb\xbf \t<a>{{secret:xml}}{{secret:raw' | seed template mark
