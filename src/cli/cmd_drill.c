@@ -11,6 +11,7 @@
 #include "cli/drill.h"
 #include "cli/from.h"
 #include "cli/out.h"
+#include "cli/ref.h"
 #include "cli/session.h"
 #include "cli/showing.h"
 
@@ -242,6 +243,32 @@ check_usage(const struct ctx *ctx, struct err *err)
 }
 
 static enum rc
+count_kms(void *arg, const struct object *o, struct err *err)
+{
+    (void)o;
+    (void)err;
+    ++*(unsigned *)arg;
+    return RC_OK;
+}
+
+/* A credential without a name is for the only KMS there is, and goes to no other. */
+static enum rc
+check_credential(const struct drill_run *r, struct err *err)
+{
+    const struct opts *o = &r->ctx->opts;
+    unsigned count = 0;
+    if (r->alone == NULL || opt_count(o, OPT_CREDENTIAL) != 1 ||
+        !ref_is(opt_get(o, OPT_CREDENTIAL)) || r->root.object.uuid[0] != '\0')
+        return RC_OK;
+    enum rc rc = object_each(r->alone, "kms", count_kms, &count, err);
+    if (rc != RC_OK || count < 2)
+        return rc;
+    (void)err_set(err, RC_USAGE, "drill: there are %u KMSs; --credential of which?", count);
+    return err_hint(err, "--credential NAME=REF; which there are: keymuster kms list\n"
+                         "or only one root key: --root ROOT");
+}
+
+static enum rc
 drill(struct drill_run *r, struct answer *a, struct drill_keys *keys, struct err *err)
 {
     struct ctx *ctx = r->ctx;
@@ -255,6 +282,8 @@ drill(struct drill_run *r, struct answer *a, struct drill_keys *keys, struct err
     }
     if (rc == RC_OK && root != NULL)
         rc = root_find(r->own, root, &r->root, err);
+    if (rc == RC_OK)
+        rc = check_credential(r, err);
     if (rc == RC_OK)
         rc = drill_choose(r, keys, err);
     if (rc == RC_OK && out_is_json(ctx))

@@ -407,7 +407,8 @@ do_wave(struct drill_run *r, struct err *err)
     }
     if (rc == RC_OK)
         rc = find_stop(r, err);
-    progress_tell(&r->progress, r->keys, r->failed + r->inconclusive);
+    int64_t bad = r->failed + r->inconclusive;
+    progress_tell(&r->progress, r->keys > bad ? r->keys - bad : 0, bad);
     forget_jobs(r);
     return rc == RC_OK && signals_pending() ? interrupted(r, err) : rc;
 }

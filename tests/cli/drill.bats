@@ -124,6 +124,29 @@ result() { # KEY [ROOT]
     silent_on canary-known
 }
 
+@test "two wraps of an unproven key that differ: both fail, and no check value is made of either" {
+    scene_copy
+    fra create x/whole --purpose other --root mad-main
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main <(head -c 32 /dev/urandom) >"$T/wrap"
+    fra record x/bare --purpose other --root fra-main --wrapped "file:$T/wrap" --no-prove
+    forge "{\"kind\":\"wrap.added\",\"body\":{\"key\":\"$(uuid_of x/bare)\",\"wrap\":$(wrap_of x/whole)}}"
+    ends 3 -o json -C "$FRA" drill
+    caught x/bare failed KM3012 'keymuster record'
+    json '.results | map(select(.name == "x/bare")) | length == 2'
+    ends 0 -o json -C "$FRA" show x/bare
+    json '.proven == false'
+}
+
+@test "a credential without a name goes to no KMS by guess" {
+    scene_keys
+    local bare=(drill --from "$USB" --yes --site mad --credential "file:$T/kp-mad.pass" --kms-file "kp-mad=$T/kp-mad.kms")
+    ends 2 -o json "${bare[@]}"
+    error_is KM1001
+    says 'of which?'
+    ends 0 -o json "${bare[@]}" --root mad-main
+    json '.proven == 2'
+}
+
 @test "which copy: the one named, else one at this site, else another; one that is away says nothing" {
     scene_keys
     mkdir "$T/near"

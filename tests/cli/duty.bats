@@ -34,6 +34,12 @@ load ../lib/cli.bash
     fra exec vbr/script --reason deliver -- true
     ends 0 -C "$FRA" status
     says 'its successor is not drilled'
+    fra drill vbr/script@1 # the old one is no successor
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 1'
+    fra drill vbr/script
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 0'
 }
 
 @test "site lost and restored: a reason is wanted, both sites see it" {
