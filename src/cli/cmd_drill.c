@@ -32,6 +32,21 @@ outcome_of(const struct answer *a, const struct drill_job *j)
     return drill_outcome_name(j->result.outcome);
 }
 
+/* One way out a line. */
+static void
+say_hint(struct ctx *ctx, const char *hint)
+{
+    char line[sizeof((struct err *)0)->hint];
+    for (const char *sep = "do: "; *hint != '\0'; sep = "    ") {
+        size_t len = strcspn(hint, "\n");
+        (void)snprintf(line, sizeof line, "%.*s", (int)len, hint);
+        out_printf(ctx, "             %s", sep);
+        out_text(ctx, line);
+        out_printf(ctx, "\n");
+        hint += len + (hint[len] == '\n');
+    }
+}
+
 static void
 say_path(struct answer *a, const struct drill_job *j)
 {
@@ -55,9 +70,7 @@ say_path(struct answer *a, const struct drill_job *j)
     if (j->rc == RC_OK || j->rc == a->hinted || j->err.hint[0] == '\0')
         return;
     a->hinted = j->rc;
-    out_printf(ctx, "             do: ");
-    out_text(ctx, j->err.hint);
-    out_printf(ctx, "\n");
+    say_hint(ctx, j->err.hint);
 }
 
 static enum rc
@@ -161,9 +174,9 @@ say_all(struct ctx *ctx, const struct drill_run *r, const char *site)
                    (long long)r->planned);
         return;
     }
-    out_printf(ctx, "proven %lld, failed %lld, inconclusive %lld, of %lld keys\n",
-               (long long)r->proven, (long long)r->failed, (long long)r->inconclusive,
-               (long long)r->keys);
+    out_printf(ctx, "%lld keys by %lld paths: proven %lld, failed %lld, inconclusive %lld\n",
+               (long long)r->keys, (long long)r->paths, (long long)r->proven, (long long)r->failed,
+               (long long)r->inconclusive);
     if (r->uncounted > 0)
         out_printf(ctx,
                    "%lld of them open, but count for nothing: a drill counts for its site, and a "

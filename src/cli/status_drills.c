@@ -7,14 +7,15 @@
 #include "escrow/drilled.h"
 #include "text/time.h"
 
+enum { NAMED = 3 }; /* keys that failed; the rest is a number */
+
 static enum rc
 warn_failing(struct status *s, const struct key *k, const struct drilled_state *d, struct err *err)
 {
     char root[LIMIT_NAME + 1] = "";
     enum rc rc =
         d->failing_root[0] != '\0' ? object_name(s->ctx->store, d->failing_root, root, err) : RC_OK;
-    s->drills_failing++;
-    if (rc == RC_OK)
+    if (rc == RC_OK && s->drills_failing++ < NAMED)
         status_warn(s, "drill: %s@%lld could not be got back%s%s (%s): keymuster drill %s", k->name,
                     (long long)k->generation, root[0] != '\0' ? " under " : "", root,
                     d->failing_code, k->uuid);
@@ -47,6 +48,10 @@ status_drills_key(struct status *s, const struct key *k, struct err *err)
 void
 status_drills(struct status *s)
 {
+    if (s->drills_failing > NAMED)
+        status_warn(s,
+                    "drill: %lld more keys could not be got back: keymuster list, keymuster drill",
+                    (long long)s->drills_failing - NAMED);
     if (s->drills_due > 0)
         status_warn(s, "%lld key%s not proven by a drill for 90 days: keymuster drill --due",
                     (long long)s->drills_due, s->drills_due == 1 ? " was" : "s were");

@@ -171,6 +171,20 @@ result() { # KEY [ROOT]
     json '.drilled == 1 and .drills_failing == 0'
 }
 
+@test "an altered copy proves nothing, and a drill leaves no store or memory of it behind" {
+    scene_two
+    fra drill --offline
+    local file
+    file=$(find "$USB/log" -type f -size +1k | sort | tail -n 1)
+    sed -i 's/backup-job/backup-jab/' "$file"
+    ends 3 -o json -C "$FRA" drill --offline
+    json '.results | length == 2 and all(.outcome == "failed" and (.code | test("^KM40|^KM2014")))'
+    json '.planned == 0 and has("rto_ms") == false'
+    # Nothing is left beside the stores, and no memory of a store that never was.
+    [ -z "$(find "$T" -name '.keymuster-new-*')" ]
+    [ "$(find "$XDG_STATE_HOME/keymuster" -maxdepth 1 -name '*.json' | wc -l)" -eq 2 ]
+}
+
 # ---- the twelve faults: each has its own outcome, code and way out ----
 
 # An entry that keymuster would not write, at the end of the founder's log, and out to the copy. An object with
