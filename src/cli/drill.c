@@ -114,6 +114,7 @@ plan_key(struct drill_run *r, const char *uuid, struct err *err)
                               .root = r->root.object.uuid[0] != '\0' ? r->root.object.uuid : NULL,
                               .open = open_kms,
                               .path = add_job,
+                              .roots = &r->roots,
                               .arg = r};
     int here = 0;
     enum rc rc = key_is_known(r->own, uuid, &here, err);

@@ -69,6 +69,7 @@ struct drill_run {
     /* inside */
     struct drill_job *jobs;
     size_t count, room;
+    struct drill_roots roots;
     struct drill_kms kmss[DRILL_KMSS];
     size_t kms_count;
     struct progress progress;

@@ -133,7 +133,7 @@ find_places(struct planning *p, struct err *err)
 
 /* As the copy describes it, else as it is known here. RC_NOT_FOUND. */
 static enum rc
-load_root(const struct planning *p, const char *uuid, struct root *out, struct err *err)
+read_root(const struct planning *p, const char *uuid, struct root *out, struct err *err)
 {
     struct object object;
     const struct store *from = p->plan->alone;
@@ -144,6 +144,22 @@ load_root(const struct planning *p, const char *uuid, struct root *out, struct e
         rc = object_find(from, "root", uuid, &object, err);
     }
     return rc == RC_OK ? root_load(from, &object, out, err) : rc;
+}
+
+static enum rc
+load_root(const struct planning *p, const char *uuid, struct root *out, struct err *err)
+{
+    struct drill_roots *known = p->plan->roots;
+    for (size_t i = 0; i < DRILL_ROOTS; i++) {
+        if (strcmp(known->list[i].object.uuid, uuid) == 0) {
+            *out = known->list[i];
+            return RC_OK;
+        }
+    }
+    enum rc rc = read_root(p, uuid, out, err);
+    if (rc == RC_OK)
+        known->list[known->next++ % DRILL_ROOTS] = *out;
+    return rc;
 }
 
 /* Hands over; path is empty afterwards. */

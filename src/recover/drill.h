@@ -28,12 +28,20 @@ typedef enum rc (*drill_open_fn)(void *arg, const struct object *kms, struct kms
 /* Takes over the path. */
 typedef enum rc (*drill_path_fn)(void *arg, struct drill_path *p, struct err *err);
 
+/* Root keys met before, as the plan reads them: most keys are under the same few. Zeroed. */
+enum { DRILL_ROOTS = 16 };
+struct drill_roots {
+    struct root list[DRILL_ROOTS];
+    size_t next;
+};
+
 struct drill_plan {
     const struct store *own;   /* what is known here */
     const struct store *alone; /* what the copy says; may be own */
     const char *root;          /* UUID: only this one; NULL */
     drill_open_fn open;        /* NULL: every KMS counts as one that can be asked */
     drill_path_fn path;
+    struct drill_roots *roots;
     void *arg;
 };
 

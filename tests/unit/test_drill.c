@@ -186,8 +186,14 @@ open_kms(void *arg, const struct object *kms, struct kms **out, struct err *e)
 static const char *
 plan(struct told *t, const struct store *alone, const char *root, const struct key *key)
 {
-    struct drill_plan p = {
-        .own = t->k->store, .alone = alone, .root = root, .open = open_kms, .path = tell, .arg = t};
+    struct drill_roots roots = {.next = 0};
+    struct drill_plan p = {.own = t->k->store,
+                           .alone = alone,
+                           .root = root,
+                           .open = open_kms,
+                           .path = tell,
+                           .roots = &roots,
+                           .arg = t};
     t->text[0] = '\0';
     assert_ok(drill_plan_key(&p, key, err));
     return t->text;
