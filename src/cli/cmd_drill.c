@@ -15,11 +15,17 @@
 #include "cli/session.h"
 #include "cli/showing.h"
 
+enum { KINDS = 32, TOLD = 3 };
+
 struct answer {
     struct ctx *ctx;
     struct drill_run *r;
     struct bulk b;
-    enum rc hinted; /* the way out was said for this code */
+    struct {
+        enum rc rc;
+        int64_t count;
+    } kinds[KINDS]; /* of failures, for people: the first few of each are told */
+    size_t kind_count;
 };
 
 /* ---- one path ---- */
@@ -47,11 +53,40 @@ say_hint(struct ctx *ctx, const char *hint)
     }
 }
 
+/* How many of this kind there were before. */
+static int64_t
+before(struct answer *a, enum rc rc)
+{
+    size_t i = 0;
+    while (i < a->kind_count && a->kinds[i].rc != rc)
+        i++;
+    if (i == KINDS)
+        return 0;
+    if (i == a->kind_count) {
+        a->kinds[i].rc = rc;
+        a->kind_count++;
+    }
+    return a->kinds[i].count++;
+}
+
+static void
+say_rest(const struct answer *a)
+{
+    for (size_t i = 0; !a->ctx->verbose && i < a->kind_count; i++) {
+        if (a->kinds[i].count > TOLD)
+            out_printf(a->ctx, "             and %lld more with KM%04d; each one: -v, -o json\n",
+                       (long long)a->kinds[i].count - TOLD, (int)a->kinds[i].rc);
+    }
+}
+
 static void
 say_path(struct answer *a, const struct drill_job *j)
 {
     struct ctx *ctx = a->ctx;
     const char *root = j->path.root.object.name;
+    int64_t same = j->rc != RC_OK ? before(a, j->rc) : 0;
+    if (same >= TOLD && !ctx->verbose)
+        return;
     out_printf(ctx, "%-12s %s@%lld", outcome_of(a, j), j->path.key.name,
                (long long)j->path.key.generation);
     if (root[0] != '\0')
@@ -67,10 +102,8 @@ say_path(struct answer *a, const struct drill_job *j)
         out_text(ctx, j->err.why);
     }
     out_printf(ctx, "\n");
-    if (j->rc == RC_OK || j->rc == a->hinted || j->err.hint[0] == '\0')
-        return;
-    a->hinted = j->rc;
-    say_hint(ctx, j->err.hint);
+    if (j->rc != RC_OK && same == 0)
+        say_hint(ctx, j->err.hint);
 }
 
 static enum rc
@@ -226,6 +259,7 @@ answer(struct answer *a, struct err *err)
     if (rc != RC_OK)
         return rc;
     if (!out_is_json(a->ctx)) {
+        say_rest(a);
         say_all(a->ctx, r, site);
         return RC_OK;
     }

@@ -405,6 +405,12 @@ recorded() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | grep -c '"kind":"drill
     sim_fault '{"match": {"path": "actions/unwrap"}, "kind": "other-plaintext", "skip": 17, "count": 1}'
     ends 3 -o json -C "$FRA" drill
     json '.proven == 200 and .failed == 1 and (.results | map(select(.outcome == "failed").code) == ["KM3012"])'
+    # One outage is told once, not two hundred times.
+    sim_control DELETE faults >/dev/null
+    sim_fault '{"match":{"path":"/actions/unwrap"},"count":-1,"status":503}'
+    ends 3 -C "$FRA" drill --timeout 1s
+    says '201 keys by 201 paths: proven 0, failed 0, inconclusive 201' 'and 198 more with KM3004'
+    [ "$(wc -l <<<"$output")" -le 10 ]
     ends 0 -C "$FRA" verify
 }
 
