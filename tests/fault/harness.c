@@ -6,7 +6,8 @@
  *   harness prepare DIR      makes the state that the scenarios start from, in a new folder
  *   harness list             each lane with each scenario that it walks
  *
- * --full takes every fault, not an even choice; KM_FAULT=full in the environment does the same.
+ * --full takes every fault, not an even choice (of scenarios that derive a key from a passphrase at
+ * its real cost every eighth); KM_FAULT=full in the environment does the same.
  * --planted: the program has a deliberate fault, and the lane must catch it. --nth takes the one
  * fault with the number that a complaint named, and leaves the folder.
  *

@@ -49,7 +49,7 @@ static size_t
 share(const struct walk *k, const struct scenario *s, size_t all, size_t fast)
 {
     if (k->full)
-        return all;
+        return s->flags & S_SLOW ? all / SLOWER + 1 : all;
     if (s->flags & S_SLOW)
         fast = fast / SLOWER + 1;
     return all < fast ? all : fast;
