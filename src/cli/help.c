@@ -72,15 +72,19 @@ help_short(struct buf *out, const char *here)
     struct err ignored = ERR_INIT;
     /* A folder whose name is too long holds no copy that anybody could use. */
     if (path_join(mark, here, COPY_MARK, &ignored) == RC_OK && file_exists(mark) == 1)
-        buf_adds(out, "EMERGENCY: this folder holds a copy of an escrow. To get a key from it:\n"
-                      "    keymuster reveal KEY --from ./ --credential REF --reason TEXT\n\n");
+        buf_adds(out,
+                 "EMERGENCY: this folder holds a copy of an escrow. To be led through a recovery:\n"
+                 "    keymuster recover start --lost SITE --from ./ --site HERE --credential REF\n"
+                 "or to get a key from it:\n"
+                 "    keymuster reveal KEY --from ./ --credential REF --reason TEXT\n\n");
     buf_adds(out,
              "keymuster keeps the keys and passwords of your backups where a disaster does not\n"
              "reach them, and proves that they can be had back.\n\n"
              "today      keymuster create KEY --purpose P --root R    a new key, wrapped\n"
              "           keymuster status                             what needs attention\n"
              "           keymuster verify                             prove that the log is whole\n"
-             "emergency  keymuster reveal KEY --from PLACE            the password, from a copy\n\n"
+             "emergency  keymuster recover start --from PLACE         step by step, from a copy\n"
+             "           keymuster reveal KEY --from PLACE            only the password\n\n"
              "commands   keymuster help          one command   keymuster help COMMAND\n"
              "in a copy  recovery/START-HERE.md    what to do when all else is gone\n");
 }
