@@ -380,7 +380,7 @@ const struct cmd cmd_recover_table[] = {
     {"recover", "start", "[RUNBOOK] [--lost SITE] [--drill] [--from COPY]",
      "Leads through a runbook step by step; total-loss, if none is named.", start_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_start,
-     "keymuster recover start total-loss --lost fra --from /media/usb/escrow --site mad\n"},
+     "keymuster recover start --lost fra --from /media/usb/escrow --site mad\n"},
     {"recover", "resume", "[RUN]", "Goes on with a run that was paused or broken off.",
      resume_options, 0, 1, CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_resume, NULL},
     {"recover", "list", "", "Lists the runs.", NULL, 0, 0, CMD_READ, GROUP_WHEN_NEEDED, run_list,

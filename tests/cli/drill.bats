@@ -393,7 +393,7 @@ recorded() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | grep -c '"kind":"drill
     local began=$SECONDS
     ends 0 -o ndjson -C "$FRA" drill --progress json
     [ $((SECONDS - began)) -lt 8 ] # one after the other: 10 s
-    jq -es '.[-1].result | .proven == 201 and .failed == 0 and .rto_ms > 500' <<<"$output" >/dev/null
+    jq -es '.[-1].result | .proven == 201 and .failed == 0 and .rto_ms > 250' <<<"$output" >/dev/null
     [ "$(jq -r 'select(.outcome? == "proven").name' <<<"$output" | sort -u | wc -l)" -eq 201 ]
     [ "$(sim_log '[.[] | select(.path | endswith("/unwrap"))] | length')" -eq 201 ]
     [ "$(recorded)" -eq 201 ]

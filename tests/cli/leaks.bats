@@ -101,6 +101,16 @@ any doctor
 0 copy check --deep
 0 sync --repair
 0 copy card
+0 runbook list
+0 runbook show total-loss
+0 runbook check total-loss
+0 runbook add total-loss
+0 runbook print total-loss --file $T/page.html
+20 recover start total-loss --lost fra --no-input
+20 recover resume --no-input
+0 recover list
+13 recover show 00000000
+13 recover note 00000000 looked
 0 person add first.operator --role operator --new-key $T/person.key --credential file:$T/spare.pass
 0 person set first.operator --role guard
 0 person list
