@@ -222,10 +222,13 @@ recovery_send(struct copy *copy, const struct secret *key, const char *name, con
     (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
     enum rc rc = sign_detached(&sig, key, TRUSTED, buf_str(text), text->len, err);
     if (rc == RC_OK)
-        rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
+        rc = remote_withdraw(copy->remote, path, err);
     (void)snprintf(path, sizeof path, "recovery/%s", name);
     if (rc == RC_OK)
         rc = remote_put(copy->remote, path, buf_str(text), text->len, err);
+    (void)snprintf(path, sizeof path, "recovery/%s.minisig", name);
+    if (rc == RC_OK)
+        rc = remote_put(copy->remote, path, buf_str(&sig), sig.len, err);
     buf_release(&sig);
     return rc;
 }

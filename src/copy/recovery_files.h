@@ -29,8 +29,8 @@ int recovery_files_due(const struct store *store, struct copy *copy, int every);
 enum rc recovery_files_write(struct store *store, struct copy *copy, int every,
                              struct err *err) MUST_CHECK;
 
-/* Writes recovery/NAME, its signature first: whoever finds the text can tell whether it is whole.
- */
+/* Writes recovery/NAME without its former signature, then the new one: a writer that is broken off
+ * leaves a text without any, and never one that looks altered. */
 enum rc recovery_send(struct copy *copy, const struct secret *key, const char *name,
                       const struct buf *text, struct err *err) MUST_CHECK;
 

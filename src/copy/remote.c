@@ -211,6 +211,13 @@ remote_put(struct remote *r, const char *name, const void *bytes, size_t len, st
 }
 
 enum rc
+remote_withdraw(struct remote *r, const char *name, struct err *err)
+{
+    enum rc rc = check_name(name, err);
+    return rc == RC_OK ? r->kind->withdraw(r, name, err) : rc;
+}
+
+enum rc
 remote_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err)
 {
     enum rc rc = check_name(folder, err);

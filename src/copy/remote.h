@@ -37,6 +37,8 @@ enum rc remote_create_once(struct remote *r, const char *name, const void *bytes
 /* Replaces an object (hints and recovery/ only). */
 enum rc remote_put(struct remote *r, const char *name, const void *bytes, size_t len,
                    struct err *err) MUST_CHECK;
+/* Takes an object of recovery/ away, if it is there; durable with the next remote_put beside it. */
+enum rc remote_withdraw(struct remote *r, const char *name, struct err *err) MUST_CHECK;
 /* Names of what lies directly under a folder name ("head", "log/<author>"); none for a missing
  * folder. Sorted. A hint: never proves absence. */
 typedef enum rc (*remote_fn)(void *arg, const char *name, struct err *err);

@@ -192,6 +192,29 @@ dir_put(struct remote *r, const char *name, const void *bytes, size_t len, struc
 }
 
 static enum rc
+dir_withdraw(struct remote *r, const char *name, struct err *err)
+{
+    char path[PATH_SIZE];
+    int fd = -1;
+    enum rc rc = dir_reach(r, err);
+    if (rc == RC_OK)
+        rc = dir_beneath(&fd, path, r->folder, name, 0, err);
+    if (rc == RC_NOT_FOUND) {
+        err_clear(err);
+        return RC_OK;
+    }
+    if (rc != RC_OK)
+        return rc == RC_BAD_VALUE ? altered(r, name, err) : explain(r, "withdrawing", name, err);
+    if (unlink(path) != 0 && errno != ENOENT) {
+        int closed = errno == EROFS || errno == EACCES || errno == EPERM;
+        rc = err_errno(err, closed ? RC_READ_ONLY : RC_IO, "withdrawing %s", name);
+        rc = explain(r, "withdrawing", name, err);
+    }
+    (void)close(fd); /* nothing was written through it */
+    return rc;
+}
+
+static enum rc
 dir_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err)
 {
     char path[PATH_SIZE];
@@ -250,5 +273,5 @@ dir_probe(struct remote *r, const char **verdict, struct err *err)
     return rc;
 }
 
-const struct remote_kind remote_dir_kind = {dir_reach, dir_get,  dir_create_once,
-                                            dir_put,   dir_list, dir_probe};
+const struct remote_kind remote_dir_kind = {dir_reach,    dir_get,  dir_create_once, dir_put,
+                                            dir_withdraw, dir_list, dir_probe};

@@ -13,6 +13,7 @@ struct remote_kind {
                            struct err *err);
     enum rc (*put)(struct remote *r, const char *name, const void *bytes, size_t len,
                    struct err *err);
+    enum rc (*withdraw)(struct remote *r, const char *name, struct err *err);
     enum rc (*list)(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err);
     enum rc (*probe)(struct remote *r, const char **verdict, struct err *err);
 };
