@@ -207,7 +207,7 @@ dir_withdraw(struct remote *r, const char *name, struct err *err)
         return rc == RC_BAD_VALUE ? altered(r, name, err) : explain(r, "withdrawing", name, err);
     if (unlink(path) != 0 && errno != ENOENT) {
         int closed = errno == EROFS || errno == EACCES || errno == EPERM;
-        rc = err_errno(err, closed ? RC_READ_ONLY : RC_IO, "withdrawing %s", name);
+        (void)err_errno(err, closed ? RC_READ_ONLY : RC_IO, "withdrawing %s", name);
         rc = explain(r, "withdrawing", name, err);
     }
     (void)close(fd); /* nothing was written through it */

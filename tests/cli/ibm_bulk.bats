@@ -249,7 +249,7 @@ front_stop() {
 @test "over HTTP/1.1: 32 connections, or as many as keymuster.conf says; what it cannot say is refused" {
     keys 200
     front_start --npn-list=http/1.1
-    local most
+    local most made
     for most in 5 32; do
         [ "$most" = 32 ] || printf '[network]\nconnections = %d\n' "$most" >>"$FRA/keymuster.conf"
         sim_move 3700
@@ -260,8 +260,10 @@ front_stop() {
         json '.rewrapped == 201 and .failed == 0'
         sim_control DELETE faults >/dev/null
         awk '{ print $1, $2 }' "$T/access" | sort | uniq -c >&2
-        # None was closed between the two calls of a wave, and opened again.
-        [ "$(awk '/^http\/1.1 / { print $2 }' "$T/access" | sort -u | wc -l)" -eq "$most" ]
+        # None was closed between the two calls of a wave, and opened again. The one that was opened while the token
+        # came may give way to another.
+        made=$(awk '/^http\/1.1 / { print $2 }' "$T/access" | sort -u | wc -l)
+        [ "$made" -ge "$most" ] && [ "$made" -le $((most + 1)) ]
         sed -i '/^\[network\]/,$d' "$FRA/keymuster.conf"
     done
     front_stop
