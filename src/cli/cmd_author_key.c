@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
+#include "escrow/store_key.h"
 #include "recover/renew.h"
 #include "sys/file.h"
 #include "text/uni.h"
@@ -55,17 +56,7 @@ static enum rc
 write_sealed(struct sparing *s, const struct secret *passphrase, struct err *err)
 {
     struct sign_public pub;
-    struct secret *key = NULL;
-    struct secret *file = NULL;
-    enum rc rc = sign_generate(&key, &pub, err);
-    if (rc == RC_OK)
-        rc = secret_new(&file, err);
-    if (rc == RC_OK)
-        rc = sign_key_seal(file, key, passphrase, err);
-    secret_free(key);
-    if (rc == RC_OK)
-        rc = file_create_once(s->path, file->bytes, file->len, 0600, err);
-    secret_free(file);
+    enum rc rc = key_file_make(s->path, passphrase, &pub, err);
     if (rc != RC_OK)
         return rc;
     memcpy(s->a.author, pub.author, sizeof s->a.author);

@@ -10,6 +10,7 @@
 #include "cli/person_duties.h"
 #include "cli/ref.h"
 #include "cli/session.h"
+#include "escrow/store_key.h"
 #include "sys/file.h"
 #include "text/time.h"
 #include "text/uni.h"
@@ -90,17 +91,7 @@ static enum rc
 make_key(struct given *g, const struct secret *passphrase, struct err *err)
 {
     struct sign_public pub;
-    struct secret *key = NULL;
-    struct secret *file = NULL;
-    enum rc rc = sign_generate(&key, &pub, err);
-    if (rc == RC_OK)
-        rc = secret_new(&file, err);
-    if (rc == RC_OK)
-        rc = sign_key_seal(file, key, passphrase, err);
-    secret_free(key);
-    if (rc == RC_OK)
-        rc = file_create_once(g->file, file->bytes, file->len, 0600, err);
-    secret_free(file);
+    enum rc rc = key_file_make(g->file, passphrase, &pub, err);
     if (rc == RC_OK)
         memcpy(g->key, pub.text, sizeof g->key);
     return rc;

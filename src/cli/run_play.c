@@ -106,7 +106,6 @@ put_note(struct play *p, size_t i, const char *text, struct err *err)
     struct jw w;
     begin_body(&body, &w, p, i);
     jw_str(&w, "text", text);
-    p->run->notes++;
     return put(p, "run.note", &body, &w, err);
 }
 

@@ -191,3 +191,23 @@ store_settle_key(struct store *store, struct err *err)
     log_rollback(store);
     return rc;
 }
+
+/* ---- a key that leaves ---- */
+
+enum rc
+key_file_make(const char *path, const struct secret *passphrase, struct sign_public *pub,
+              struct err *err)
+{
+    struct secret *key = NULL;
+    struct secret *file = NULL;
+    enum rc rc = sign_generate(&key, pub, err);
+    if (rc == RC_OK)
+        rc = secret_new(&file, err);
+    if (rc == RC_OK)
+        rc = sign_key_seal(file, key, passphrase, err);
+    secret_free(key);
+    if (rc == RC_OK)
+        rc = file_create_once(path, file->bytes, file->len, 0600, err);
+    secret_free(file);
+    return rc;
+}

@@ -146,7 +146,6 @@ take_event(void *arg, const struct run_event *e, struct err *err)
         s->state = RUN_DOUBT;
     else if (s != NULL && strcmp(e->kind, "run.ended") == 0)
         take_end(s, body);
-    r->notes += strcmp(e->kind, "run.note") == 0;
     if (s != NULL)
         (void)snprintf(s->at, sizeof s->at, "%s", e->at);
     json_free(body);

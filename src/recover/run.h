@@ -32,7 +32,6 @@ struct run {
     struct runbook *book;
     struct run_step *steps; /* one for each of the book's */
     char *words[RUN_WORDS]; /* by number of runbook_word; NULL: not said */
-    size_t notes;
 };
 
 /* RC_NOT_FOUND: no such run, or its text has not arrived. For ref see run_find. */

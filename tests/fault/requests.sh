@@ -164,10 +164,10 @@ scene() {
 # In the scene, and then a row's.
 begin() {
     mine=$top/$1
-    mkdir -p "$mine/work"
-    export HOME=$mine/work/home XDG_STATE_HOME=$mine/work/home/state
+    mkdir -p "$mine/place"
+    export HOME=$mine/place/home XDG_STATE_HOME=$mine/place/home/state
     sim_start "$mine/sim"
-    cd "$mine/work"
+    cd "$mine/place"
     scene
     jq -r '.exits[].exit' <<<"$("$KEYMUSTER" explain -o json)" >"$mine/exits"
     KEPT=$(sim_control POST keys '{"instance": "fra", "versions": [{"id": "11111111-2222-4333-8444-555555555555", "material": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}]}' | jq -r .id)
@@ -262,7 +262,7 @@ judge() { # STATUS STRUCK
 # ---- walking ----
 
 strike() { # KIND MEMBERS; of row, request n
-    local status=0 members=${2//PID/$mine/work/pid}
+    local status=0 members=${2//PID/$mine/place/pid}
     restore row "\"fault\": {\"skip\": $((n - 1)), $members}"
     KEYMUSTER_TIMEOUT=1s try "$row" || status=$?
     runs=$((runs + 1))
