@@ -71,31 +71,25 @@ runbook_find(struct runbook *r, int line, int severe, const char *text, struct e
     return RC_OK;
 }
 
-static enum rc PRINTF(5, 0) find_formatted(struct runbook *r, struct err *err, int line, int severe,
-                                           const char *fmt, va_list args)
-{
-    char text[512];
-    (void)vsnprintf(text, sizeof text, fmt, args);
-    return runbook_find(r, line, severe, text, err);
-}
-
 enum rc
 runbook_severe(struct runbook *r, struct err *err, int line, const char *fmt, ...)
 {
+    char text[512];
     va_list args;
     va_start(args, fmt);
-    enum rc rc = find_formatted(r, err, line, 1, fmt, args);
+    (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return rc;
+    return runbook_find(r, line, 1, text, err);
 }
 
 static enum rc PRINTF(4, 5) warn(struct runbook *r, struct err *err, int line, const char *fmt, ...)
 {
+    char text[512];
     va_list args;
     va_start(args, fmt);
-    enum rc rc = find_formatted(r, err, line, 0, fmt, args);
+    (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return rc;
+    return runbook_find(r, line, 0, text, err);
 }
 
 void
