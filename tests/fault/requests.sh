@@ -186,9 +186,9 @@ keep() { # NAME
 
 restore() { # NAME FAULT
     cd "$mine"
-    rm -rf work
-    cp -a "$1" work
-    cd work
+    rm -rf place
+    cp -a "$1" place
+    cd place
     sim_control POST again "{\"name\": \"$1\"${2:+, $2}}" >/dev/null
 }
 
