@@ -239,5 +239,6 @@ main(int argc, char **argv)
         else
             die("what is %s?", argv[i]);
     }
+    fault_slack = a.full ? 8 : 1;
     return lane_run(&a);
 }

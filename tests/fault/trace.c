@@ -26,6 +26,7 @@
 #include "oom.h"
 
 static int out_fd = -1, err_fd = -1; /* of every run in turn */
+long fault_slack = 1;
 static struct oom *oom;
 static char oom_path[64], oom_preload[512];
 static volatile sig_atomic_t late; /* the run takes too long */
@@ -356,7 +357,7 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
         (struct oom){allocs && fault != NULL ? fault->at : 0, fault != NULL && fault->sticky, 0, 0};
     if (flags & RUN_TTY)
         r.master = terminal();
-    watch(flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS);
+    watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
     r.pid = fork();
     if (r.pid < 0)
         die("fork: %s", strerror(errno));
