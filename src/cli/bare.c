@@ -18,6 +18,7 @@
 #include "sys/term.h"
 #include "text/enc.h"
 #include "text/time.h"
+#include "vbr/description.h"
 
 /* Everything about one bare wrap. The record goes into ctx->store, or as lines to path. */
 struct bare {
@@ -265,8 +266,8 @@ read_wrap(struct bare *b, struct err *err)
     char *start = b->text.data;
     if (start == NULL)
         return err_set(err, RC_BAD_VALUE, "the wrap is empty");
-    for (char *bar; (bar = strstr(start, " | ")) != NULL;)
-        start = bar + 3;
+    long cut = description_cut(start, strlen(start));
+    start += cut < 0 ? 0 : cut + 3;
     start += strspn(start, blanks);
     size_t len = strlen(start);
     while (len > 0 && strchr(blanks, start[len - 1]) != NULL)

@@ -6,6 +6,7 @@
 #include "crypt/hash.h"
 #include "recover/unwrap.h"
 #include "text/uni.h"
+#include "vbr/description.h"
 
 void
 recording_init(struct recording *r)
@@ -42,18 +43,14 @@ enum rc
 recording_description(struct recording *r, const char *text, size_t len, const char *what,
                       struct err *err)
 {
-    const char *cut = NULL;
-    for (size_t i = 0; i + 3 <= len; i++) {
-        if (memcmp(text + i, " | ", 3) == 0)
-            cut = text + i;
-    }
-    if (cut == NULL) {
+    long cut = description_cut(text, len);
+    if (cut < 0) {
         (void)err_set(err, RC_BAD_VALUE, "%s: there is no \" | \" in it", what);
         return err_hint(err, "a description reads: moniker | WDEK; a bare WDEK goes to --wrapped");
     }
-    size_t moniker = (size_t)(cut - text);
+    size_t moniker = (size_t)cut;
     r->other_moniker = moniker != strlen(r->m.name) || memcmp(text, r->m.name, moniker) != 0;
-    return recording_wrapped(r, cut + 3, len - moniker - 3, what, err);
+    return recording_wrapped(r, text + moniker + 3, len - moniker - 3, what, err);
 }
 
 enum rc

@@ -170,6 +170,29 @@ file_read(struct buf *out, const char *path, struct err *err)
     return rc;
 }
 
+enum rc
+file_read_start(struct buf *out, const char *path, int64_t *size, struct err *err)
+{
+    struct stat st;
+    int fd = -1;
+    size_t got = 1;
+    enum rc rc = open_regular(&fd, path, err);
+    if (rc == RC_OK && fstat(fd, &st) != 0)
+        rc = err_errno(err, RC_IO, "looking at %s", path);
+    if (rc == RC_OK)
+        *size = st.st_size;
+    while (rc == RC_OK && got > 0 && out->len < out->max) {
+        size_t want = out->max - out->len < CHUNK ? out->max - out->len : CHUNK;
+        char *to = buf_room(out, want);
+        if (to == NULL)
+            rc = buf_check(out, path, err);
+        else if ((rc = read_some(&got, fd, to, want, path, err)) == RC_OK)
+            buf_grown(out, got);
+    }
+    close_quietly(fd);
+    return rc;
+}
+
 int
 fd_parse(const char *text)
 {

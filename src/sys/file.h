@@ -18,6 +18,9 @@
 /* Reads the whole file (regular, not a link) into out; out->max bounds it. RC_NOT_FOUND, RC_IO,
  * RC_BAD_VALUE. */
 enum rc file_read(struct buf *out, const char *path, struct err *err) MUST_CHECK;
+/* The same of a file that may be longer than out->max; its size comes with it. */
+enum rc file_read_start(struct buf *out, const char *path, int64_t *size,
+                        struct err *err) MUST_CHECK;
 /* Reads all of a descriptor. */
 enum rc file_read_fd(struct buf *out, int fd, const char *what, struct err *err) MUST_CHECK;
 /* The same into a secret slot, no buffer in between; one trailing LF or CR LF is NOT removed. */
