@@ -7,6 +7,8 @@
 #include "cli/from.h"
 #include "cli/out.h"
 #include "cli/run_bind.h"
+#include "cli/run_brief.h"
+#include "cli/run_pick.h"
 #include "cli/run_play.h"
 #include "cli/run_screen.h"
 #include "cli/runbook_load.h"
@@ -129,6 +131,7 @@ struct starting {
     struct ctx *ctx;
     struct runbook *book;
     struct ini *answers;
+    struct run_pick pick;
     char *words[RUN_WORDS];
     char text_entry[HASH_TEXT + 1];
     char id[UUID_TEXT + 1];
@@ -141,8 +144,12 @@ ask_word(struct starting *s, size_t i, struct err *err)
     char prompt[160];
     const char *word = runbook_word(i);
     const char *given = s->answers != NULL ? ini_get(s->answers, "words", NULL, word) : NULL;
+    if (s->words[i] != NULL)
+        return RC_OK;
     if (strcmp(word, "lost") == 0 && opt_has(&s->ctx->opts, OPT_LOST))
         given = opt_get(&s->ctx->opts, OPT_LOST);
+    if (strcmp(word, "key") == 0 && s->pick.key[0] != '\0')
+        given = s->pick.key;
     if (given != NULL)
         return run_word_set(s->words, word, given, err);
     if (s->answers != NULL || s->ctx->no_input)
@@ -186,6 +193,62 @@ keep_text(struct starting *s, struct err *err)
     return runbook_record(s->ctx, s->book, s->text_entry, err);
 }
 
+/* Whoever follows it knows the text of the last time; what is other now must not come as a
+ * surprise. */
+struct last_time {
+    const char *runbook;
+    char text[HASH_TEXT + 1];
+};
+
+static enum rc
+take_last(void *arg, const struct run_record *r, struct err *err)
+{
+    struct last_time *l = arg;
+    (void)err;
+    if (l->text[0] == '\0' && strcmp(r->runbook, l->runbook) == 0)
+        (void)snprintf(l->text, sizeof l->text, "%s", r->text);
+    return RC_OK;
+}
+
+static enum rc
+former_text(const struct starting *s, struct buf *text, struct err *err)
+{
+    struct last_time last = {.runbook = s->book->id};
+    struct runbook_former f;
+    enum rc rc = run_each(s->ctx->store, take_last, &last, err);
+    if (rc != RC_OK || last.text[0] != '\0')
+        return rc == RC_OK ? run_text(s->ctx->store, last.text, text, err) : rc;
+    rc = runbook_former(s->ctx, s->book->id, &f, err);
+    buf_adds(text, buf_str(&f.text));
+    runbook_former_release(&f);
+    return rc;
+}
+
+static enum rc
+show_change(struct starting *s, struct err *err)
+{
+    struct buf former;
+    buf_init(&former, LIMIT_ENTRY);
+    enum rc rc = former_text(s, &former, err);
+    if (rc == RC_OK && former.len > 0 && strcmp(buf_str(&former), s->book->text) != 0)
+        rc = runbook_changed(s->ctx, buf_str(&former), s->book,
+                             "This is not the text of the last time. Follow it all the same?", err);
+    buf_release(&former);
+    return rc;
+}
+
+/* How old what is known here was when it began: nothing later can be recovered by it. */
+static enum rc
+put_facts(struct starting *s, struct jw *w, struct err *err)
+{
+    char newest[TIME_TEXT + 1];
+    enum rc rc = run_brief_newest(s->ctx->store, NULL, newest, err);
+    jw_opt(w, "newest", newest);
+    jw_opt(w, "from", opt_get(&s->ctx->opts, OPT_FROM));
+    run_pick_write(w, &s->pick);
+    return rc;
+}
+
 static enum rc
 put_started(struct starting *s, struct err *err)
 {
@@ -204,8 +267,10 @@ put_started(struct starting *s, struct err *err)
     for (size_t i = 0; i < RUN_WORDS && runbook_word(i) != NULL; i++)
         jw_opt(&w, runbook_word(i), s->words[i]);
     jw_end_obj(&w);
+    enum rc rc = put_facts(s, &w, err);
     jw_end_obj(&w);
-    enum rc rc = session_record(s->ctx, "run.started", &body, NULL, err);
+    if (rc == RC_OK)
+        rc = session_record(s->ctx, "run.started", &body, NULL, err);
     buf_release(&body);
     return rc;
 }
@@ -223,18 +288,20 @@ start(struct starting *s, struct err *err)
     if (rc == RC_OK)
         rc = answers_read(s->ctx, &s->answers, err);
     if (rc == RC_OK)
+        rc = show_change(s, err);
+    if (rc == RC_OK)
+        rc = run_pick(&s->pick, s->ctx, err);
+    if (rc == RC_OK)
         rc = ask_words(s, err);
     if (rc == RC_OK)
         rc = keep_text(s, err);
     return rc == RC_OK ? put_started(s, err) : rc;
 }
 
+/* The store, of its own at a bare machine; with what the KMS options say kept in it. */
 static enum rc
-run_start(struct ctx *ctx, struct err *err)
+open_place(struct ctx *ctx, struct err *err)
 {
-    struct starting s = {.ctx = ctx};
-    if (ctx->dry_run)
-        return err_set(err, RC_USAGE, "recover start: a rehearsal is --drill");
     enum rc rc = from_open(ctx, err);
     if (rc == RC_OK && ctx->records != NULL)
         rc = err_set(err, RC_USAGE,
@@ -243,8 +310,16 @@ run_start(struct ctx *ctx, struct err *err)
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_FROM))
         out_note(ctx, "this machine's store is %s; for other commands: keymuster -C %s",
                  ctx->store->dir, ctx->store->dir);
-    if (rc == RC_OK)
-        rc = run_bind(ctx, err);
+    return rc == RC_OK ? run_bind(ctx, err) : rc;
+}
+
+static enum rc
+run_start(struct ctx *ctx, struct err *err)
+{
+    struct starting s = {.ctx = ctx};
+    if (ctx->dry_run)
+        return err_set(err, RC_USAGE, "recover start: a rehearsal is --drill");
+    enum rc rc = open_place(ctx, err);
     if (rc == RC_OK)
         rc = start(&s, err);
     if (rc == RC_OK)
@@ -260,7 +335,9 @@ static enum rc
 run_resume(struct ctx *ctx, struct err *err)
 {
     struct ini *answers = NULL;
-    enum rc rc = answers_read(ctx, &answers, err);
+    enum rc rc = open_place(ctx, err);
+    if (rc == RC_OK)
+        rc = answers_read(ctx, &answers, err);
     if (rc == RC_OK)
         rc = play(ctx, ctx->opts.arg_count > 0 ? opt_arg(&ctx->opts, 0) : NULL, answers, err);
     ini_free(answers);
@@ -365,6 +442,7 @@ run_note(struct ctx *ctx, struct err *err)
 static const struct opt_spec start_options[] = {
     FROM_OPTIONS,
     KMS_OPTIONS,
+    PICK_OPTIONS,
     {OPT_DRILL, "drill", 0, NULL, 0,
      "rehearse it: nothing is shown, steps for a real loss are left out"},
     {OPT_LOST, "lost", 0, "SITE", 0, "the site that is lost"},
@@ -372,17 +450,21 @@ static const struct opt_spec start_options[] = {
     OPT_END,
 };
 static const struct opt_spec resume_options[] = {
+    FROM_OPTIONS,
+    KMS_OPTIONS,
     {OPT_ANSWERS, "answers", 0, "FILE", 0, "what to answer where nobody is asked"},
     OPT_END,
 };
 
 const struct cmd cmd_recover_table[] = {
-    {"recover", "start", "[RUNBOOK] [--lost SITE] [--drill] [--from COPY]",
+    {"recover", "start", "[RUNBOOK] [--lost SITE] [--bco FILE] [--drill] [--from COPY]",
      "Leads through a runbook step by step; total-loss, if none is named.", start_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_start,
-     "keymuster recover start --lost fra --from /media/usb/escrow --site mad\n"},
-    {"recover", "resume", "[RUN]", "Goes on with a run that was paused or broken off.",
-     resume_options, 0, 1, CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_resume, NULL},
+     "keymuster recover start --lost fra --from /media/usb/escrow --site mad\n"
+     "keymuster recover start --lost fra --bco /mnt/config.bco --from /media/usb/escrow\n"},
+    {"recover", "resume", "[RUN] [--from COPY]",
+     "Goes on with a run that was paused or broken off.", resume_options, 0, 1,
+     CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_resume, NULL},
     {"recover", "list", "", "Lists the runs.", NULL, 0, 0, CMD_READ, GROUP_WHEN_NEEDED, run_list,
      NULL},
     {"recover", "show", "RUN", "Shows what was done in a run.", NULL, 1, 1, CMD_READ,

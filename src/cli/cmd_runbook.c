@@ -10,11 +10,10 @@
 #include "escrow/runbooks.h"
 #include "report/runbook_page.h"
 #include "sys/file.h"
-#include "text/diff.h"
 #include "text/time.h"
 #include "text/uni.h"
 
-enum { PAGE = 4 * 1024 * 1024, DIFF = 1024 * 1024 };
+enum { PAGE = 4 * 1024 * 1024 };
 
 /* ---- check ---- */
 
@@ -99,27 +98,6 @@ run_check(struct ctx *ctx, struct err *err)
 /* ---- add ---- */
 
 static enum rc
-show_change(struct ctx *ctx, const struct runbook_former *f, const struct runbook *r,
-            struct err *err)
-{
-    struct buf diff, shown;
-    buf_init(&diff, DIFF);
-    buf_init(&shown, DIFF);
-    enum rc rc = diff_lines(&diff, buf_str(&f->text), r->text, err);
-    if (rc == RC_OK) {
-        char question[LIMIT_NAME + 64];
-        escape_terminal(&shown, buf_str(&diff), diff.len, ESCAPE_KEEP_NEWLINES);
-        out_note(ctx, "what changes in the runbook %s:\n%s", r->id, buf_str(&shown));
-        (void)snprintf(question, sizeof question, "Put it in the place of the runbook %s?", r->id);
-        if (!ctx->dry_run)
-            rc = confirm_yes(ctx, question, err);
-    }
-    buf_release(&diff);
-    buf_release(&shown);
-    return rc;
-}
-
-static enum rc
 answer_added(struct ctx *ctx, const struct runbook *r, int created, struct err *err)
 {
     if (!out_is_json(ctx)) {
@@ -149,7 +127,8 @@ add(struct ctx *ctx, const struct runbook *r, struct err *err)
     enum rc rc = runbook_former(ctx, r->id, &f, err);
     int same = f.count == 1 && strcmp(buf_str(&f.text), r->text) == 0;
     if (rc == RC_OK && f.count > 0 && !same)
-        rc = show_change(ctx, &f, r, err);
+        rc = runbook_changed(ctx, buf_str(&f.text), r, "Put it in the place of the former one?",
+                             err);
     runbook_former_release(&f);
     if (rc == RC_OK && !same)
         rc = runbook_record(ctx, r, NULL, err);

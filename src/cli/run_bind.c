@@ -50,19 +50,6 @@ kms_of(const struct ctx *ctx, const char *text, char name[LIMIT_NAME + 1], struc
     return rc;
 }
 
-/* One word for run_child. */
-static void
-quote(struct buf *out, const char *text)
-{
-    buf_addc(out, '"');
-    for (; *text != '\0'; text++) {
-        if (strchr("\"\\$`", *text) != NULL)
-            buf_addc(out, '\\');
-        buf_addc(out, *text);
-    }
-    buf_addc(out, '"');
-}
-
 /* What another option says of this KMS. */
 static void
 add_option(struct buf *words, const struct ctx *ctx, enum opt_id id, const char *option,
@@ -74,7 +61,7 @@ add_option(struct buf *words, const struct ctx *ctx, enum opt_id id, const char 
         if (n > 0 && (strlen(kms) != n || strncmp(kms, text, n) != 0))
             continue;
         buf_addf(words, " %s ", option);
-        quote(words, n > 0 ? text + n + 1 : text);
+        run_child_word(words, n > 0 ? text + n + 1 : text);
     }
 }
 
@@ -90,9 +77,9 @@ bind_one(const struct ctx *ctx, const char *text, struct err *err)
     size_t n = name_len(text);
     buf_init(&words, 16384);
     buf_adds(&words, "kms set ");
-    quote(&words, kms);
+    run_child_word(&words, kms);
     buf_adds(&words, " --credential ");
-    quote(&words, n > 0 ? text + n + 1 : text);
+    run_child_word(&words, n > 0 ? text + n + 1 : text);
     add_option(&words, ctx, OPT_KMS_FILE, "--file", kms);
     add_option(&words, ctx, OPT_ENDPOINT, "--endpoint", kms);
     add_option(&words, ctx, OPT_IAM, "--iam", kms);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,18 @@
 enum { WORDS = 128 };
 
 extern char **environ;
+
+void
+run_child_word(struct buf *out, const char *text)
+{
+    buf_addc(out, '"');
+    for (; *text != '\0'; text++) {
+        if (strchr("\"\\$`", *text) != NULL)
+            buf_addc(out, '\\');
+        buf_addc(out, *text);
+    }
+    buf_addc(out, '"');
+}
 
 NORETURN static void
 become(char *const argv[], int quiet)

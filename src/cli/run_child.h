@@ -2,8 +2,11 @@
 #ifndef CLI_RUN_CHILD_H
 #define CLI_RUN_CHILD_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
+/* Appends a text so that it is one word of what run_child takes. */
+void run_child_word(struct buf *out, const char *text);
 /*
  * Runs it with -C store and these words (as in sh: quotes, no expansion), waits, and gives its exit
  * status, 128+n for a signal. quiet: its answer, as JSON, goes to standard error,

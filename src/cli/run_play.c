@@ -6,24 +6,19 @@
 
 #include "base/clock.h"
 #include "cli/out.h"
+#include "cli/run_brief.h"
 #include "cli/run_child.h"
+#include "cli/run_loop.h"
 #include "cli/run_screen.h"
+#include "cli/run_step.h"
 #include "cli/session.h"
 #include "sys/term.h"
 #include "text/json.h"
 #include "text/time.h"
 #include "text/uni.h"
 
-struct play {
-    struct ctx *ctx;
-    struct run *run;
-    const struct ini *answers;
-    int published_late; /* a copy was away: said once */
-    int failed_here;    /* a step failed in this command, not in one before */
-};
-
-static const char *
-answer_to(const struct play *p, size_t i, const char *key)
+const char *
+run_answer_to(const struct play *p, size_t i, const char *key)
 {
     const char *id = p->run->book->steps[i].id;
     return p->answers != NULL ? ini_get(p->answers, "step", id, key) : NULL;
@@ -31,8 +26,8 @@ answer_to(const struct play *p, size_t i, const char *key)
 
 /* ---- entries ---- */
 
-static void
-begin_body(struct buf *body, struct jw *w, const struct play *p, size_t i)
+void
+run_body(struct buf *body, struct jw *w, const struct play *p, size_t i)
 {
     buf_init(body, LIMIT_BODY);
     jw_init(w, body);
@@ -42,9 +37,8 @@ begin_body(struct buf *body, struct jw *w, const struct play *p, size_t i)
         jw_str(w, "step", p->run->book->steps[i].id);
 }
 
-/* Durable when it returns; the copies hear of it, too, if they can. */
-static enum rc
-put(struct play *p, const char *kind, struct buf *body, struct jw *w, struct err *err)
+enum rc
+run_put(struct play *p, const char *kind, struct buf *body, struct jw *w, struct err *err)
 {
     struct err away = ERR_INIT;
     jw_end_obj(w);
@@ -64,9 +58,9 @@ put_begun(struct play *p, size_t i, struct err *err)
 {
     struct buf body;
     struct jw w;
-    begin_body(&body, &w, p, i);
+    run_body(&body, &w, p, i);
     p->run->steps[i].state = RUN_DOUBT;
-    return put(p, "run.begun", &body, &w, err);
+    return run_put(p, "run.begun", &body, &w, err);
 }
 
 /* How a step ended. fields: a JSON object made here, or NULL. */
@@ -84,7 +78,7 @@ put_ended(struct play *p, size_t i, const struct end *e, struct err *err)
     struct buf body;
     struct jw w;
     struct run_step *s = &p->run->steps[i];
-    begin_body(&body, &w, p, i);
+    run_body(&body, &w, p, i);
     jw_str(&w, "result", e->state == RUN_OPEN ? "undone" : step_state_name(e->state));
     jw_opt(&w, "reason", e->reason);
     if (e->exit >= 0)
@@ -92,7 +86,7 @@ put_ended(struct play *p, size_t i, const struct end *e, struct err *err)
     if (e->fields != NULL && e->fields->len > 0)
         jw_raw(&w, "fields", buf_str(e->fields), e->fields->len);
     jw_int(&w, "ms", e->ms);
-    enum rc rc = put(p, "run.ended", &body, &w, err);
+    enum rc rc = run_put(p, "run.ended", &body, &w, err);
     s->state = e->state;
     s->exit = e->exit > 0 ? e->exit : 0;
     (void)snprintf(s->reason, sizeof s->reason, "%s", e->reason != NULL ? e->reason : "");
@@ -104,9 +98,9 @@ put_note(struct play *p, size_t i, const char *text, struct err *err)
 {
     struct buf body;
     struct jw w;
-    begin_body(&body, &w, p, i);
+    run_body(&body, &w, p, i);
     jw_str(&w, "text", text);
-    return put(p, "run.note", &body, &w, err);
+    return run_put(p, "run.note", &body, &w, err);
 }
 
 static enum rc
@@ -115,10 +109,10 @@ put_finished(struct play *p, struct err *err)
     struct buf body;
     struct jw w;
     int64_t began = 0;
-    begin_body(&body, &w, p, p->run->book->count);
+    run_body(&body, &w, p, p->run->book->count);
     if (time_parse(&began, p->run->record.at) == 0)
         jw_int(&w, "ms", clock_now_ms() - began);
-    return put(p, "run.finished", &body, &w, err);
+    return run_put(p, "run.finished", &body, &w, err);
 }
 
 /* ---- words in braces ---- */
@@ -131,11 +125,11 @@ put_word(struct play *p, const char *word, const char *value, struct err *err)
     enum rc rc = run_word_set(p->run->words, word, value, err);
     if (rc != RC_OK)
         return rc;
-    begin_body(&body, &w, p, p->run->book->count);
+    run_body(&body, &w, p, p->run->book->count);
     jw_obj(&w, "words");
     jw_str(&w, word, value);
     jw_end_obj(&w);
-    return put(p, "run.word", &body, &w, err);
+    return run_put(p, "run.word", &body, &w, err);
 }
 
 static const char *
@@ -201,6 +195,19 @@ fits(const struct step_field *f, const char *text)
     return text_check(text, f->name, &scratch) == RC_OK;
 }
 
+/* A key that a page names, as one word of a command. */
+static enum rc
+add_key(struct buf *words, const struct play *p, const char *text, struct err *err)
+{
+    struct buf key;
+    buf_init(&key, LIMIT_TEXT);
+    enum rc rc = run_fill(&key, p->run, text, err);
+    if (rc == RC_OK)
+        run_child_word(words, buf_str(&key));
+    buf_release(&key);
+    return rc;
+}
+
 /* What somebody types is compared by keymuster check, which asks for it itself. */
 static enum rc
 compare(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_TEXT + 1],
@@ -209,11 +216,10 @@ compare(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_TEX
     struct buf words;
     int status = 0;
     buf_init(&words, 4096);
-    buf_adds(&words, "check \"");
+    buf_adds(&words, "check ");
     enum rc rc = need_words(p, i, f->of, err);
     if (rc == RC_OK)
-        rc = run_fill(&words, p->run, f->of, err);
-    buf_adds(&words, "\"");
+        rc = add_key(&words, p, f->of, err);
     if (rc == RC_OK)
         rc = run_child(&status, p->ctx->store->dir, buf_str(&words), out_is_json(p->ctx), err);
     buf_release(&words);
@@ -227,7 +233,7 @@ ask_field(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_T
           struct err *err)
 {
     char prompt[LIMIT_NAME + 64];
-    const char *given = answer_to(p, i, f->name);
+    const char *given = run_answer_to(p, i, f->name);
     out[0] = '\0';
     if (given != NULL && fits(f, given)) {
         (void)snprintf(out, LIMIT_TEXT + 1, "%s", given);
@@ -288,14 +294,16 @@ static enum rc
 command_of(const struct play *p, size_t i, struct buf *words, struct err *err)
 {
     const struct step *s = &p->run->book->steps[i];
-    const char *to = answer_to(p, i, "to");
+    const char *to = run_answer_to(p, i, "to");
     if (s->run != NULL)
         return run_fill(words, p->run, s->run, err);
-    buf_adds(words, p->run->record.drill ? "drill \"" : "reveal \"");
-    enum rc rc = run_fill(words, p->run, s->key, err);
-    buf_addf(words, "\" --reason \"run %.8s, step %s\"", p->run->record.id, s->id);
-    if (to != NULL && !p->run->record.drill)
-        buf_addf(words, " --to \"%s\"", to);
+    buf_adds(words, p->run->record.drill ? "drill " : "reveal ");
+    enum rc rc = add_key(words, p, s->key, err);
+    buf_addf(words, " --reason \"run %.8s, step %s\"", p->run->record.id, s->id);
+    if (to != NULL && !p->run->record.drill) {
+        buf_adds(words, " --to ");
+        run_child_word(words, to);
+    }
     return rc == RC_OK ? buf_check(words, "a step's command", err) : rc;
 }
 
@@ -318,11 +326,11 @@ do_command(struct play *p, size_t i, struct err *err)
     if (rc != RC_OK)
         return rc;
     end.ms = clock_mono_ms() - began;
-    if (end.exit != 0 && end.exit != 3)
+    if (end.exit != 0 && (end.exit != 3 || s->findings_fail))
         end.state = RUN_FAILED;
     p->failed_here |= end.state == RUN_FAILED;
     rc = put_ended(p, i, &end, err);
-    return rc == RC_OK && p->answers == NULL ? run_screen_ended(end.exit, err) : rc;
+    return rc == RC_OK && p->answers == NULL ? run_screen_ended(s, end.exit, err) : rc;
 }
 
 /* What people do elsewhere: it has begun when its screen was shown. */
@@ -332,7 +340,9 @@ do_by_hand(struct play *p, size_t i, int64_t shown, struct err *err)
     struct buf fields;
     struct end end = {.state = RUN_DONE, .exit = -1, .fields = &fields};
     buf_init(&fields, LIMIT_BODY / 2);
-    enum rc rc = ask_fields(p, i, &fields, err);
+    enum rc rc = p->run->book->steps[i].kind == STEP_LOOP ? run_loop(p, i, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = ask_fields(p, i, &fields, err);
     end.ms = clock_mono_ms() - shown;
     if (rc == RC_OK)
         rc = put_ended(p, i, &end, err);
@@ -350,7 +360,7 @@ static enum rc
 ask_text(struct play *p, size_t i, const char *key, const char *prompt, char out[LIMIT_TEXT + 1],
          struct err *err)
 {
-    const char *given = answer_to(p, i, key);
+    const char *given = run_answer_to(p, i, key);
     if (given != NULL) {
         (void)snprintf(out, LIMIT_TEXT + 1, "%s", given);
         return RC_OK;
@@ -402,7 +412,7 @@ static enum run_choice
 answered(const struct play *p, size_t i)
 {
     const struct step *s = &p->run->book->steps[i];
-    const char *act = answer_to(p, i, "do");
+    const char *act = run_answer_to(p, i, "do");
     if (p->run->steps[i].state == RUN_FAILED && p->failed_here)
         return CHOOSE_PAUSE;
     if (p->run->steps[i].state == RUN_DOUBT && !s->repeat_safe && s->kind != STEP_CHECK)
@@ -454,18 +464,34 @@ play_step(struct play *p, size_t i, struct err *err)
     return carry_out(p, i, choice, shown, err);
 }
 
+/* What has to be known before the first screen; a file of answers knows it. */
+static enum rc
+say_first(struct play *p, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, LIMIT_SMALL_FILE);
+    enum rc rc = p->answers == NULL ? run_brief(&text, p->ctx, p->run, err) : RC_OK;
+    if (rc == RC_OK && p->answers == NULL)
+        rc = run_screen_page(p->ctx, p->run, &text, err);
+    buf_release(&text);
+    return rc;
+}
+
 enum rc
 run_play(struct ctx *ctx, struct run *run, const struct ini *answers, struct err *err)
 {
     struct play p = {.ctx = ctx, .run = run, .answers = answers};
+    enum rc rc;
     size_t i = 0;
     if (run->record.finished[0] != '\0') {
         (void)err_set(err, RC_RUN_OVER, "the run %.8s ended on %s", run->record.id,
                       run->record.finished);
         return err_hint(err, "see what was done: keymuster recover show %.8s", run->record.id);
     }
+    rc = say_first(&p, err);
     while ((i = run_next(run)) < run->book->count) {
-        enum rc rc = play_step(&p, i, err);
+        if (rc == RC_OK)
+            rc = play_step(&p, i, err);
         /* Ctrl-C and a terminal that went away are a pause. */
         if (rc == RC_INTERRUPTED || rc == RC_NO_TERMINAL)
             return pause_here(&p, i, err);

@@ -126,11 +126,12 @@ choices(const struct step *s, enum step_state state)
         return "type show | s skip | n note | b back | p pause";
     case STEP_NOTE:
         return "Enter goes on | n note | b back | p pause";
+    case STEP_LOOP:
+        return "type next: one after the other | f it failed | s skip | n note | b back | p pause";
     case STEP_NONE:
     case STEP_MANUAL:
     case STEP_WAIT:
     case STEP_APPROVE:
-    case STEP_LOOP:
         break;
     }
     return "type done | f it failed | s skip | n note | b back | p pause";
@@ -185,7 +186,10 @@ is(const char *typed, const char *letter, const char *word)
 static const char *
 word_of(enum step_kind kind)
 {
-    return kind == STEP_ACTION ? "run" : kind == STEP_REVEAL ? "show" : "done";
+    return kind == STEP_ACTION   ? "run"
+           : kind == STEP_REVEAL ? "show"
+           : kind == STEP_LOOP   ? "next"
+                                 : "done";
 }
 
 static enum run_choice
@@ -220,6 +224,42 @@ show(int fd, const struct buf *screen, struct err *err)
     return rc == RC_OK ? file_write_fd(fd, buf_str(screen), screen->len, "the terminal", err) : rc;
 }
 
+/* The terminal, and how wide a screen is to be. */
+static enum rc
+open_screen(const struct ctx *ctx, int *fd, unsigned *width, struct err *err)
+{
+    unsigned height = 0;
+    if (ctx->no_input)
+        return err_set(err, RC_NO_TERMINAL, "--no-input, and no file of --answers");
+    enum rc rc = term_open(fd, err);
+    if (rc != RC_OK)
+        return rc;
+    term_size(*fd, width, &height);
+    *width = *width < NARROW ? NARROW : *width > WIDE ? WIDE : *width;
+    return RC_OK;
+}
+
+enum rc
+run_screen_page(struct ctx *ctx, const struct run *run, const struct buf *text, struct err *err)
+{
+    char typed[64];
+    struct buf screen;
+    unsigned width = 0;
+    int fd = -1;
+    enum rc rc = open_screen(ctx, &fd, &width, err);
+    if (rc != RC_OK)
+        return rc;
+    buf_init(&screen, SCREEN);
+    put_head(&screen, run, run_next(run), width);
+    put_text(&screen, buf_str(text), width);
+    put_rule(&screen, width);
+    rc = show(fd, &screen, err);
+    if (rc == RC_OK)
+        rc = term_ask(typed, sizeof typed, "Enter goes on ", err);
+    buf_release(&screen);
+    return rc == RC_BAD_VALUE ? RC_OK : rc;
+}
+
 enum rc
 run_screen_step(struct ctx *ctx, const struct run *run, size_t i, enum run_choice *choice,
                 struct err *err)
@@ -227,16 +267,11 @@ run_screen_step(struct ctx *ctx, const struct run *run, size_t i, enum run_choic
     char typed[64];
     struct buf screen;
     unsigned width = 0;
-    unsigned height = 0;
     int fd = -1;
     const struct step *s = &run->book->steps[i];
-    if (ctx->no_input)
-        return err_set(err, RC_NO_TERMINAL, "--no-input, and no file of --answers");
-    enum rc rc = term_open(&fd, err);
+    enum rc rc = open_screen(ctx, &fd, &width, err);
     if (rc != RC_OK)
         return rc;
-    term_size(fd, &width, &height);
-    width = width < NARROW ? NARROW : width > WIDE ? WIDE : width;
     buf_init(&screen, SCREEN);
     compose(&screen, run, i, width);
     rc = show(fd, &screen, err);
@@ -260,14 +295,16 @@ run_screen_step(struct ctx *ctx, const struct run *run, size_t i, enum run_choic
 }
 
 enum rc
-run_screen_ended(int status, struct err *err)
+run_screen_ended(const struct step *s, int status, struct err *err)
 {
     char typed[64];
     char prompt[96];
+    int go = s->findings_fail; /* what follows depends on it */
     (void)snprintf(prompt, sizeof prompt, "\n%s (exit status %d). Enter: go on ",
-                   status == 0   ? "it ended well"
-                   : status == 3 ? "it ended, with findings"
-                                 : "IT FAILED",
+                   status == 0          ? (go ? "GO" : "it ended well")
+                   : status == 3 && !go ? "it ended, with findings"
+                   : go                 ? "NO-GO"
+                                        : "IT FAILED",
                    status);
     enum rc rc = term_ask(typed, sizeof typed, prompt, err);
     return rc == RC_BAD_VALUE ? RC_OK : rc;

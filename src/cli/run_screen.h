@@ -20,8 +20,11 @@ enum run_choice {
  * RC_NO_TERMINAL, RC_INTERRUPTED. */
 enum rc run_screen_step(struct ctx *ctx, const struct run *run, size_t i, enum run_choice *choice,
                         struct err *err) MUST_CHECK;
+/* A page of text before the first step; RC_NO_TERMINAL, RC_INTERRUPTED. */
+enum rc run_screen_page(struct ctx *ctx, const struct run *run, const struct buf *text,
+                        struct err *err) MUST_CHECK;
 /* After a command: what it said has to be read before the next screen. */
-enum rc run_screen_ended(int status, struct err *err) MUST_CHECK;
+enum rc run_screen_ended(const struct step *s, int status, struct err *err) MUST_CHECK;
 /* Appends the whole run so far, a line each step. */
 void run_screen_list(struct buf *out, const struct run *run);
 

@@ -4,15 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/out.h"
 #include "cli/ref_command.h"
 #include "cli/session.h"
 #include "copy/recovery_scripts.h"
 #include "escrow/runbooks.h"
 #include "escrow/view.h"
 #include "sys/file.h"
+#include "text/diff.h"
 #include "text/json.h"
+#include "text/uni.h"
 
-enum { WORDS = 64, SAID = 4 }; /* of a command line; of the findings */
+enum { WORDS = 64, SAID = 4, DIFF = 1024 * 1024 }; /* of a command line; of the findings; bytes */
 
 static const char FOLDER[] = "runbooks/";
 static const char ENDING[] = ".md";
@@ -300,6 +303,25 @@ runbook_former_release(struct runbook_former *f)
 {
     buf_release(&f->text);
     buf_release(&f->hashes);
+}
+
+enum rc
+runbook_changed(struct ctx *ctx, const char *former, const struct runbook *r, const char *question,
+                struct err *err)
+{
+    struct buf diff;
+    struct buf shown;
+    buf_init(&diff, DIFF);
+    buf_init(&shown, DIFF);
+    enum rc rc = diff_lines(&diff, former, r->text, err);
+    escape_terminal(&shown, buf_str(&diff), diff.len, ESCAPE_KEEP_NEWLINES);
+    if (rc == RC_OK)
+        out_warn(ctx, "what changes in the runbook %s:\n%s", r->id, buf_str(&shown));
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = confirm_yes(ctx, question, err);
+    buf_release(&diff);
+    buf_release(&shown);
+    return rc;
 }
 
 enum rc

@@ -35,6 +35,9 @@ struct runbook_former {
 enum rc runbook_former(const struct ctx *ctx, const char *name, struct runbook_former *f,
                        struct err *err) MUST_CHECK;
 void runbook_former_release(struct runbook_former *f);
+/* Shows what differs from a former text, and asks; with --dry-run it only shows. RC_NO_CONFIRM. */
+enum rc runbook_changed(struct ctx *ctx, const char *former, const struct runbook *r,
+                        const char *question, struct err *err) MUST_CHECK;
 /* Puts it into the log, in the place of the current ones of its name. entry (may be NULL) gets the
  * hash. */
 enum rc runbook_record(struct ctx *ctx, const struct runbook *r, char *entry,

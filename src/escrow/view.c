@@ -264,6 +264,20 @@ field_latest(const struct store *store, const char *object, const char *name,
     return field_each(store, object, name, later_time, out, err);
 }
 
+enum rc
+site_is_lost(const struct store *store, const char *site, int *lost, struct err *err)
+{
+    struct buf v;
+    *lost = 0;
+    if (site[0] == '\0')
+        return RC_OK;
+    buf_init(&v, 16);
+    enum rc rc = field_get(store, site, "lost", &v, NULL, err);
+    *lost = rc == RC_OK && strcmp(buf_str(&v), "true") == 0;
+    buf_release(&v);
+    return rc;
+}
+
 /* ---- roots ---- */
 
 static enum rc

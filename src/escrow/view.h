@@ -59,6 +59,9 @@ enum rc field_text(struct buf *out, const char *value, struct err *err) MUST_CHE
  * safe answer to how long a thing is needed. */
 enum rc field_latest(const struct store *store, const char *object, const char *name,
                      char out[TIME_TEXT + 1], struct err *err) MUST_CHECK;
+/* Whether a site (UUID; "" is none) is marked as lost. */
+enum rc site_is_lost(const struct store *store, const char *site, int *lost,
+                     struct err *err) MUST_CHECK;
 
 /* ---- keys ---- */
 struct key {

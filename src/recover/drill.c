@@ -214,20 +214,6 @@ say_missing(const struct planning *p, const struct place *n, struct drill_path *
     path->rc = path->err.code;
 }
 
-static enum rc
-is_lost(const struct planning *p, const char *site, int *lost, struct err *err)
-{
-    struct buf v;
-    *lost = 0;
-    if (site[0] == '\0')
-        return RC_OK;
-    buf_init(&v, 16);
-    enum rc rc = field_get(p->plan->own, site, "lost", &v, NULL, err);
-    *lost = rc == RC_OK && strcmp(buf_str(&v), "true") == 0;
-    buf_release(&v);
-    return rc;
-}
-
 /* Whether a path under this root key need not work at this site. */
 static enum rc
 find_skip(struct planning *p, struct drill_path *path, enum skip *out, struct err *err)
@@ -240,7 +226,7 @@ find_skip(struct planning *p, struct drill_path *path, enum skip *out, struct er
     *out = SKIP_NOT;
     if (named)
         return RC_OK;
-    enum rc rc = is_lost(p, site, &lost, err);
+    enum rc rc = site_is_lost(p->plan->own, site, &lost, err);
     if (rc == RC_OK && lost)
         *out = SKIP_LOST;
     else if (rc == RC_OK && outlives && strcmp(site, p->plan->own->site) != 0)

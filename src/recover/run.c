@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escrow/view.h"
 #include "text/json.h"
 #include "text/uni.h"
 
@@ -39,21 +40,32 @@ word_number(const char *word, size_t len)
     return RUN_WORDS;
 }
 
-enum rc
-run_word_set(char *words[RUN_WORDS], const char *word, const char *value, struct err *err)
+static enum rc
+word_keep(char *words[RUN_WORDS], const char *word, const char *value, size_t len, struct err *err)
 {
     size_t i = word_number(word, strlen(word));
-    if (i >= RUN_WORDS)
-        return err_set(err, RC_BAD_VALUE, "no runbook has a word {%s}", word);
-    enum rc rc = text_check(value, word, err);
-    if (rc != RC_OK)
-        return rc;
-    char *copy = strdup(value);
+    char *copy = strndup(value, len);
     if (copy == NULL)
         return err_nomem(err);
     free(words[i]);
     words[i] = copy;
     return RC_OK;
+}
+
+enum rc
+run_word_set(char *words[RUN_WORDS], const char *word, const char *value, struct err *err)
+{
+    if (word_number(word, strlen(word)) >= RUN_WORDS)
+        return err_set(err, RC_BAD_VALUE, "no runbook has a word {%s}", word);
+    enum rc rc = text_check(value, word, err);
+    if (rc == RC_OK)
+        rc = word_keep(words, word, value, strlen(value), err);
+    if (rc != RC_OK || strcmp(word, "key") != 0)
+        return rc;
+    size_t len = strlen(value);
+    if (!key_ref_is_name(value) && strrchr(value, '@') != NULL)
+        len = (size_t)(strrchr(value, '@') - value);
+    return word_keep(words, "name", value, len, err);
 }
 
 const char *

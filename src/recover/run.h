@@ -51,7 +51,7 @@ const char *run_unsaid(const struct run *r, const char *text);
 /* A text with its words in braces filled in. RC_BAD_VALUE for one that nobody said. */
 enum rc run_fill(struct buf *out, const struct run *r, const char *text,
                  struct err *err) MUST_CHECK;
-/* Takes a copy. RC_BAD_VALUE: no such word. */
+/* Takes a copy; with "key" comes "name". RC_BAD_VALUE: no such word. */
 enum rc run_word_set(char *words[RUN_WORDS], const char *word, const char *value,
                      struct err *err) MUST_CHECK;
 

@@ -110,7 +110,8 @@ runbook_free(struct runbook *r)
 static const struct {
     const char *word, *means;
 } words[] = {
-    {"key", "the configuration backup's key"},
+    {"key", "the configuration backup's key (NAME@GEN)"},
+    {"name", "that key's name, without a generation"},
     {"lost", "the site that is lost"},
     {"here", "the site where you are"},
     {"copy", "the copy of the escrow that you have"},

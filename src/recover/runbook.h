@@ -70,6 +70,7 @@ struct step {
     const char *each;  /* loop: what one of the things is called; else NULL */
     int64_t budget_ms; /* 0: none given */
     int repeat_safe;   /* doing it twice does no harm */
+    int findings_fail; /* check: exit status 3 is a failure, too: go, or no-go */
     int approvers;     /* approve: how many; else 0 */
     struct step_field fields[RUNBOOK_FIELDS];
     size_t field_count;

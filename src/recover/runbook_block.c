@@ -31,9 +31,9 @@ step_kind_name(enum step_kind kind)
 static const struct ini_rule head_rules[] = {
     {"runbook", 0, "id"}, {"runbook", 0, "rto"}, {"runbook", 0, "review"}, {NULL, 0, NULL}};
 static const struct ini_rule step_rules[] = {
-    {"step", 0, "id"},     {"step", 0, "kind"},   {"step", 0, "run"},    {"step", 0, "key"},
-    {"step", 0, "each"},   {"step", 0, "modes"},  {"step", 0, "budget"}, {"step", 0, "repeat"},
-    {"step", 0, "fields"}, {"step", 0, "people"}, {NULL, 0, NULL}};
+    {"step", 0, "id"},     {"step", 0, "kind"},   {"step", 0, "run"},      {"step", 0, "key"},
+    {"step", 0, "each"},   {"step", 0, "modes"},  {"step", 0, "budget"},   {"step", 0, "repeat"},
+    {"step", 0, "fields"}, {"step", 0, "people"}, {"step", 0, "findings"}, {NULL, 0, NULL}};
 
 /* The block's lines as the one section that they are, at the lines of the file where they stand. */
 static enum rc
@@ -230,12 +230,18 @@ take_numbers(struct runbook *r, struct step *s, const struct ini *ini, int line,
     const char *repeat = ini_get(ini, "step", NULL, "repeat");
     const char *people = ini_get(ini, "step", NULL, "people");
     s->modes = modes_of(ini_get(ini, "step", NULL, "modes"));
+    const char *findings = ini_get(ini, "step", NULL, "findings");
+    s->findings_fail = findings != NULL && strcmp(findings, "fail") == 0;
     s->repeat_safe = repeat != NULL && strcmp(repeat, "safe") == 0;
     s->approvers = s->kind == STEP_APPROVE ? people != NULL ? (int)strtol(people, NULL, 10) : 1 : 0;
     if (s->modes == 0)
         return runbook_severe(r, err, line, "modes is real, drill or both");
     if (repeat != NULL && !s->repeat_safe && strcmp(repeat, "ask") != 0)
         return runbook_severe(r, err, line, "repeat is safe or ask");
+    if (findings != NULL && !s->findings_fail && strcmp(findings, "note") != 0)
+        return runbook_severe(r, err, line, "findings is note or fail");
+    if (findings != NULL && s->kind != STEP_CHECK)
+        return runbook_severe(r, err, line, "findings = is of use to kind check only");
     if (s->kind == STEP_APPROVE && (s->approvers < 1 || s->approvers > 5))
         return runbook_severe(r, err, line, "people is 1 to 5");
     return take_duration(r, &s->budget_ms, ini, "step", "budget", line, err);

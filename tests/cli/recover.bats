@@ -21,6 +21,11 @@ terminal() { # COLUMNS ROWS [VARIABLE=VALUE...]
     until_shows '$'
 }
 keys() { term send-keys -t t "$@"; }
+# Past the page that says what has to be known first.
+goes_on() {
+    until_shows 'Enter goes on'
+    keys Enter
+}
 kinds() { # STORE: kinds of its entries about runs, in order
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
 }
@@ -232,6 +237,7 @@ END
     keys 'vbr/config' Enter
     until_shows 'the site that is lost'
     keys fra Enter
+    goes_on
     until_shows 'Enter runs it'
     term capture-pane -p -t t >screen
     grep -q '^REAL small step 1 of 4 0:00 of 1:00 run [0-9a-f]\{8\}$' screen
@@ -260,6 +266,8 @@ END
     keys C-c
     until_shows 'recover resume'
     keys clear Enter "'$KEYMUSTER' -C '$MAD' recover resume; echo status \$?" Enter
+    until_shows 'the operator looked twice'
+    goes_on
     until_shows 'step 2 of 4'
     # Nobody else takes it at the same time.
     ends 11 -C "$MAD" recover resume
@@ -282,6 +290,7 @@ END
     ends 20 -C "$MAD" recover start small.md --answers before
     terminal 80 24
     keys "'$KEYMUSTER' -C '$MAD' recover resume" Enter
+    goes_on
     until_shows 'type show'
     keys show Enter
     until_shows canary-on-screen-7731
@@ -291,6 +300,7 @@ END
     ends 0 -o json -C "$MAD" recover show "$(run_id "$MAD")"
     json '.steps[] | select(.id == "get") | .state == "in doubt"'
     keys clear Enter "'$KEYMUSTER' -C '$MAD' recover resume; echo status \$?" Enter
+    goes_on
     until_shows 'IN DOUBT'
     until_shows 'Find out first'
     keys d Enter
@@ -320,8 +330,9 @@ END
     scene_small
     terminal 40 24 TERM=dumb LANG=C
     keys "'$KEYMUSTER' -C '$MAD' recover start small.md --lost fra" Enter
-    until_shows "key (Enter"
+    until_shows "yet):"
     keys 'vbr/config' Enter
+    goes_on
     until_shows 'Enter runs it'
     term capture-pane -p -t t >screen
     ! grep -qE '.{41}' screen

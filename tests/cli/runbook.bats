@@ -323,7 +323,7 @@ by_hand() { :; }
     by_hand() {
         [ "$1" != restore ] || cmp expected secret
     }
-    follow "$MAD" total-loss lost=fra key=vbr/config root=mad-main
+    follow "$MAD" total-loss lost=fra key=vbr/config name=vbr/config root=mad-main
     ends 0 -o json -C "$MAD" show vbr/config
     json '.generation == 2'
     (cd "$USB" && grep -q '^vbr/config@2$' recovery/KEYS.txt)
@@ -367,7 +367,7 @@ by_hand() { :; }
 @test "followed to its end: exposed-key, person-leaves, primary-returns" {
     scene_two
     fra reveal vbr/config --reason seen --to file:secret
-    follow "$FRA" exposed-key key=vbr/config old=vbr/config@1
+    follow "$FRA" exposed-key key=vbr/config name=vbr/config old=vbr/config@1
     ends 0 -o json -C "$FRA" show vbr/config@1
     json '.state == "deactivated"'
     fra person add someone
