@@ -9,7 +9,7 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DI
 set(room_sqlite3.h "^db/(db|vfs)\\.c$")
 set(room_curl/curl.h "^net/libcurl\\.h$")
 set(room_cjson/cJSON.h "^text/json\\.c$")
-set(room_net/libcurl.h "^net/(libcurl\\.c|transfer\\.h)$")
+set(room_net/libcurl.h "^net/(libcurl\\.c|transfer\\.h|sftp\\.c)$")
 set(room_cmark.h "^recover/markdown\\.h$")
 set(room_sodium.h "^(base/secret\\.c|crypt/[a-z]+\\.c)$")
 

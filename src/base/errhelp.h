@@ -411,6 +411,35 @@
       "an author whose entries only this store has\n" \
       "the copy was set back; then KM4003 says so where this machine remembers it", \
       "bring the copy up to date: keymuster sync; then drill again") \
+    X(RC_COPY_DENIED, \
+      "The server where the copy lies was reached and is the right one, and it does not let this user in, or not do this.", \
+      "another password or private key than the server knows\n" \
+      "an RSA key: libssh2 1.10 signs with SHA-1 only, which OpenSSH 8.8 and later refuse\n" \
+      "a private key with a passphrase\n" \
+      "the user may read there and not write", \
+      "make a key of its own for keymuster: ssh-keygen -t ed25519 -N '' -f FILE; add its public half at the server\n" \
+      "bind it: keymuster copy set NAME URL --credential file:FILE") \
+    X(RC_COPY_UNTRUSTED, \
+      "Nothing here says which key or certificate the server has to show, so it could be any machine in between. Nothing was " \
+      "sent, neither data nor credential.", \
+      "the server is not in the file of --known-hosts, or that file is not there\n" \
+      "neither --known-hosts nor --host-key was given\n" \
+      "a certificate that no authority known here has signed", \
+      "compare the key that the message shows with one from the server's own console: ssh-keygen -lf " \
+      "/etc/ssh/ssh_host_ed25519_key.pub\n" \
+      "then pin it: keymuster copy set NAME URL --host-key SHA256:...") \
+    X(RC_COPY_HOST_KEY, \
+      "The server shows another host key than the one that was pinned or is in the known hosts. Nothing was sent.", \
+      "another machine answers: an address that moved, a name server that lies, somebody in between\n" \
+      "the server was installed anew", \
+      "ask whoever runs the server, over another way, whether its key was changed and what it is now\n" \
+      "then pin the new one: keymuster copy set NAME URL --host-key SHA256:...") \
+    X(RC_COPY_NO_CREDENTIAL, \
+      "The place wants a user's password or key, and none is bound here.", \
+      "the copy is known from the log, and was never bound with a credential at this machine\n" \
+      "--from without --credential copy=REF", \
+      "keymuster copy set NAME URL --credential REF\n" \
+      "with --from: --credential copy=REF") \
     /* ---- 5: runbooks and runs ---- */ \
     X(RC_RUNBOOK, \
       "A person could not follow the runbook on paper, or keymuster not at their side.", \

@@ -80,6 +80,10 @@
     X(RC_NOT_ANCHORED, 4015, 15, 0, "the identity was not confirmed")                              \
     X(RC_CREATE_ONCE, 4016, 16, 0, "an object exists with other bytes")                            \
     X(RC_COPY_STALE, 4017, 3, 0, "the copy lacks what is known here")                              \
+    X(RC_COPY_DENIED, 4018, 4, 0, "the copy's server refuses")                                     \
+    X(RC_COPY_UNTRUSTED, 4019, 4, 0, "the copy's server is not trusted")                           \
+    X(RC_COPY_HOST_KEY, 4020, 15, 0, "the copy's server has another key")                          \
+    X(RC_COPY_NO_CREDENTIAL, 4021, 4, 0, "no credential for the copy")                             \
     X(RC_RUNBOOK, 5001, 2, 0, "the runbook cannot be followed")                                     \
     X(RC_RUN_PAUSED, 5002, 20, 0, "the run is paused")                                              \
     X(RC_RUN_FAILED, 5003, 21, 0, "the run stopped at a step that failed")                          \

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
+#include "cli/place.h"
 #include "cli/repair.h"
 #include "cli/session.h"
 #include "copy/copy.h"
@@ -46,6 +47,8 @@ bind_copy(struct ctx *ctx, const char *name, struct remote *r, const char *id, s
     enum rc rc = store_conf_set(ctx->store, "copy", name, "url", remote_url(r), err);
     if (rc == RC_OK)
         rc = store_conf_set(ctx->store, "copy", name, "id", id, err);
+    if (rc == RC_OK)
+        rc = place_bind(ctx, name, err);
     const char *every = opt_get(&ctx->opts, OPT_EVERY);
     if (rc == RC_OK && every != NULL)
         rc = store_conf_set(ctx->store, "copy", name, "every", every, err);
@@ -173,6 +176,8 @@ run_add(struct ctx *ctx, struct err *err)
     struct object site;
     struct remote *r = NULL;
     char id[AUTHOR_TEXT + 1] = "";
+    struct remote_access access;
+    place_access(ctx, &access);
     enum rc rc = cmd_new_name(ctx, "copy", name, err);
     if (rc == RC_OK && where == NULL)
         rc = err_set(err, RC_USAGE,
@@ -182,7 +187,7 @@ run_add(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = check_every(ctx, err);
     if (rc == RC_OK)
-        rc = remote_open(&r, opt_arg(&ctx->opts, 1), err);
+        rc = remote_open(&r, opt_arg(&ctx->opts, 1), &access, err);
     if (rc == RC_OK && ctx->dry_run) {
         out_printf(ctx, "would make %s a copy\n", remote_url(r));
         remote_close(r);
@@ -207,11 +212,14 @@ run_set(struct ctx *ctx, struct err *err)
     struct object o;
     struct remote *r = NULL;
     struct copy_identity seen;
+    struct remote_access access;
     enum rc rc = object_find(ctx->store, "copy", opt_arg(&ctx->opts, 0), &o, err);
+    if (rc == RC_OK)
+        place_access_kept(ctx, o.name, &access);
     if (rc == RC_OK)
         rc = check_every(ctx, err);
     if (rc == RC_OK)
-        rc = remote_open(&r, opt_arg(&ctx->opts, 1), err);
+        rc = remote_open(&r, opt_arg(&ctx->opts, 1), &access, err);
     if (rc == RC_OK)
         rc = remote_reach(r, err);
     if (rc == RC_OK)
@@ -540,12 +548,14 @@ static const struct opt_spec add_options[] = {
     {OPT_REMOVABLE, "removable", 0, NULL, 0, "a disk that is away most of the time"},
     {OPT_EVERY, "every", 0, "DUR", 0, "how often it has to be fresh"},
     {OPT_KEPT_AT, "kept-at", 0, "TEXT", 0, "where people find it, for the worst night"},
+    PLACE_OPTIONS,
     PROGRAM_OPTION,
     OPT_END,
 };
 static const struct opt_spec set_options[] = {
     {OPT_REMOVABLE, "removable", 0, NULL, 0, "a disk that is away most of the time"},
     {OPT_EVERY, "every", 0, "DUR", 0, "how often it has to be fresh"},
+    PLACE_OPTIONS,
     PROGRAM_OPTION,
     OPT_END,
 };

@@ -5,6 +5,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
 #include "cli/out.h"
+#include "cli/place.h"
 #include "cli/ref.h"
 #include "cli/session.h"
 #include "copy/memory.h"
@@ -93,31 +94,12 @@ answer(struct ctx *ctx, struct joined *j, struct err *err)
     return RC_OK;
 }
 
-/* One of --credential: that of the copy, or with NAME= of that name. */
-static const char *
-credential_of(const struct ctx *ctx, const char *name)
-{
-    size_t len = strlen(name);
-    for (size_t i = 0; i < opt_count(&ctx->opts, OPT_CREDENTIAL); i++) {
-        const char *text = opt_at(&ctx->opts, OPT_CREDENTIAL, i);
-        if (strncmp(text, name, len) == 0 && text[len] == '=')
-            return text + len + 1;
-        if (strcmp(name, "copy") == 0 && ref_is(text))
-            return text;
-    }
-    return NULL;
-}
-
-/* Keeps where the copy's credential is, under the name that the copy was bound by. */
+/* Keeps how the copy is reached, under the name that the copy was bound by. */
 static enum rc
-keep_credential(struct ctx *ctx, struct err *err)
+keep_access(struct ctx *ctx, struct err *err)
 {
-    const char *ref = credential_of(ctx, "copy");
     const char *name = ini_name_at(ctx->store->conf, "copy", 0);
-    if (ref == NULL || name == NULL)
-        return RC_OK;
-    int kept = 0; /* one that cannot be read again is named at every use */
-    return session_keep_credential(ctx, "copy", name, ref, &kept, err);
+    return name != NULL ? place_bind(ctx, name, err) : RC_OK;
 }
 
 /* Who may read the sealed file is not asked: on a USB disk everybody may. */
@@ -125,7 +107,7 @@ static enum rc
 open_spare(struct ctx *ctx, struct joined *j, struct err *err)
 {
     const char *path = opt_get(&ctx->opts, OPT_SPARE);
-    const char *ref = credential_of(ctx, "spare");
+    const char *ref = place_credential(ctx, "spare");
     struct secret *file = NULL;
     struct secret *passphrase = NULL;
     if (path == NULL && ref != NULL)
@@ -227,7 +209,7 @@ run_join(struct ctx *ctx, struct err *err)
         return rc;
     if (j.seen.report.note[0] != '\0')
         out_warn(ctx, "%s", j.seen.report.note);
-    rc = keep_credential(ctx, err);
+    rc = keep_access(ctx, err);
     if (rc == RC_OK)
         rc = publish(ctx, err);
     return rc == RC_OK ? answer(ctx, &j, err) : rc;
@@ -243,6 +225,7 @@ static const struct opt_spec join_options[] = {
     {OPT_SPARE, "spare", 0, "FILE", 0, "key of a spare author, made by author spare"},
     {OPT_CREDENTIAL, "credential", 0, "[copy=|spare=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
      "credential of the copy; passphrase of --spare"},
+    PLACE_KEY_OPTIONS,
     OPT_END,
 };
 /* clang-format on */

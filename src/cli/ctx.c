@@ -5,6 +5,7 @@
 #include "cli/cmd.h"
 #include "cli/out.h"
 #include "cli/ref.h"
+#include "copy/remote.h"
 #include "sys/env.h"
 #include "sys/term.h"
 #include "text/time.h"
@@ -170,6 +171,7 @@ ctx_settle(struct ctx *ctx, struct err *err)
     ctx->ticket = opt_get(o, OPT_TICKET);
     ctx->accept_risk = opt_get(o, OPT_ACCEPT_RISK);
     ref_set_no_input(ctx->no_input);
+    remote_read_secrets_by(ref_read);
     if (opt_has(o, OPT_FIELDS) && !(ctx->cmd->flags & CMD_CSV)) {
         char name[CMD_NAME];
         cmd_name(name, ctx->cmd);

@@ -129,7 +129,9 @@ drill_from_open(struct drill_run *r, struct err *err)
     }
     if (from != NULL) {
         (void)snprintf(r->from, sizeof r->from, "%s", from);
-        r->from_rc = copy_open_url(r->own, from, "from", &r->copy, &r->from_err);
+        struct remote_access access;
+        place_access(r->ctx, &access);
+        r->from_rc = copy_open_url(r->own, from, &access, "from", &r->copy, &r->from_err);
     } else {
         rc = name != NULL ? open_named(r, name, err) : open_any(r, err);
     }

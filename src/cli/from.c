@@ -217,6 +217,7 @@ anchor_set(struct anchor *a, struct ctx *ctx, struct join *how, struct err *err)
     how->confirm = confirm_seen;
     how->check = check_pulled;
     how->arg = a;
+    place_access(ctx, &how->access);
     enum rc rc = expected_read(&a->expected, ctx, err);
     how->expect = a->expected.escrow;
     return rc;
@@ -266,6 +267,8 @@ from_copy(struct ctx *ctx, const char *from, struct err *err)
     rc = join_from(&ctx->store, &how, opt_get(&ctx->opts, OPT_EVIDENCE), &seen, err);
     if (rc == RC_OK)
         rc = memory_check(ctx->store, err);
+    if (rc == RC_OK)
+        rc = place_bind(ctx, seen.bound, err);
     if (rc != RC_OK)
         return from_no_place(rc, FROM_ELSEWHERE, err);
     if (seen.report.note[0] != '\0')
@@ -297,10 +300,12 @@ publish_back(struct ctx *ctx, const char *from, struct err *err)
 {
     int made = 0;
     struct copy copy = {.remote = NULL};
+    struct remote_access access;
     struct publish_report report;
     enum rc rc = publish_prepare(ctx->store, &made, err);
+    place_access(ctx, &access);
     if (rc == RC_OK)
-        rc = copy_open_url(ctx->store, from, "from", &copy, err);
+        rc = copy_open_url(ctx->store, from, &access, "from", &copy, err);
     if (rc == RC_OK)
         rc = publish_to(ctx->store, &copy, 0, &report, err);
     copy_close(&copy);

@@ -9,6 +9,7 @@
 #define CLI_FROM_H
 
 #include "cli/cmd.h"
+#include "cli/place.h"
 #include "crypt/hash.h"
 #include "escrow/store.h"
 #include "recover/join.h"
@@ -20,7 +21,8 @@
     {OPT_SITE, "site", 0, "SITE", 0, "with --from: the site where this machine stands"},           \
     {OPT_EVIDENCE, "evidence", 0, "DIR", 0, "with --from: where the records are kept"},            \
     {OPT_CARD, "card", 0, "FILE", 0, "recovery card that it must agree with"},               \
-    {OPT_EXPECT, "expect", 0, "ID", 0, "id of the escrow that it must be of"}
+    {OPT_EXPECT, "expect", 0, "ID", 0, "id of the escrow that it must be of"},                     \
+    PLACE_KEY_OPTIONS
 /* clang-format on */
 
 /* What a recovery card says; text with lines `escrow ID`, `founder KEY`, `floor AUTHOR ENTRIES

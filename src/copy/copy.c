@@ -213,14 +213,23 @@ check_escrow(const struct store *store, const struct remote *r, const struct cop
     return RC_OK;
 }
 
+void
+copy_access(const struct store *store, const char *name, struct remote_access *out)
+{
+    out->credential = store_conf(store, "copy", name, "credential");
+    out->known_hosts = store_conf(store, "copy", name, "known-hosts");
+    out->host_key = store_conf(store, "copy", name, "host-key");
+    out->ca = store_conf(store, "copy", name, "ca");
+}
+
 /* Opens and identifies; *out is zero on failure. */
 static enum rc
-open_place(const struct store *store, const char *url, const char *name, struct copy *out,
-           struct err *err)
+open_place(const struct store *store, const char *url, const struct remote_access *access,
+           const char *name, struct copy *out, struct err *err)
 {
     struct copy_identity id;
     memset(out, 0, sizeof *out);
-    enum rc rc = remote_open(&out->remote, url, err);
+    enum rc rc = remote_open(&out->remote, url, access, err);
     if (rc == RC_OK)
         rc = copy_identify(out->remote, &id, err);
     if (rc == RC_OK)
@@ -283,7 +292,9 @@ copy_open(struct store *store, const char *name, struct copy *out, struct err *e
         (void)err_set(err, RC_COPY_NOT_BOUND, "copy %s is not bound here", name);
         return err_hint(err, "bind it: keymuster copy set %s URL", name);
     }
-    enum rc rc = open_place(store, url, name, out, err);
+    struct remote_access access;
+    copy_access(store, name, &access);
+    enum rc rc = open_place(store, url, &access, name, out, err);
     if (rc == RC_COPY_NONE)
         rc = nothing_there(out->remote, name, err);
     if (rc == RC_OK)
@@ -325,7 +336,9 @@ copy_open_damaged(struct store *store, const char *name, struct copy *out, struc
         !hex_is(bound, AUTHOR_TEXT))
         return rc;
     struct err open_err = ERR_INIT;
-    if (remote_open(&out->remote, url, &open_err) != RC_OK ||
+    struct remote_access access;
+    copy_access(store, name, &access);
+    if (remote_open(&out->remote, url, &access, &open_err) != RC_OK ||
         is_another(store, out->remote, bound)) {
         copy_close(out);
         return rc;
@@ -356,10 +369,10 @@ copy_copy_object(const struct store *store, const struct copy *copy, struct buf 
 }
 
 enum rc
-copy_open_url(struct store *store, const char *url, const char *name, struct copy *out,
-              struct err *err)
+copy_open_url(struct store *store, const char *url, const struct remote_access *access,
+              const char *name, struct copy *out, struct err *err)
 {
-    enum rc rc = open_place(store, url, name, out, err);
+    enum rc rc = open_place(store, url, access, name, out, err);
     if (rc != RC_OK)
         copy_close(out);
     return rc;
@@ -410,12 +423,7 @@ bound_elsewhere(const struct store *store, const struct remote *r, const char *i
         const char *url = store_conf(store, "copy", name, "url");
         if (bound == NULL || url == NULL || strcmp(bound, id) != 0)
             continue;
-        struct remote *other = NULL;
-        struct err scratch = ERR_INIT;
-        int same = remote_open(&other, url, &scratch) == RC_OK &&
-                   strcmp(remote_url(other), remote_url(r)) == 0;
-        remote_close(other);
-        if (!same)
+        if (strcmp(url, remote_url(r)) != 0) /* bound in the one spelling */
             return 1;
     }
 }

@@ -33,8 +33,10 @@ struct copy {
 enum rc copy_open(struct store *store, const char *name, struct copy *out,
                   struct err *err) MUST_CHECK;
 /* Opens any place as a copy of this escrow (--from). name is for messages. */
-enum rc copy_open_url(struct store *store, const char *url, const char *name, struct copy *out,
-                      struct err *err) MUST_CHECK;
+enum rc copy_open_url(struct store *store, const char *url, const struct remote_access *access,
+                      const char *name, struct copy *out, struct err *err) MUST_CHECK;
+/* What keymuster.conf says of how a copy is reached; borrowed until the next store_conf_set. */
+void copy_access(const struct store *store, const char *name, struct remote_access *out);
 void copy_close(struct copy *c);
 /*
  * As copy_open, but escrow.json or copy.json may be damaged or gone: the binding says which copy

@@ -1,147 +1,72 @@
 #include "copy/remote.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "copy/remote_kind.h"
+#include "crypt/hash.h"
 #include "text/enc.h"
 
 enum { URL_MAX = 3 * PATH_SIZE + 16 };
 
-static const char FILE_SCHEME[] = "file://";
+static remote_secret_fn read_secret;
 
-/* Characters that stand for themselves in the path of our URLs. Others, multi-byte ones included,
- * are written as %XX, so that a path with any byte survives the configuration file. */
-static int
-url_plain(unsigned char c)
+void
+remote_read_secrets_by(remote_secret_fn fn)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("/-._~!$&'()*+,;=:@", c) != NULL);
-}
-
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Undoes %XX. -1 when malformed, too long or with a NUL. */
-static int
-url_decode(char out[PATH_SIZE], const char *text)
-{
-    size_t len = 0;
-    for (; *text != '\0'; text++) {
-        char c = *text;
-        if (c == '%') {
-            int high = hex_digit(text[1]);
-            int low = high < 0 ? -1 : hex_digit(text[2]);
-            if (low < 0 || (high == 0 && low == 0))
-                return -1;
-            c = (char)(unsigned char)(high * 16 + low);
-            text += 2;
-        }
-        if (len + 1 >= PATH_SIZE)
-            return -1;
-        out[len++] = c;
-    }
-    out[len] = '\0';
-    return 0;
-}
-
-static enum rc
-bad_url(const char *url, const char *why, struct err *err)
-{
-    (void)err_set(err, RC_BAD_VALUE, "\"%.200s\" is no place for a copy", url);
-    (void)err_why(err, "%s", why);
-    return err_hint(err, "write file:///path/of/the/folder or /path/of/the/folder");
-}
-
-/* Whether the word begins with a scheme, as in "sftp://". */
-static int
-has_scheme(const char *url)
-{
-    size_t n = strspn(url, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
-    return n > 0 && strncmp(url + n, "://", 3) == 0;
-}
-
-static enum rc
-folder_of(char out[PATH_SIZE], const char *url, struct err *err)
-{
-    size_t scheme = sizeof FILE_SCHEME - 1;
-    if (strncmp(url, FILE_SCHEME, scheme) == 0) {
-        const char *path = url + scheme;
-        if (strncmp(path, "localhost/", 10) == 0)
-            path += 9;
-        if (path[0] != '/')
-            return bad_url(url, "a file: URL has three slashes, then an absolute path", err);
-        return url_decode(out, path) == 0 ? RC_OK : bad_url(url, "its path is malformed", err);
-    }
-    if (has_scheme(url))
-        return bad_url(url, "this keymuster knows folders, shares and disks only", err);
-    if (strchr(url, '/') == NULL)
-        return bad_url(url, "a folder is written with a slash", err);
-    return path_absolute(out, url, err);
-}
-
-/* Drops doubled and trailing slashes and "." parts, so that one place has one spelling. ".." stays:
- * what it means depends on links. */
-static void
-tidy(char *path)
-{
-    char *to = path;
-    for (const char *from = path; *from != '\0';) {
-        size_t slashes = strspn(from, "/");
-        const char *part = from + slashes;
-        size_t len = strcspn(part, "/");
-        from = part + len;
-        if (len == 0 || (len == 1 && part[0] == '.'))
-            continue;
-        *to++ = '/';
-        memmove(to, part, len);
-        to += len;
-    }
-    if (to == path)
-        *to++ = '/';
-    *to = '\0';
-}
-
-static void
-url_encode(struct buf *out, const char *path)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    buf_adds(out, FILE_SCHEME);
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-        if (url_plain(c)) {
-            buf_addc(out, *path);
-        } else {
-            buf_addc(out, '%');
-            buf_addc(out, digits[c >> 4]);
-            buf_addc(out, digits[c & 15]);
-        }
-    }
+    read_secret = fn;
 }
 
 enum rc
-remote_open(struct remote **out, const char *url, struct err *err)
+remote_secret(struct secret **out, const struct remote *r, const struct remote_access *access,
+              struct err *err)
+{
+    char what[PATH_SIZE];
+    if (access == NULL || access->credential == NULL || read_secret == NULL) {
+        (void)err_set(err, RC_COPY_NO_CREDENTIAL, "no credential for %.300s", remote_url(r));
+        return err_hint(err, "bind one: keymuster copy set NAME URL --credential REF; with --from: "
+                             "--credential copy=REF");
+    }
+    (void)snprintf(what, sizeof what, "the credential of %.300s", remote_url(r));
+    return read_secret(out, access->credential, what, err);
+}
+
+static enum rc
+unknown_scheme(const char *url, struct err *err)
+{
+    (void)err_set(err, RC_BAD_VALUE, "\"%.200s\" is no place for a copy", url);
+    (void)err_why(err, "this keymuster knows folders, shares, disks and SFTP servers only");
+    return err_hint(err, "write file:///path/of/the/folder, /path/of/the/folder, or "
+                         "sftp://USER@HOST/path");
+}
+
+static enum rc
+open_kind(struct remote *r, const char *url, const struct remote_access *access, struct err *err)
+{
+    struct remote_server server;
+    if (!remote_has_scheme(url) || strncmp(url, "file:", 5) == 0) {
+        r->kind = &remote_dir_kind;
+        return remote_folder_url(r, url, err);
+    }
+    if (strncmp(url, "sftp:", 5) != 0)
+        return unknown_scheme(url, err);
+    r->kind = &remote_sftp_kind;
+    enum rc rc = remote_server_url(r, url, &server, err);
+    return rc == RC_OK ? remote_sftp_open(r, &server, access, err) : rc;
+}
+
+enum rc
+remote_open(struct remote **out, const char *url, const struct remote_access *access,
+            struct err *err)
 {
     *out = NULL;
     struct remote *r = calloc(1, sizeof *r);
     if (r == NULL)
         return err_nomem(err);
     buf_init(&r->url, URL_MAX);
-    r->kind = &remote_dir_kind;
-    enum rc rc = folder_of(r->folder, url, err);
-    if (rc == RC_OK) {
-        tidy(r->folder);
-        url_encode(&r->url, r->folder);
-        rc = buf_check(&r->url, "the address of a copy", err);
-    }
+    enum rc rc = open_kind(r, url, access, err);
     if (rc != RC_OK) {
         remote_close(r);
         return rc;
@@ -155,6 +80,8 @@ remote_close(struct remote *r)
 {
     if (r == NULL)
         return;
+    if (r->kind != NULL && r->kind->close != NULL)
+        r->kind->close(r);
     buf_release(&r->url);
     free(r);
 }
@@ -222,6 +149,39 @@ remote_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struc
 {
     enum rc rc = check_name(folder, err);
     return rc == RC_OK ? r->kind->list(r, folder, fn, arg, err) : rc;
+}
+
+/* ---- what the kinds share ---- */
+
+void
+remote_temporary(char out[PATH_SIZE], const char *name)
+{
+    unsigned char raw[8];
+    char hex[2 * sizeof raw + 1];
+    const char *slash = strrchr(name, '/');
+    random_bytes(raw, sizeof raw);
+    hex_encode(hex, raw, sizeof raw);
+    (void)snprintf(out, PATH_SIZE, "%.*s.keymuster-%s.tmp",
+                   (int)(slash != NULL ? slash - name + 1 : 0), name, hex);
+}
+
+enum rc
+remote_settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
+              struct err *err)
+{
+    struct buf there;
+    buf_init(&there, len);
+    enum rc rc = r->kind->get(r, name, &there, err);
+    int begins = rc == RC_OK && (there.len == 0 || memcmp(buf_str(&there), bytes, there.len) == 0);
+    int mine = begins && there.len == len;
+    buf_release(&there);
+    if (torn != NULL)
+        *torn = begins && !mine;
+    if (mine || (rc != RC_OK && rc != RC_COPY_TAMPERED))
+        return rc;
+    (void)err_set(err, RC_CREATE_ONCE, "%.200s at %.250s exists with other bytes", name,
+                  remote_url(r));
+    return err_hint(err, "objects of a copy are written once; what is there was left as it is");
 }
 
 enum rc

@@ -1,6 +1,6 @@
 /*
- * Where the objects of a copy lie, whatever the kind of place: a folder, share or USB disk now;
- * SFTP, S3 and WebDAV later behind the same functions. Names are relative, of fixed patterns that
+ * Where the objects of a copy lie, whatever the kind of place: a folder, share or USB disk, an SFTP
+ * server; S3 and WebDAV later behind the same functions. Names are relative, of fixed patterns that
  * we make ourselves, with '/' between parts.
  */
 #ifndef COPY_REMOTE_H
@@ -10,12 +10,31 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/secret.h"
 
 struct remote;
 
-/* "file:///path", "/path" or "a/path" (a word with a slash and no scheme). Nothing is touched yet.
- * RC_BAD_VALUE. */
-enum rc remote_open(struct remote **out, const char *url, struct err *err) MUST_CHECK;
+/* How a place that is no folder is reached; all NULL for one that is. Borrowed during remote_open.
+ */
+struct remote_access {
+    const char *credential;  /* a reference, see cli/ref.h */
+    const char *known_hosts; /* SFTP: a file as of OpenSSH */
+    const char *host_key;    /* SFTP: "SHA256:..." */
+    const char *ca;
+};
+/* How a reference is read: cli/ does that. Set once, before the first remote_open. */
+typedef enum rc (*remote_secret_fn)(struct secret **out, const char *ref, const char *what,
+                                    struct err *err);
+void remote_read_secrets_by(remote_secret_fn fn);
+
+/*
+ * "file:///path", "/path" or "a/path" (a word with a slash and no scheme);
+ * "sftp://[USER@]HOST[:PORT]/PATH",
+ * "/~/PATH" from the user's home. Nothing is touched or connected to yet. access may be NULL.
+ * RC_BAD_VALUE; RC_COPY_NO_CREDENTIAL; what reading a credential may end with.
+ */
+enum rc remote_open(struct remote **out, const char *url, const struct remote_access *access,
+                    struct err *err) MUST_CHECK;
 void remote_close(struct remote *r);            /* takes NULL */
 const char *remote_url(const struct remote *r); /* canonical: file:///abs/path */
 /* Local folder of the place, or NULL when it is not one. */

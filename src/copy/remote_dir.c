@@ -274,4 +274,4 @@ dir_probe(struct remote *r, const char **verdict, struct err *err)
 }
 
 const struct remote_kind remote_dir_kind = {dir_reach,    dir_get,  dir_create_once, dir_put,
-                                            dir_withdraw, dir_list, dir_probe};
+                                            dir_withdraw, dir_list, dir_probe,       NULL};

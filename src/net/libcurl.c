@@ -22,6 +22,8 @@ symbols(void)
            symbol(&curl.easy_init, "curl_easy_init") |
            symbol(&curl.easy_setopt, "curl_easy_setopt") |
            symbol(&curl.easy_getinfo, "curl_easy_getinfo") |
+           symbol(&curl.easy_perform, "curl_easy_perform") |
+           symbol(&curl.easy_reset, "curl_easy_reset") |
            symbol(&curl.easy_cleanup, "curl_easy_cleanup") |
            symbol(&curl.easy_strerror, "curl_easy_strerror") |
            symbol(&curl.multi_init, "curl_multi_init") |

@@ -1,6 +1,6 @@
 /*
  * libcurl's functions, found in the library when a command first needs the network. Used by
- * net/transfer.h only.
+ * net/transfer.h and net/sftp.c only.
  */
 #ifndef NET_LIBCURL_H
 #define NET_LIBCURL_H
@@ -17,6 +17,8 @@ struct libcurl {
     CURL *(*easy_init)(void);
     CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
     CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
+    CURLcode (*easy_perform)(CURL *easy);
+    void (*easy_reset)(CURL *easy);
     void (*easy_cleanup)(CURL *easy);
     const char *(*easy_strerror)(CURLcode code);
     CURLM *(*multi_init)(void);

@@ -29,7 +29,7 @@ static enum rc
 identify(const struct join *how, struct copy_identity *id, struct err *err)
 {
     struct remote *remote = NULL;
-    enum rc rc = remote_open(&remote, how->url, err);
+    enum rc rc = remote_open(&remote, how->url, &how->access, err);
     if (rc == RC_OK)
         rc = remote_reach(remote, err);
     if (rc == RC_OK)
@@ -217,9 +217,9 @@ choose_name(const struct store *store, const struct join *how, const struct copy
 
 /* Binds the copy, unless it is bound like this already. */
 static enum rc
-bind(struct store *store, const struct join *how, const struct copy *copy, struct err *err)
+bind(struct store *store, const struct join *how, const struct copy *copy,
+     char name[LIMIT_NAME + 1], struct err *err)
 {
-    char name[LIMIT_NAME + 1];
     enum rc rc = choose_name(store, how, copy, name, err);
     if (rc != RC_OK)
         return rc;
@@ -242,7 +242,7 @@ pull(struct store *store, const struct join *how, int confirmed, struct copy *co
      struct join_seen *seen, struct err *err)
 {
     const char *name = how->bind_name != NULL ? how->bind_name : FALLBACK_NAME;
-    enum rc rc = copy_open_url(store, how->url, name, copy, err);
+    enum rc rc = copy_open_url(store, how->url, &how->access, name, copy, err);
     if (rc == RC_OK)
         rc = pull_from(store, copy, PULL_STORE, &seen->report, err);
     if (rc == RC_OK && how->check != NULL)
@@ -272,7 +272,7 @@ join_identified(struct store **out, const struct join *how, struct join_seen *se
     if (rc == RC_OK)
         rc = write_first(store, how->accept_risk, how->author_name, site, err);
     if (rc == RC_OK)
-        rc = bind(store, how, &copy, err);
+        rc = bind(store, how, &copy, seen->bound, err);
     copy_close(&copy);
     if (rc != RC_OK) {
         if (how->spare == NULL) /* the memory of a spare may be another store's on this machine */
@@ -384,7 +384,7 @@ open_again(struct store **out, const struct join *how, struct join_seen *seen, s
     if (rc == RC_OK)
         rc = settle_site(store, how, err);
     if (rc == RC_OK)
-        rc = bind(store, how, &copy, err);
+        rc = bind(store, how, &copy, seen->bound, err);
     copy_close(&copy);
     if (rc != RC_OK) {
         store_close(store);

@@ -9,10 +9,12 @@
 struct join_seen {
     struct copy_identity identity;
     struct pull_report report;
+    char bound[LIMIT_NAME + 1]; /* the copy's name in keymuster.conf */
 };
 
 struct join {
     const char *url;
+    struct remote_access access;
     const char *dir;         /* where the store will be */
     const char *site;        /* name or UUID, or NULL (an evidence store without --site) */
     const char *author_name; /* [a-z0-9._-]{1,64}; NULL: the host's name made to fit */

@@ -10,7 +10,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libcjs
 packages_demo="restic jq"
 # shellcheck disable=SC2034
 packages_test="libcmocka-dev bats jq minisign faketime strace tmux sqlite3 restic xxd procps bsdextrautils
-               libmicrohttpd-dev libssl-dev curl openssl nodejs npm xfsprogs e2fsprogs clang clang-tidy libclang-rt-14-dev
+               libmicrohttpd-dev libssl-dev curl openssl openssh-server openssh-client nodejs npm xfsprogs e2fsprogs clang clang-tidy libclang-rt-14-dev
                cppcheck util-linux nghttp2-proxy valgrind libxml2-utils"
 
 # Installs what is missing of these groups; asks apt only when something is.

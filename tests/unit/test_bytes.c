@@ -58,7 +58,7 @@ bind_copy(struct store *s, const char *name)
 {
     char id[AUTHOR_TEXT + 1];
     struct remote *r = NULL;
-    assert_ok(remote_open(&r, stores_path(name), err));
+    assert_ok(remote_open(&r, stores_path(name), NULL, err));
     assert_ok(copy_lay_out(s, r, id, err));
     assert_ok(store_conf_set(s, "copy", name, "url", remote_url(r), err));
     assert_ok(store_conf_set(s, "copy", name, "id", id, err));

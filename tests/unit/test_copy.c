@@ -35,7 +35,7 @@ bind_copy(struct store *s, const char *name)
 {
     char id[AUTHOR_TEXT + 1];
     struct remote *r = NULL;
-    assert_ok(remote_open(&r, stores_path(name), err));
+    assert_ok(remote_open(&r, stores_path(name), NULL, err));
     assert_ok(copy_lay_out(s, r, id, err));
     assert_ok(store_conf_set(s, "copy", name, "url", remote_url(r), err));
     assert_ok(store_conf_set(s, "copy", name, "id", id, err));
@@ -293,7 +293,7 @@ test_join(void **state)
     bind_copy(a, "join");
     assert_ok(publish(a, "join", NULL, err));
     assert_ok(store_create(&b, stores_path("join-b"), &a->self, "test escrow", err));
-    assert_ok(copy_open_url(b, stores_path("join"), "join", &c, err));
+    assert_ok(copy_open_url(b, stores_path("join"), NULL, "join", &c, err));
     assert_ok(pull_from(b, &c, PULL_STORE, &pulled, err));
     assert_int_equal(pulled.new_entries, 1);
     copy_close(&c);
@@ -406,17 +406,17 @@ test_foreign(void **state)
     char id[AUTHOR_TEXT + 1];
     (void)state;
     bind_copy(a, "foreign");
-    assert_ok(remote_open(&r, stores_path("foreign"), err));
+    assert_ok(remote_open(&r, stores_path("foreign"), NULL, err));
     assert_rc(copy_lay_out(b, r, id, err), RC_COPY_FOREIGN);
-    assert_rc(copy_open_url(b, stores_path("foreign"), "x", &c, err), RC_COPY_FOREIGN);
+    assert_rc(copy_open_url(b, stores_path("foreign"), NULL, "x", &c, err), RC_COPY_FOREIGN);
     assert_null(c.remote);
     assert_rc(copy_open(b, "nowhere", &c, err), RC_COPY_NOT_BOUND);
     assert_int_equal(mkdir(stores_path("empty"), 0700), 0);
-    assert_rc(copy_open_url(b, stores_path("empty"), "x", &c, err), RC_COPY_NONE);
-    assert_rc(copy_open_url(b, stores_path("missing"), "x", &c, err), RC_COPY_UNREACHABLE);
+    assert_rc(copy_open_url(b, stores_path("empty"), NULL, "x", &c, err), RC_COPY_NONE);
+    assert_rc(copy_open_url(b, stores_path("missing"), NULL, "x", &c, err), RC_COPY_UNREACHABLE);
     /* A mistyped mount point does not become a tree of folders. */
     remote_close(r);
-    assert_ok(remote_open(&r, stores_path("missing/far"), err));
+    assert_ok(remote_open(&r, stores_path("missing/far"), NULL, err));
     assert_rc(copy_lay_out(b, r, id, err), RC_COPY_UNREACHABLE);
     assert_int_equal(file_exists(stores_path("missing")), 0);
     remote_close(r);
@@ -472,7 +472,7 @@ test_identity(void **state)
     memcpy(one, c.id, sizeof one);
     assert_int_equal(strlen(c.uuid), UUID_TEXT);
     copy_close(&c);
-    assert_ok(remote_open(&r, stores_path("id1"), err));
+    assert_ok(remote_open(&r, stores_path("id1"), NULL, err));
     assert_ok(copy_lay_out(a, r, two, err)); /* the same again is the same */
     assert_string_equal(one, two);
     remote_close(r);
@@ -487,14 +487,14 @@ test_identity(void **state)
     assert_rc(copy_open(a, "id1", &c, err), RC_COPY_TAMPERED);
     /* Without copy.json a place can be read, and is remembered by nobody. */
     assert_int_equal(unlink(object("id2", "copy.json")), 0);
-    assert_ok(remote_open(&r, stores_path("id2"), err));
+    assert_ok(remote_open(&r, stores_path("id2"), NULL, err));
     assert_ok(copy_identify(r, &there, err));
     assert_string_equal(there.id, "");
     remote_close(r);
     assert_rc(copy_open(a, "id2", &c, err), RC_COPY_TAMPERED);
     struct store *b = stores_make("id-b", &a->self);
     struct pull_report pulled;
-    assert_ok(copy_open_url(b, stores_path("id2"), "id2", &c, err));
+    assert_ok(copy_open_url(b, stores_path("id2"), NULL, "id2", &c, err));
     assert_ok(pull_from(b, &c, PULL_STORE, &pulled, err));
     assert_int_equal(pulled.new_entries, 1);
     assert_int_equal(rows(b, "SELECT count(*) FROM copy_seen"), 0);

@@ -142,7 +142,7 @@ new_copy(void)
     char id[AUTHOR_TEXT + 1];
     struct remote *r = NULL;
     (void)snprintf(name, sizeof name, "copy%u", ++copies);
-    assert_ok(remote_open(&r, stores_path(name), err));
+    assert_ok(remote_open(&r, stores_path(name), NULL, err));
     assert_ok(copy_lay_out(store, r, id, err));
     assert_ok(store_conf_set(store, "copy", name, "url", remote_url(r), err));
     assert_ok(store_conf_set(store, "copy", name, "id", id, err));

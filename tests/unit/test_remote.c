@@ -16,7 +16,7 @@ place(const char *name)
 {
     struct remote *r = NULL;
     assert_true(mkdir(stores_path(name), 0755) == 0 || errno == EEXIST);
-    assert_ok(remote_open(&r, stores_path(name), err));
+    assert_ok(remote_open(&r, stores_path(name), NULL, err));
     return r;
 }
 
@@ -61,20 +61,20 @@ test_urls(void **state)
     struct remote *r = NULL;
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_ok(remote_open(&r, good[i].url, err));
+        assert_ok(remote_open(&r, good[i].url, NULL, err));
         assert_string_equal(remote_url(r), good[i].canonical);
         struct remote *again = NULL;
-        assert_ok(remote_open(&again, remote_url(r), err));
+        assert_ok(remote_open(&again, remote_url(r), NULL, err));
         assert_string_equal(remote_url(again), remote_url(r));
         assert_string_equal(remote_folder(again), remote_folder(r));
         remote_close(again);
         remote_close(r);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_rc(remote_open(&r, bad[i], err), RC_BAD_VALUE);
+        assert_rc(remote_open(&r, bad[i], NULL, err), RC_BAD_VALUE);
         assert_null(r);
     }
-    assert_ok(remote_open(&r, "a/b", err));
+    assert_ok(remote_open(&r, "a/b", NULL, err));
     assert_int_equal(remote_folder(r)[0], '/');
     remote_close(r);
     remote_close(NULL);
@@ -201,7 +201,7 @@ test_away(void **state)
     struct buf b;
     (void)state;
     buf_init(&b, 100);
-    assert_ok(remote_open(&r, stores_path("away/disk"), err));
+    assert_ok(remote_open(&r, stores_path("away/disk"), NULL, err));
     assert_rc(remote_reach(r, err), RC_COPY_UNREACHABLE);
     assert_rc(remote_get(r, "x", &b, err), RC_COPY_UNREACHABLE);
     assert_rc(remote_create_once(r, "a/x", "x", 1, err), RC_COPY_UNREACHABLE);

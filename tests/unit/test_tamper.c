@@ -68,7 +68,7 @@ bind_copy(struct store *s)
 {
     char id[AUTHOR_TEXT + 1];
     struct remote *r = NULL;
-    assert_ok(remote_open(&r, stores_path("copy"), err));
+    assert_ok(remote_open(&r, stores_path("copy"), NULL, err));
     assert_ok(copy_lay_out(s, r, id, err));
     assert_ok(store_conf_set(s, "copy", "usb", "url", remote_url(r), err));
     assert_ok(store_conf_set(s, "copy", "usb", "id", id, err));

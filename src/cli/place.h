@@ -1,0 +1,32 @@
+/* How a copy at a server is reached, as the command line says it, and what is kept of that in
+ * keymuster.conf. */
+#ifndef CLI_PLACE_H
+#define CLI_PLACE_H
+
+#include "cli/cmd.h"
+#include "copy/remote.h"
+
+/* Rows of option tables. */
+/* clang-format off */
+#define PLACE_KEY_OPTIONS                                                                          \
+    {OPT_KNOWN_HOSTS, "known-hosts", 0, "FILE", 0, "SFTP: keys of servers, as OpenSSH has them"},  \
+    {OPT_HOST_KEY, "host-key", 0, "SHA256:...", 0, "SFTP: the server's key, by its fingerprint"}
+#define PLACE_OPTIONS                                                                              \
+    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,                                       \
+     "a server's: private key or password (file:PATH, prompt...)"},                                \
+    PLACE_KEY_OPTIONS
+/* clang-format on */
+
+/* One of --credential: NAME=REF of that name; for "copy" also a REF without a name, unless it goes
+ * to a KMS. NULL: not said. */
+const char *place_credential(const struct ctx *ctx, const char *name);
+
+/* What the options say; borrowed from them. */
+void place_access(const struct ctx *ctx, struct remote_access *out);
+/* The same, and what is not said as keymuster.conf has it for this copy. */
+void place_access_kept(const struct ctx *ctx, const char *name, struct remote_access *out);
+/* Keeps what the options say in keymuster.conf, under the name of a copy; a credential that can be
+ * read once only is not kept. */
+enum rc place_bind(struct ctx *ctx, const char *copy, struct err *err) MUST_CHECK;
+
+#endif

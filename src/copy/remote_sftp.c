@@ -1,0 +1,282 @@
+/*
+ * An SFTP server as a place for copies. What is written once goes to a temporary name and is
+ * renamed: OpenSSH refuses a name that exists, and so a head has one author's bytes or another's,
+ * never both.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "copy/remote_kind.h"
+#include "crypt/hash.h"
+#include "net/sftp.h"
+#include "text/enc.h"
+
+enum { LISTING = 8 * 1024 * 1024, PROBE_TEXT = 16 };
+
+enum rc
+remote_sftp_open(struct remote *r, const struct remote_server *server,
+                 const struct remote_access *access, struct err *err)
+{
+    struct secret *credential = NULL;
+    if (server->user[0] == '\0') {
+        (void)err_set(err, RC_BAD_VALUE, "%.300s names no user", remote_url(r));
+        return err_hint(err, "write sftp://USER@HOST/path");
+    }
+    enum rc rc = remote_secret(&credential, r, access, err);
+    if (rc != RC_OK)
+        return rc;
+    struct sftp_config config = {.host = server->host,
+                                 .port = server->port,
+                                 .user = server->user,
+                                 .known_hosts = access->known_hosts,
+                                 .host_key = access->host_key,
+                                 .credential = credential,
+                                 .codes = {.unreachable = RC_COPY_UNREACHABLE,
+                                           .untrusted = RC_COPY_UNTRUSTED,
+                                           .changed = RC_COPY_HOST_KEY,
+                                           .denied = RC_COPY_DENIED,
+                                           .closed = RC_COPY_READ_ONLY,
+                                           .full = RC_COPY_FULL}};
+    rc = sftp_new(&r->sftp, &config, err);
+    secret_free(credential);
+    return rc;
+}
+
+static void
+close_sftp(struct remote *r)
+{
+    sftp_free(r->sftp);
+}
+
+/* Where an object lies at the server. */
+static enum rc
+path_of(char out[PATH_SIZE], const struct remote *r, const char *name, struct err *err)
+{
+    size_t len = strlen(r->path);
+    int n = snprintf(out, PATH_SIZE, "%s%s%s", r->path,
+                     len > 0 && r->path[len - 1] == '/' ? "" : "/", name);
+    return n > 0 && n < PATH_SIZE ? RC_OK
+                                  : err_set(err, RC_BAD_VALUE, "%.100s is too long", r->path);
+}
+
+/* A server that answers, whether the folder is there or not: a copy may be about to be made. */
+static enum rc
+sftp_reach(struct remote *r, struct err *err)
+{
+    struct buf names;
+    struct err none = ERR_INIT;
+    buf_init(&names, LISTING);
+    enum rc rc = sftp_list(r->sftp, r->path, &names, &none);
+    buf_release(&names);
+    if (rc == RC_OK || rc == RC_NOT_FOUND || rc == RC_BAD_VALUE || rc == RC_COPY_READ_ONLY)
+        return RC_OK;
+    *err = none;
+    return rc;
+}
+
+static enum rc
+get(struct remote *r, const char *name, struct buf *out, struct err *err)
+{
+    char path[PATH_SIZE];
+    enum rc rc = path_of(path, r, name, err);
+    if (rc == RC_OK)
+        rc = sftp_get(r->sftp, path, out, err);
+    if (rc == RC_OK)
+        return rc;
+    buf_clear(out);
+    if (rc == RC_NOT_FOUND)
+        return err_set(err, RC_NOT_FOUND, "%.200s is not at %.250s", name, remote_url(r));
+    if (rc == RC_BAD_VALUE)
+        return err_set(err, RC_COPY_TAMPERED, "%.200s at %.250s was altered: it is too large", name,
+                       remote_url(r));
+    if (rc == RC_COPY_READ_ONLY) /* reading is refused, so it is of no use at all */
+        err->code = rc = RC_COPY_DENIED;
+    return rc;
+}
+
+/* What a refusal to write means for a copy: names the object and the place, and what to do. */
+static enum rc
+explain(const struct remote *r, const char *name, enum rc rc, struct err *err)
+{
+    const struct err cause = *err;
+    if (rc != RC_COPY_READ_ONLY && rc != RC_COPY_FULL)
+        return rc;
+    (void)err_set(err, rc, "writing %.200s at %.250s", name, remote_url(r));
+    (void)err_why(err, "%.400s", cause.why[0] != '\0' ? cause.why : cause.msg);
+    return err_hint(err, rc == RC_COPY_FULL
+                             ? "free some space there, then run `keymuster sync`; nothing was left "
+                               "half-written under a final name"
+                             : "the place can be read; to publish there, make it writable for this "
+                               "user and run `keymuster sync`");
+}
+
+static void
+forget(struct remote *r, const char *path)
+{
+    struct err none = ERR_INIT;
+    err_ignore(sftp_remove(r->sftp, path, &none)); /* a leftover harms nobody */
+}
+
+/* The bytes under a temporary name beside the object, then its name. */
+static enum rc
+put_by(struct remote *r, const char *name, const void *bytes, size_t len, int replace,
+       struct err *err)
+{
+    char temporary[PATH_SIZE];
+    char from[PATH_SIZE];
+    char to[PATH_SIZE];
+    remote_temporary(temporary, name);
+    enum rc rc = path_of(from, r, temporary, err);
+    if (rc == RC_OK)
+        rc = path_of(to, r, name, err);
+    if (rc == RC_OK)
+        rc = sftp_put(r->sftp, from, bytes, len, err);
+    if (rc == RC_OK)
+        rc = sftp_rename(r->sftp, from, to, replace, err);
+    if (rc == RC_EXISTS)
+        forget(r, from);
+    return explain(r, name, rc, err);
+}
+
+static enum rc
+create_once(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+{
+    struct err refused = ERR_INIT;
+    int torn = 0;
+    enum rc rc = put_by(r, name, bytes, len, 0, err);
+    if (rc != RC_EXISTS)
+        return rc;
+    refused = *err;
+    rc = remote_settle(r, name, bytes, len, &torn, err);
+    if (rc == RC_CREATE_ONCE && torn)
+        rc = put_by(r, name, bytes, len, 1, err);
+    if (rc == RC_NOT_FOUND) { /* refused for another reason than that it is there */
+        (void)err_set(err, RC_COPY_READ_ONLY, "writing %.200s at %.250s", name, remote_url(r));
+        (void)err_why(err, "%.400s", refused.msg);
+        rc = explain(r, name, RC_COPY_READ_ONLY, err);
+    }
+    return rc;
+}
+
+static enum rc
+put(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+{
+    struct buf there;
+    struct err none = ERR_INIT;
+    buf_init(&there, len);
+    int same = get(r, name, &there, &none) == RC_OK && there.len == len &&
+               memcmp(buf_str(&there), bytes, len) == 0;
+    buf_release(&there);
+    enum rc rc = same ? RC_OK : put_by(r, name, bytes, len, 1, err);
+    return rc == RC_EXISTS ? explain(r, name, RC_COPY_READ_ONLY, err) : rc;
+}
+
+static enum rc
+withdraw(struct remote *r, const char *name, struct err *err)
+{
+    char path[PATH_SIZE];
+    struct buf there;
+    enum rc rc = path_of(path, r, name, err);
+    if (rc == RC_OK)
+        rc = sftp_remove(r->sftp, path, err);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    /* Not there, or it cannot be taken away. */
+    buf_init(&there, LISTING);
+    rc = get(r, name, &there, err);
+    buf_release(&there);
+    if (rc == RC_NOT_FOUND) {
+        err_clear(err);
+        return RC_OK;
+    }
+    return rc == RC_OK ? err_set(err, RC_COPY_READ_ONLY, "withdrawing %.200s at %.250s", name,
+                                 remote_url(r))
+                       : rc;
+}
+
+/* ---- listing ---- */
+
+static int
+by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum rc
+each_name(char *text, remote_fn fn, void *arg, struct err *err)
+{
+    size_t count = 0;
+    char *rest = NULL;
+    for (const char *at = text; *at != '\0'; at++)
+        count += *at == '\n';
+    char **names = calloc(count + 1, sizeof *names);
+    if (names == NULL)
+        return err_nomem(err);
+    size_t n = 0;
+    for (char *at = strtok_r(text, "\r\n", &rest); at != NULL && n <= count;
+         at = strtok_r(NULL, "\r\n", &rest)) {
+        if (strcmp(at, ".") != 0 && strcmp(at, "..") != 0)
+            names[n++] = at;
+    }
+    qsort(names, n, sizeof *names, by_name);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < n; i++)
+        rc = fn(arg, names[i], err);
+    free(names);
+    return rc;
+}
+
+static enum rc
+list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err)
+{
+    char path[PATH_SIZE];
+    struct buf names;
+    buf_init(&names, LISTING);
+    enum rc rc = path_of(path, r, folder, err);
+    if (rc == RC_OK)
+        rc = sftp_list(r->sftp, path, &names, err);
+    if (rc == RC_NOT_FOUND) {
+        err_clear(err);
+        rc = RC_OK; /* no folder, no names */
+    } else if (rc == RC_OK && names.len > 0) {
+        rc = each_name(names.data, fn, arg, err);
+    }
+    buf_release(&names);
+    return rc;
+}
+
+/* ---- probe ---- */
+
+static enum rc
+probe(struct remote *r, const char **verdict, struct err *err)
+{
+    static const char first[] = "probe, first one";
+    static const char second[] = "probe, other one";
+    char name[6 + 2 * PROBE_TEXT + 1] = "probe-";
+    unsigned char raw[PROBE_TEXT];
+    char path[PATH_SIZE];
+    struct err none = ERR_INIT;
+    random_bytes(raw, sizeof raw);
+    hex_encode(name + 6, raw, sizeof raw);
+    enum rc rc = path_of(path, r, name, err);
+    if (rc == RC_OK)
+        rc = create_once(r, name, first, PROBE_TEXT, err);
+    if (rc != RC_OK)
+        return rc;
+    enum rc again = put_by(r, name, second, PROBE_TEXT, 0, &none);
+    rc = remote_settle(r, name, first, PROBE_TEXT, NULL, err);
+    if (rc == RC_OK)
+        *verdict = again == RC_EXISTS ? "enforced" : "refused";
+    else if (rc == RC_CREATE_ONCE)
+        *verdict = "ignored";
+    if (rc == RC_CREATE_ONCE) {
+        err_clear(err);
+        rc = RC_OK;
+    }
+    forget(r, path);
+    return rc;
+}
+
+const struct remote_kind remote_sftp_kind = {sftp_reach, get,  create_once, put,
+                                             withdraw,   list, probe,       close_sftp};
