@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypt/hash.h"
 #include "recover/markdown.h"
-#include "text/enc.h"
+#include "report/page.h"
 
 enum { SHORT_HASH = 8, STYLE_MOST = 8192 };
 
@@ -29,23 +28,6 @@ static const char style[] =
     ".foot{border-top:1px solid #000;font-size:.8em;margin-top:1em}"
     "@media print{body{margin:0;max-width:none;padding:0}}";
 
-static void
-put(struct buf *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (*text == '<')
-            buf_adds(out, "&lt;");
-        else if (*text == '>')
-            buf_adds(out, "&gt;");
-        else if (*text == '&')
-            buf_adds(out, "&amp;");
-        else if (*text == '"')
-            buf_adds(out, "&quot;");
-        else
-            buf_addc(out, *text);
-    }
-}
-
 /* The foot of each printed page: the id holds nothing that CSS would mind. */
 static void
 put_style(struct buf *out, const struct runbook *r)
@@ -60,20 +42,10 @@ put_style(struct buf *out, const struct runbook *r)
 static enum rc
 put_head(struct buf *out, const struct runbook *r, struct err *err)
 {
-    unsigned char hash[HASH_SIZE];
     struct buf css;
     buf_init(&css, STYLE_MOST);
     put_style(&css, r);
-    enum rc rc = buf_check(&css, "the page", err);
-    sha256(hash, buf_str(&css), css.len);
-    buf_adds(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                  "style-src 'sha256-");
-    base64_encode(out, hash, HASH_SIZE);
-    buf_adds(out, "'; base-uri 'none'; form-action 'none'\">\n"
-                  "<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
-    put(out, r->title);
-    buf_addf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n", buf_str(&css));
+    enum rc rc = page_begin(out, r->title, &css, err);
     buf_release(&css);
     return rc;
 }
@@ -100,7 +72,7 @@ static void
 put_row(struct buf *out, const char *label, const char *html)
 {
     buf_adds(out, "<tr><th scope=\"row\">");
-    put(out, label);
+    page_text(out, label);
     buf_addf(out, "</th><td>%s</td></tr>\n", html);
 }
 
@@ -114,7 +86,7 @@ put_words(struct buf *out, const struct runbook *r)
         if (strstr(r->text, braces) == NULL)
             continue;
         buf_addf(out, "<tr><th scope=\"row\"><code>%s</code> ", braces);
-        put(out, runbook_word_means(i));
+        page_text(out, runbook_word_means(i));
         buf_adds(out, "</th><td><span class=\"blank wide\"></span></td></tr>\n");
     }
 }
@@ -123,9 +95,9 @@ static void
 put_top(struct buf *out, const struct runbook *r, const char *printed)
 {
     buf_adds(out, "<h1>");
-    put(out, r->title);
+    page_text(out, r->title);
     buf_adds(out, "</h1>\n<p>Runbook <code>");
-    put(out, r->id);
+    page_text(out, r->id);
     buf_addf(out, "</code>, SHA-256 <code>%.*s</code>, printed %s", SHORT_HASH, r->sha256, printed);
     if (r->review[0] != '\0')
         buf_addf(out, ", to be reviewed by %s", r->review);
@@ -169,7 +141,7 @@ put_field(struct buf *out, const struct step_field *f)
         buf_adds(out, *c == '_' ? " " : (const char[]){*c, '\0'});
     if (f->type == FIELD_CHOICE) {
         buf_adds(out, " (");
-        put(out, f->of);
+        page_text(out, f->of);
         buf_addc(out, ')');
     } else if (asked(f)[0] != '\0') {
         buf_addf(out, " (%s)", asked(f));
@@ -185,12 +157,12 @@ put_command(struct buf *out, const struct step *s)
 {
     if (s->run != NULL) {
         buf_adds(out, "<pre>keymuster ");
-        put(out, s->run);
+        page_text(out, s->run);
         buf_adds(out, "</pre>\n");
     }
     if (s->key != NULL) {
         buf_adds(out, "<pre>keymuster reveal ");
-        put(out, s->key);
+        page_text(out, s->key);
         buf_adds(out, " --reason &quot;why&quot;</pre>\n");
     }
 }
@@ -212,7 +184,7 @@ static void
 put_step_head(struct buf *out, const struct step *s, size_t number)
 {
     buf_addf(out, "<section>\n<h2><span class=\"box\"></span>%zu. ", number);
-    put(out, s->title);
+    page_text(out, s->title);
     buf_addf(out, " <span class=\"kind\">%s%s", step_kind_name(s->kind),
              s->modes == STEP_REAL    ? ", not in a drill"
              : s->modes == STEP_DRILL ? ", only in a drill"
@@ -299,7 +271,8 @@ runbook_page(struct buf *out, const struct runbook *r, const char *printed, stru
     if (p.steps > 0)
         put_step_end(out);
     buf_addf(out, "<p class=\"foot\">Runbook <code>");
-    put(out, r->id);
-    buf_addf(out, "</code>, SHA-256 <code>%s</code></p>\n</body>\n</html>\n", r->sha256);
+    page_text(out, r->id);
+    buf_addf(out, "</code>, SHA-256 <code>%s</code></p>\n", r->sha256);
+    page_end(out);
     return rc == RC_OK ? buf_check(out, "the page", err) : rc;
 }
