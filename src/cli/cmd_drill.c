@@ -137,17 +137,6 @@ answer_job(void *arg, const struct drill_job *j, struct err *err)
 
 /* ---- the whole ---- */
 
-/* Age of the earliest entry that the copy lacks: so much would be lost. 0: nothing. */
-static int64_t
-rpo(const struct drill_run *r)
-{
-    int64_t at = 0;
-    if (r->lag.entries == 0 || time_parse(&at, r->lag.since) != 0)
-        return 0;
-    int64_t now = clock_now_ms();
-    return now > at ? now - at : 0;
-}
-
 static void
 say_seconds(struct ctx *ctx, int64_t ms)
 {
@@ -165,7 +154,7 @@ say_measured(struct ctx *ctx, const struct drill_run *r)
     int64_t at = 0;
     if (r->has_lag) {
         out_printf(ctx, "RPO  ");
-        say_seconds(ctx, rpo(r));
+        say_seconds(ctx, drill_rpo(r));
         if (r->lag.entries > 0)
             out_printf(ctx, ": %lld entr%s known here %s not in the copy",
                        (long long)r->lag.entries, r->lag.entries == 1 ? "y" : "ies",
@@ -239,7 +228,7 @@ write_totals(struct jw *w, const struct ctx *ctx, const struct drill_run *r, con
     jw_int(w, "not_counting", r->uncounted);
     if (r->has_lag) {
         jw_int(w, "lost_entries", r->lag.entries);
-        jw_int(w, "rpo_ms", rpo(r));
+        jw_int(w, "rpo_ms", drill_rpo(r));
         jw_opt(w, "newest_at", r->lag.newest);
     }
     if (r->rto_ms >= 0)
@@ -366,6 +355,7 @@ run_drill(struct ctx *ctx, struct err *err)
     a.r = r;
     r->ctx = ctx;
     r->began_ms = began;
+    r->began_at_ms = clock_now_ms();
     r->told = answer_job;
     r->arg = &a;
     rc = drill(r, &a, &keys, err);

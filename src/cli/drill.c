@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "escrow/log.h"
 #include "sys/env.h"
+#include "text/time.h"
 
 enum { WAVE = 512 };
 
@@ -187,7 +188,7 @@ take(void *arg, struct kms_op *op)
     op->plain = NULL;
     j->result.ms = op->ms + clock_mono_ms() - began;
     if (j->proof.rc == RC_OK)
-        t->r->rto_ms = clock_mono_ms() - t->r->began_ms;
+        t->r->rto_ms = j->after_ms = clock_mono_ms() - t->r->began_ms;
 }
 
 static void
@@ -291,6 +292,15 @@ compare_made(struct drill_run *r)
 
 /* ---- recording ---- */
 
+int64_t
+drill_rpo(const struct drill_run *r)
+{
+    int64_t at = 0;
+    if (r->lag.entries == 0 || time_parse(&at, r->lag.since) != 0)
+        return 0;
+    return r->began_at_ms > at ? r->began_at_ms - at : 0;
+}
+
 static enum rc
 settle(struct drill_run *r, struct drill_job *j, struct err *err)
 {
@@ -332,7 +342,13 @@ commit_wave(struct drill_run *r, struct err *err)
 {
     struct ctx *ctx = r->ctx;
     struct store *store = session_records(ctx);
-    struct drill_of of = {r->id, ctx->export, ctx->reason, ctx->ticket};
+    struct drill_of of = {.run = r->id,
+                          .export = ctx->export,
+                          .reason = ctx->reason,
+                          .ticket = ctx->ticket,
+                          .rpo_ms = r->has_lag ? drill_rpo(r) : -1,
+                          .lost = r->lag.entries,
+                          .newest = r->lag.newest};
     enum rc rc = log_begin(store, err);
     for (size_t i = 0; rc == RC_OK && i < r->count; i++) {
         struct drill_job *j = &r->jobs[i];
@@ -340,6 +356,7 @@ commit_wave(struct drill_run *r, struct err *err)
             continue;
         if (j->has_made)
             rc = append_check(store, j, err);
+        of.after_ms = j->result.outcome == DRILL_PROVEN ? j->after_ms : -1;
         if (rc == RC_OK)
             rc = drilled_append(store, &j->result, &of, err);
     }

@@ -33,6 +33,7 @@ struct drill_job {
     enum rc rc;
     struct err err;
     struct drilled result;
+    int64_t after_ms; /* from the start of the command, when it is proven */
     int counts;
 };
 
@@ -50,8 +51,9 @@ struct drill_run {
     struct ctx *ctx;
     drill_told_fn told;
     void *arg;
-    int64_t began_ms; /* monotonic */
-    struct root root; /* --root; object.uuid "": any */
+    int64_t began_ms;    /* monotonic */
+    int64_t began_at_ms; /* since 1970 */
+    struct root root;    /* --root; object.uuid "": any */
     /* what it is done from (drill_from.c) */
     struct store *own;   /* what is known here; records go to session_records */
     struct store *alone; /* what the copy says; NULL when it could not be read */
@@ -87,5 +89,9 @@ void drill_from_close(struct drill_run *r);
 /* RC_INTERRUPTED (what was found out before is recorded), RC_NO_LOCK, and what the store says. */
 enum rc drill_run(struct drill_run *r, const struct drill_keys *keys, struct err *err) MUST_CHECK;
 void drill_release(struct drill_run *r);
+
+/* Age, when the drill began, of the earliest entry that the copy lacks: so much would be lost. 0:
+ * nothing. Only where has_lag. */
+int64_t drill_rpo(const struct drill_run *r);
 
 #endif

@@ -37,6 +37,13 @@ drilled_append(struct store *store, const struct drilled *d, const struct drill_
     jw_str(&w, "drill", of->run);
     jw_opt(&w, "reason", of->reason);
     jw_opt(&w, "ticket", of->ticket);
+    if (of->after_ms >= 0)
+        jw_int(&w, "after_ms", of->after_ms);
+    if (of->rpo_ms >= 0) {
+        jw_int(&w, "rpo_ms", of->rpo_ms);
+        jw_int(&w, "lost_entries", of->lost);
+        jw_opt(&w, "newest_at", of->newest);
+    }
     jw_end_obj(&w);
     enum rc rc = log_append(store, "drill.result", &body, NULL, err);
     buf_release(&body);

@@ -30,9 +30,13 @@ struct drilled {
 };
 
 /* Appends drill.result in the running transaction; at is not looked at. run: UUID that the results
- * of one drill share. export, reason, ticket: may be NULL. */
+ * of one drill share. export, reason, ticket: may be NULL. What the whole measured: after_ms from
+ * its start to this result (-1: not said); rpo_ms the age of the earliest of `lost` entries that
+ * the copy lacks (-1: not known), newest the time of the newest entry in it ("": not known). */
 struct drill_of {
     const char *run, *export, *reason, *ticket;
+    int64_t after_ms, rpo_ms, lost;
+    const char *newest;
 };
 enum rc drilled_append(struct store *store, const struct drilled *d, const struct drill_of *of,
                        struct err *err) MUST_CHECK;
