@@ -135,22 +135,6 @@ subject_of(const struct telling *t, const struct act *act, struct buf *out)
 }
 
 static void
-account_of(const struct entry *e, struct buf *out)
-{
-    const char *const words[] = {json_gets(e->by, "login"), json_gets(e->by, "user"),
-                                 json_gets(e->by, "host"), json_gets(e->by, "from")};
-    buf_addf(out, "%s@%s",
-             words[0] != NULL   ? words[0]
-             : words[1] != NULL ? words[1]
-                                : "?",
-             words[2] != NULL ? words[2] : "?");
-    if (words[0] != NULL && words[1] != NULL && strcmp(words[0], words[1]) != 0)
-        buf_addf(out, " as %s", words[1]);
-    if (words[3] != NULL)
-        buf_addf(out, ", %s", words[3]);
-}
-
-static void
 write_act(const struct telling *t, const struct act *act, const char *subject)
 {
     const struct entry *e = act->entry;
@@ -184,7 +168,7 @@ tell_act(void *arg, const struct act *act, struct err *err)
     buf_init(&subject, LIMIT_ENTRY);
     buf_init(&account, LIMIT_ENTRY);
     subject_of(t, act, &subject);
-    account_of(act->entry, &account);
+    entry_account(&account, act->entry);
     t->count++;
     enum rc rc = RC_OK;
     if (t->w != NULL) {

@@ -81,6 +81,24 @@ entry_parse(struct entry *out, const char *line, size_t len, struct err *err)
     return RC_OK;
 }
 
+void
+entry_account(struct buf *out, const struct entry *e)
+{
+    const char *login = json_gets(e->by, "login");
+    const char *user = json_gets(e->by, "user");
+    const char *host = json_gets(e->by, "host");
+    const char *from = json_gets(e->by, "from");
+    buf_addf(out, "%s@%s",
+             login != NULL  ? login
+             : user != NULL ? user
+                            : "?",
+             host != NULL ? host : "?");
+    if (login != NULL && user != NULL && strcmp(login, user) != 0)
+        buf_addf(out, " as %s", user);
+    if (from != NULL)
+        buf_addf(out, ", %s", from);
+}
+
 /* Steps over text at *at; 0 when something else stands there. */
 static int
 step(const char **at, const char *end, const char *text)

@@ -30,6 +30,9 @@ struct entry {
 enum rc entry_parse(struct entry *out, const char *line, size_t len, struct err *err) MUST_CHECK;
 void entry_release(struct entry *e); /* takes a zeroed struct, too */
 
+/* The account that wrote it, for people: "operator@escrow-fra as keymuster, ssh 192.0.2.7". */
+void entry_account(struct buf *out, const struct entry *e);
+
 /* What chains a line, read from its first members alone, where they stand as entry_build writes
  * them; 0 when they do not, and only entry_parse can tell. Sets author, seq, prev and hash. For
  * lines that were parsed once, when they came in. */

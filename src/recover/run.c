@@ -110,8 +110,8 @@ step_of(const struct run *r, const char *id)
     return NULL;
 }
 
-static enum step_state
-state_of(const char *result)
+enum step_state
+step_state_of(const char *result)
 {
     if (result == NULL)
         return RUN_DOUBT;
@@ -138,7 +138,7 @@ take_end(struct run_step *s, const struct json *body)
 {
     const char *reason = json_gets(body, "reason");
     int64_t status = 0;
-    s->state = state_of(json_gets(body, "result"));
+    s->state = step_state_of(json_gets(body, "result"));
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason != NULL ? reason : "");
     s->exit = json_geti(body, "exit", &status) == 0 ? (int)status : 0;
 }

@@ -19,6 +19,8 @@ enum step_state {
     RUN_SKIPPED
 };
 const char *step_state_name(enum step_state state);
+/* What a run.ended entry calls it; NULL: there is none. */
+enum step_state step_state_of(const char *result);
 
 struct run_step {
     enum step_state state;

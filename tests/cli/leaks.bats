@@ -111,6 +111,8 @@ any doctor
 0 recover list
 13 recover show 00000000
 13 recover note 00000000 looked
+0 report run --file $T/run.html
+any report drill --format html
 0 person add first.operator --role operator --new-key $T/person.key --credential file:$T/spare.pass
 0 person set first.operator --role guard
 0 person list
