@@ -1,5 +1,6 @@
 #include "report/page.h"
 
+#include "base/plant.h"
 #include "crypt/hash.h"
 #include "text/enc.h"
 
@@ -7,7 +8,9 @@ void
 page_text(struct buf *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        if (*text == '<')
+        if (PLANTED("no-escape"))
+            buf_addc(out, *text);
+        else if (*text == '<')
             buf_adds(out, "&lt;");
         else if (*text == '>')
             buf_adds(out, "&gt;");

@@ -55,6 +55,13 @@ ms_of(const char *text)
     return text != NULL && time_parse(&ms, text) == 0 ? ms : -1;
 }
 
+const struct json *
+run_facts_fields(const struct entry *ended)
+{
+    const struct json *fields = ended != NULL ? json_get(ended->body, "fields") : NULL;
+    return fields != NULL && json_type(fields) == JSON_OBJECT ? json_first(fields) : NULL;
+}
+
 /* ---- attempts ---- */
 
 static size_t
@@ -240,7 +247,7 @@ static enum rc
 take_attested(struct run_facts *f, const struct entry *e, struct err *err)
 {
     enum rc rc = RC_OK;
-    const struct json *v = json_first(json_get(e->body, "fields"));
+    const struct json *v = run_facts_fields(e);
     for (; rc == RC_OK && v != NULL; v = json_next(v)) {
         if (strncmp(json_name(v), "attested_by_", 12) == 0)
             rc = add_assent(f, e, ASSENT_ATTESTED, json_str(v), err);

@@ -79,6 +79,9 @@ void run_facts_span(const struct run_facts *f, size_t step, int64_t *began_ms, i
 /* Why it was skipped, attempted alone, and the like: the text member `name` of the first entry of
  * this run that has it; NULL. */
 const char *run_facts_said(const struct run_facts *f, const char *name);
+/* The first of the fields that were written down with the end of a step; NULL: none, or what is
+ * there is no object. */
+const struct json *run_facts_fields(const struct entry *ended);
 /* From the newest entry in the copy that the run began from to its beginning; -1: not recorded. */
 int64_t run_facts_rpo(const struct run_facts *f);
 

@@ -216,7 +216,7 @@ put_summary(struct telling *t)
 static void
 put_fields(struct telling *t, const struct entry *e)
 {
-    const struct json *v = json_first(e != NULL ? json_get(e->body, "fields") : NULL);
+    const struct json *v = run_facts_fields(e);
     for (; v != NULL; v = json_next(v)) {
         struct buf text;
         buf_init(&text, VALUE);

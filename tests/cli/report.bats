@@ -68,13 +68,14 @@ forge() { # STORE OBJECT
 # A page that asks for nothing, runs nothing, and says what it is; well-formed when void elements are closed.
 good_page() { # FILE
     local style
-    ! grep -qiE '<script|<img|<link|<iframe|<i>|<b>|https?:|url\(| style=| on[a-z]+=|javascript:' "$1"
-    ! grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' "$1"
+    ! grep -qiE '<script|<img|<link|<iframe|<i>|<b>|https?:|url\(| style=| on[a-z]+=|javascript:' "$1" || return 1
+    ! LC_ALL=C grep -qP "$unseen" "$1" || return 1
     style=$(sed -n 's/.*<style>\(.*\)<\/style>.*/\1/p' "$1" | tr -d '\n' | openssl dgst -sha256 -binary | base64)
-    grep -qF "default-src 'none'; style-src 'sha256-$style'; base-uri 'none'; form-action 'none'" "$1"
-    sed 's/<!doctype html>//; s/<meta \([^>]*\)>/<meta \1\/>/' "$1" | xmllint --noout -
-    [ "$(grep -c '<h1>' "$1")" -eq 1 ]
+    grep -qF "default-src 'none'; style-src 'sha256-$style'; base-uri 'none'; form-action 'none'" "$1" || return 1
+    [ "$(grep -c '<h1>' "$1")" -eq 1 ] || return 1
+    sed 's/<!doctype html>//; s/<meta \([^>]*\)>/<meta \1\/>/' "$1" | xmllint --noout - 2>"$T/malformed"
 }
+unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something to a terminal, or turn a line around
 
 @test "a run: JSON has what the log has, and names what is missing" {
     play_run
@@ -121,7 +122,7 @@ good_page() { # FILE
     says 'REAL' 'nothing burnt & <i>nothing</i> will' 'skipped' '5 gaps' 'of 1 s, over' 'attempt 1 of 2' 'vbr/config@1' 'run '"${run:0:8}"', step get' \
         '\u{202E}gnp.exe' 'the first' 'attested'
     [ -z "$(awk 'length($0) > 80' <<<"$output")" ]
-    ! grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' <<<"$output"
+    ! LC_ALL=C grep -qP "$unseen" <<<"$output" || return 1
     ends 0 -C "$MAD" report run "$run" --file run.html
     good_page run.html
     grep -q '>REAL<' run.html
@@ -134,6 +135,22 @@ good_page() { # FILE
     ends 6 -C "$MAD" report run "$run" --file run.html
     ends 0 -C "$MAD" -n report run "$run" --file not.html
     [ ! -e not.html ]
+}
+
+@test "the search of a page finds what is wrong with one" {
+    play_run
+    ends 0 -C "$MAD" report run "$run" --file run.html
+    KEYMUSTER=$KM_TOOLS/plant-no-escape ends 0 -C "$MAD" report run "$run" --file bad.html
+    run good_page bad.html
+    [ "$status" -ne 0 ]
+    local change
+    for change in 's/<p>/<p style="color:red">/' 's/<main/<script><\/script>&/' 's/body{font/body{margin:0;font/' 's/<\/table>//' \
+        's/<p>/<p>\x1b/' 's/<p>/<p>\xe2\x80\xae/' "s/'none'; style/'self'; style/" 's/<p>/<p><a href="https:\/\/x\/">x<\/a>/'; do
+        sed "$change" run.html >bad.html
+        ! cmp -s run.html bad.html || return 1
+        run good_page bad.html
+        [ "$status" -ne 0 ]
+    done
 }
 
 @test "the same store gives the same bytes; formats and files" {
@@ -217,6 +234,16 @@ good_page() { # FILE
     json '.rpo_ms > 1000000000 and .started.copy.name == "usb <b>"'
     ends 0 -C "$MAD" report run 00000000-0000
     says 'copy name       usb <b>'
+    # Members of another form than this version writes.
+    forge "$MAD" '{"kind":"run.ended","body":{"run":"00000000-0000-4000-8000-000000000001","step":"look","result":7,"fields":["x"],
+        "ms":"long","reason":[1]}}'
+    forge "$MAD" '{"kind":"run.note","body":{"run":"00000000-0000-4000-8000-000000000001","step":{},"text":null}}'
+    forge "$MAD" '{"kind":"reveal.intended","body":{"key":"vbr/config","reason":"run 00000000, step get","to":["x"]}}'
+    forge "$MAD" '{"kind":"reveal.shown","body":{"intended":5}}'
+    ends 0 -o json -C "$MAD" report run 00000000-0000
+    json '.revealed[0].key == "vbr/config" and (.revealed[0].shown | not)'
+    ends 0 -C "$MAD" report run 00000000-0000 --file odd.html
+    good_page odd.html
     # A broken-off step.
     forge "$MAD" '{"kind":"run.begun","body":{"run":"00000000-0000-4000-8000-000000000001","step":"look"}}'
     ends 0 -o json -C "$MAD" report run 00000000-0000

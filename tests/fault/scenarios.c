@@ -126,6 +126,13 @@ const struct scenario scenarios[] = {
      "-C store show vbr/old\n?\"proven\":true", "-C store drill vbr/old", S_CHANGES},
     {"drill-from-copy", NULL, DRILL_COPY, "\"outcome\":\"proven\"", NULL, DRILL_COPY,
      S_NO_LOG | S_CHANGES},
+    {"report-run", BOOK "\n-C store recover start book.md --answers answers",
+     "-C store report run --file run.html", "\"sha256\":", "!has run.html",
+     "!rm run.html\n-C store report run --file run.html", S_NO_LOG | S_CHANGES},
+    {"report-run-json", BOOK "\n-C store recover start book.md --answers answers",
+     "-C store report run", "\"state\":\"done\"", NULL, "-C store report run", S_NO_LOG},
+    {"report-drill", "-C store drill", "-C store report drill", "\"outcome\":\"proven\"", NULL,
+     "-C store report drill", S_NO_LOG},
     /* set-up */
     {"init", NULL, "-C other init --site fra", NULL, "-C other verify",
      "-other/escrow.db -C other init --site fra\n-C other verify", S_OTHER | S_NO_LOG | S_CHANGES},
