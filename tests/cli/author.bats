@@ -265,7 +265,7 @@ entry_of() { # STORE KIND
     [ "$(id_of "$FRA")" = "$old" ]
     ends 0 -o json -C "$FRA" author renew --yes
     json '.former == $old and .author != $old' --arg old "$old"
-    ! cmp -s "$FRA/author.key" "$T/old.key"
+    ! cmp -s "$FRA/author.key" "$T/old.key" || return 1
     [ ! -e "$FRA/author.key.new" ]
     tail -n 1 "$T/old.key" | base64 -d | tail -c +63 | head -c 32 >"$T/seed"
     "$KM_TOOLS/scan" "$T/seed" "$FRA"
@@ -299,7 +299,7 @@ entry_of() { # STORE KIND
     cp "$T/old.key" "$FRA/author.key"
     ends 0 -C "$FRA" site add one
     [ ! -e "$FRA/author.key.new" ]
-    ! cmp -s "$FRA/author.key" "$T/old.key"
+    ! cmp -s "$FRA/author.key" "$T/old.key" || return 1
     # As it is before the transaction: a key that nothing speaks of.
     cp "$T/old.key" "$FRA/author.key.new"
     ends 0 -C "$FRA" site add two

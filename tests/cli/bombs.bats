@@ -166,7 +166,7 @@ newest_segment() {
         's/"ops":[0-9]*/"ops":1000000000/' 's/"mem":[0-9]*/"mem":1099511627776/' 's/"mem":[0-9]*/"mem":-1/' \
         's/"mem":[0-9]*/"mem":9007199254740992/' 's/"ops":[0-9]*/"ops":0/'; do
         LC_ALL=C sed "$change" "$T/good.kms" >"$T/kp-mad.kms"
-        ! cmp -s "$T/good.kms" "$T/kp-mad.kms"
+        ! cmp -s "$T/good.kms" "$T/kp-mad.kms" || return 1
         bounded "$change" 15 -C "$FRA" kms test kp-mad
         error_is KM3011
         n=$((n + 1))

@@ -28,6 +28,14 @@ load ../lib/cli.bash
     done
 }
 
+@test "no line of a test is a bare ! COMMAND: bats goes on after one that fails" {
+    cd "$KM_SOURCE/tests"
+    run grep -rnE --include='*.bats' '^ *! [^|]*([^|]\|[^|][^|]*)*$' .
+    [ "$status" -eq 1 ] || { echo "$output" >&2; return 1; }
+    printf '    ! true | cat\n' >"$T/planted.bats"
+    grep -qE '^ *! [^|]*([^|]\|[^|][^|]*)*$' "$T/planted.bats"
+}
+
 @test "an edited migration is refused by its checksum" {
     cd "$KM_SOURCE/migrations"
     sha256sum -c CHECKSUMS

@@ -46,7 +46,7 @@ entries() { ask .entries -C "$FRA" status; }
         cp "$T/old.journal" "$FRA/escrow.db-journal"
         # The control: SQLite itself would take the database back.
         cp -r "$FRA" "$T/control"
-        ! sqlite3 "$T/control/escrow.db" "SELECT line FROM entry" 2>&1 | grep -q '"three"'
+        ! sqlite3 "$T/control/escrow.db" "SELECT line FROM entry" 2>&1 | grep -q '"three"' || return 1
         rm -rf "$T/control"
         refused 15 KM2010
         says escrow.db-journal

@@ -335,7 +335,7 @@ END
     goes_on
     until_shows 'Enter runs it'
     term capture-pane -p -t t >screen
-    ! grep -qE '.{41}' screen
+    ! grep -qE '.{41}' screen || return 1
     keys p Enter
     until_shows 'recover resume'
 }

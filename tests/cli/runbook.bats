@@ -259,7 +259,7 @@ $(printf '* line\n%.0s' $(seq 30))"
     [ "$(grep -c '<section>' page.html)" -eq 17 ]
     grep -q 'keymuster site lost {lost}' page.html
     grep -q '<code>{lost}</code>' page.html
-    ! grep -qiE '<script|<img|<link|https?:|style=' page.html
+    ! grep -qiE '<script|<img|<link|https?:|style=' page.html || return 1
     style=$(sed -n 's/.*<style>\(.*\)<\/style>.*/\1/p' page.html | tr -d '\n' | openssl dgst -sha256 -binary | base64)
     grep -qF "style-src 'sha256-$style'" page.html
     ends 6 runbook print total-loss --file page.html
@@ -273,7 +273,7 @@ $(printf '* line\n%.0s' $(seq 30))"
 
 * Ask <b>.'
     ends 0 runbook print evil.md --file evil.html
-    ! grep -qiE '<script|<iframe|javascript:|<b>' evil.html
+    ! grep -qiE '<script|<iframe|javascript:|<b>' evil.html || return 1
     grep -q 'a|&lt;b&gt;' evil.html
     ends 2 runbook print evil.md
     printf 'id = one\nkind = none\n' | runbook bad.md
