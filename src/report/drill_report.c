@@ -48,7 +48,7 @@ count_keys(struct drill_facts *f, struct err *err)
     if (keys == NULL)
         return err_nomem(err);
     for (size_t i = 0; i < f->count; i++) {
-        keys[i] = json_gets(f->rows[i].e->body, "key");
+        keys[i] = json_gets(f->evidence.list[i].e.body, "key");
         keys[i] = keys[i] != NULL ? keys[i] : "";
     }
     qsort(keys, f->count, sizeof *keys, by_text);

@@ -8,9 +8,11 @@ void
 page_text(struct buf *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        if (PLANTED("no-escape"))
+        if (PLANTED("no-escape")) {
             buf_addc(out, *text);
-        else if (*text == '<')
+            continue;
+        }
+        if (*text == '<')
             buf_adds(out, "&lt;");
         else if (*text == '>')
             buf_adds(out, "&gt;");

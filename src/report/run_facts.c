@@ -258,7 +258,8 @@ take_attested(struct run_facts *f, const struct entry *e, struct err *err)
 static enum rc
 take_note(struct run_facts *f, const struct entry *e, struct err *err)
 {
-    const struct entry **notes = realloc(f->notes, (f->note_count + 1) * sizeof(*notes));
+    const struct entry **notes =
+        realloc(f->notes, (f->note_count + 1) * sizeof(const struct entry *));
     if (notes == NULL)
         return err_nomem(err);
     f->notes = notes;
