@@ -6,6 +6,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
 #include "cli/out.h"
+#include "cli/run_approve.h"
 #include "cli/run_bind.h"
 #include "cli/run_brief.h"
 #include "cli/run_pick.h"
@@ -67,6 +68,7 @@ write_steps(struct jw *w, const struct run *run)
         if (at->exit != 0)
             jw_int(w, "exit", at->exit);
         jw_opt(w, "at", at->at);
+        run_approve_write(w, run, i);
         jw_end_obj(w);
     }
     jw_end_arr(w);
@@ -90,7 +92,7 @@ answer_run(struct ctx *ctx, const struct run *run, const char *schema, struct er
         out_printf(ctx, "\n%s of %s, run %.8s: %zu done, %zu skipped\n",
                    run->record.drill ? "drill" : "real run", run->record.runbook, run->record.id,
                    count_of(run, RUN_DONE), skipped);
-        return RC_OK;
+        return run_alone_list(ctx, run, err);
     }
     struct buf doc;
     struct jw w;
@@ -102,18 +104,25 @@ answer_run(struct ctx *ctx, const struct run *run, const char *schema, struct er
     jw_str(&w, "at", run->record.at);
     jw_opt(&w, "finished", run->record.finished);
     write_steps(&w, run);
-    return out_object(ctx, &doc, &w, err);
+    enum rc rc = run_alone_write(ctx, &w, run, err);
+    if (rc == RC_OK)
+        return out_object(ctx, &doc, &w, err);
+    buf_release(&doc);
+    return rc;
 }
 
 /* Plays it to its end, or to a pause. Steps that were left out are findings. */
 static enum rc
-play(struct ctx *ctx, const char *id, const struct ini *answers, struct err *err)
+play(struct ctx *ctx, const char *id, const struct ini *answers, const struct who *who,
+     struct err *err)
 {
     struct run *run = NULL;
     int lock = -1;
     enum rc rc = run_load(&run, ctx->store, id, err);
     if (rc == RC_OK)
         rc = take_run(ctx, run->record.id, &lock, err);
+    if (rc == RC_OK && run->record.finished[0] == '\0')
+        rc = run_take_up(ctx, run, who, err);
     if (rc == RC_OK)
         rc = run_play(ctx, run, answers, err);
     if (rc == RC_OK) {
@@ -132,6 +141,7 @@ struct starting {
     struct runbook *book;
     struct ini *answers;
     struct run_pick pick;
+    struct who who;
     char *words[RUN_WORDS];
     char text_entry[HASH_TEXT + 1];
     char id[UUID_TEXT + 1];
@@ -263,6 +273,8 @@ put_started(struct starting *s, struct err *err)
     jw_str(&w, "sha256", s->book->sha256);
     jw_str(&w, "text", s->text_entry);
     jw_str(&w, "mode", opt_has(&s->ctx->opts, OPT_DRILL) ? "drill" : "real");
+    jw_opt(&w, "person", s->who.person);
+    jw_opt(&w, "alone", opt_get(&s->ctx->opts, OPT_ALONE));
     jw_obj(&w, "words");
     for (size_t i = 0; i < RUN_WORDS && runbook_word(i) != NULL; i++)
         jw_opt(&w, runbook_word(i), s->words[i]);
@@ -321,9 +333,11 @@ run_start(struct ctx *ctx, struct err *err)
         return err_set(err, RC_USAGE, "recover start: a rehearsal is --drill");
     enum rc rc = open_place(ctx, err);
     if (rc == RC_OK)
+        rc = run_who(ctx, &s.who, err);
+    if (rc == RC_OK)
         rc = start(&s, err);
     if (rc == RC_OK)
-        rc = play(ctx, s.id, s.answers, err);
+        rc = play(ctx, s.id, s.answers, &s.who, err);
     for (size_t i = 0; i < RUN_WORDS; i++)
         free(s.words[i]);
     runbook_free(s.book);
@@ -335,11 +349,14 @@ static enum rc
 run_resume(struct ctx *ctx, struct err *err)
 {
     struct ini *answers = NULL;
+    struct who who;
     enum rc rc = open_place(ctx, err);
     if (rc == RC_OK)
         rc = answers_read(ctx, &answers, err);
     if (rc == RC_OK)
-        rc = play(ctx, ctx->opts.arg_count > 0 ? opt_arg(&ctx->opts, 0) : NULL, answers, err);
+        rc = run_who(ctx, &who, err);
+    if (rc == RC_OK)
+        rc = play(ctx, ctx->opts.arg_count > 0 ? opt_arg(&ctx->opts, 0) : NULL, answers, &who, err);
     ini_free(answers);
     return rc;
 }
@@ -362,14 +379,18 @@ list_run(void *arg, const struct run_record *r, struct err *err)
         jw_str(l->w, "run", r->id);
         jw_str(l->w, "runbook", r->runbook);
         jw_str(l->w, "mode", mode);
+        jw_bool(l->w, "alone", r->alone);
         jw_str(l->w, "at", r->at);
         jw_opt(l->w, "finished", r->finished);
         jw_end_obj(l->w);
         return RC_OK;
     }
     (void)snprintf(id, sizeof id, "%.8s", r->id);
-    const char *cells[] = {id, r->runbook, mode, r->at,
-                           r->finished[0] != '\0' ? r->finished : "goes on"};
+    const char *cells[] = {id, r->runbook,
+                           !r->alone  ? mode
+                           : r->drill ? "drill, ALONE"
+                                      : "real, ALONE",
+                           r->at, r->finished[0] != '\0' ? r->finished : "goes on"};
     return cmd_table_row(l->table, cells, sizeof cells / sizeof cells[0], err);
 }
 
@@ -446,23 +467,28 @@ static const struct opt_spec start_options[] = {
     {OPT_DRILL, "drill", 0, NULL, 0,
      "rehearse it: nothing is shown, steps for a real loss are left out"},
     {OPT_LOST, "lost", 0, "SITE", 0, "the site that is lost"},
+    ALONE_OPTION,
+    AS_OPTION,
     {OPT_ANSWERS, "answers", 0, "FILE", 0, "what to answer where nobody is asked"},
     OPT_END,
 };
 static const struct opt_spec resume_options[] = {
     FROM_OPTIONS,
     KMS_OPTIONS,
+    ALONE_OPTION,
+    AS_OPTION,
     {OPT_ANSWERS, "answers", 0, "FILE", 0, "what to answer where nobody is asked"},
     OPT_END,
 };
 
 const struct cmd cmd_recover_table[] = {
-    {"recover", "start", "[RUNBOOK] [--lost SITE] [--bco FILE] [--drill] [--from COPY]",
+    {"recover", "start",
+     "[RUNBOOK] [--lost SITE] [--bco FILE] [--drill] [--from COPY] [--alone REASON]",
      "Leads through a runbook step by step; total-loss, if none is named.", start_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_start,
      "keymuster recover start --lost fra --from /media/usb/escrow --site mad\n"
      "keymuster recover start --lost fra --bco /mnt/config.bco --from /media/usb/escrow\n"},
-    {"recover", "resume", "[RUN] [--from COPY]",
+    {"recover", "resume", "[RUN] [--from COPY] [--alone REASON]",
      "Goes on with a run that was paused or broken off.", resume_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_resume, NULL},
     {"recover", "list", "", "Lists the runs.", NULL, 0, 0, CMD_READ, GROUP_WHEN_NEEDED, run_list,

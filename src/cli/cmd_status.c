@@ -320,6 +320,8 @@ gather(struct status *s, struct err *err)
     if (rc == RC_OK)
         rc = duty_each(store, status_duty, s, err);
     if (rc == RC_OK)
+        rc = status_runs(s, err);
+    if (rc == RC_OK)
         rc = export_stale_each(store, status_export, s, err);
     if (rc != RC_OK)
         return rc;
@@ -365,6 +367,7 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "conflicts", s->conflicts);
     jw_int(&w, "unapplied", s->unapplied);
     jw_int(&w, "duties", s->duties);
+    jw_int(&w, "to_countersign", s->countersign);
     jw_int(&w, "debts", s->debts);
     jw_int(&w, "stale_exports", s->stale_exports);
     jw_int(&w, "wraps_behind", s->behind);
@@ -429,11 +432,14 @@ static enum rc
 run_verify(struct ctx *ctx, struct err *err)
 {
     int64_t unpublished = 0;
+    int64_t bad = 0;
     struct verify_report v;
     enum rc rc = store_verify(ctx->store, opt_has(&ctx->opts, OPT_LOG) ? VERIFY_LOG : VERIFY_TABLES,
                               &v, err);
     if (rc == RC_OK)
         rc = entries_unpublished(ctx->store, &unpublished, err);
+    if (rc == RC_OK)
+        rc = verify_runs(ctx, &bad, err);
     if (rc != RC_OK)
         return rc;
     if (!out_is_json(ctx)) {
@@ -442,6 +448,8 @@ run_verify(struct ctx *ctx, struct err *err)
         out_field(ctx, "digest", v.digest);
         if (unpublished > 0)
             out_printf(ctx, "on no copy  %lld entries\n", (long long)unpublished);
+        if (bad > 0)
+            out_printf(ctx, "approvals   %lld do not count\n", (long long)bad);
         return RC_OK;
     }
     struct buf doc;
@@ -452,6 +460,7 @@ run_verify(struct ctx *ctx, struct err *err)
     jw_int(&w, "heads", v.heads);
     jw_opt(&w, "digest", v.digest);
     jw_int(&w, "unpublished", unpublished);
+    jw_int(&w, "bad_approvals", bad);
     return out_object(ctx, &doc, &w, err);
 }
 

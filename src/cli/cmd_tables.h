@@ -36,6 +36,7 @@ extern const struct cmd cmd_export_table[];
 extern const struct cmd cmd_join_table[];
 extern const struct cmd cmd_runbook_table[];
 extern const struct cmd cmd_recover_table[];
+extern const struct cmd cmd_countersign_table[];
 extern const struct cmd cmd_person_table[];
 extern const struct cmd cmd_who_table[];
 extern const struct cmd cmd_explain_table[];

@@ -8,6 +8,7 @@
 #include "cli/person_duties.h"
 #include "cli/session.h"
 #include "escrow/duty.h"
+#include "recover/approval.h"
 #include "text/enc.h"
 #include "text/time.h"
 #include "text/uni.h"
@@ -118,6 +119,23 @@ struct telling {
     size_t count;
 };
 
+static void
+subject_of_run(const struct json *body, struct buf *out)
+{
+    const char *step = json_gets(body, "step");
+    const char *book = json_gets(body, "runbook");
+    const char *result = json_gets(body, "result");
+    buf_addf(out, "run %.8s", json_gets(body, "run"));
+    if (book != NULL)
+        buf_addf(out, " %s", book);
+    if (step != NULL)
+        buf_addf(out, " step %s", step);
+    if (result != NULL)
+        buf_addf(out, ": %s", result);
+    if (json_gets(body, "alone") != NULL)
+        buf_adds(out, ", alone");
+}
+
 /* What it was about: a key, an author, a wrap without a key. */
 static void
 subject_of(const struct telling *t, const struct act *act, struct buf *out)
@@ -132,10 +150,29 @@ subject_of(const struct telling *t, const struct act *act, struct buf *out)
         buf_addf(out, "author %.12s", json_gets(act->entry->body, "author"));
     else if (json_gets(act->entry->body, "wrap") != NULL)
         buf_addf(out, "wrap %.12s", json_gets(act->entry->body, "wrap"));
+    else if (json_gets(act->entry->body, "run") != NULL)
+        subject_of_run(act->entry->body, out);
+}
+
+/* What it is called: an approval counts only if it verifies. */
+static enum rc
+word_of(const struct telling *t, const struct act *act, const char **word, struct err *err)
+{
+    const struct entry *e = act->entry;
+    int yes = 1;
+    enum rc rc = RC_OK;
+    if (act->what == ACT_ATTESTED || act->what == ACT_COUNTERSIGNED ||
+        strcmp(e->kind, "run.approved") == 0)
+        rc = approval_counts(t->ctx->store, e->body, e->kind, e->at, &yes, err);
+    *word = yes                         ? act_word(act->what)
+            : act->what == ACT_APPROVED ? "not approved"
+            : act->what == ACT_ATTESTED ? "not attested"
+                                        : "not countersigned";
+    return rc;
 }
 
 static void
-write_act(const struct telling *t, const struct act *act, const char *subject)
+write_act(const struct telling *t, const struct act *act, const char *word, const char *subject)
 {
     const struct entry *e = act->entry;
     char hash[HASH_TEXT + 1];
@@ -144,7 +181,7 @@ write_act(const struct telling *t, const struct act *act, const char *subject)
     hex_encode(hash, e->hash, HASH_SIZE);
     json_print(&by, e->by);
     jw_obj(t->w, NULL);
-    jw_str(t->w, "what", act_word(act->what));
+    jw_str(t->w, "what", word);
     jw_str(t->w, "at", e->at);
     jw_opt(t->w, "key", act->key);
     jw_opt(t->w, "subject", subject);
@@ -170,11 +207,12 @@ tell_act(void *arg, const struct act *act, struct err *err)
     subject_of(t, act, &subject);
     entry_account(&account, act->entry);
     t->count++;
-    enum rc rc = RC_OK;
-    if (t->w != NULL) {
-        write_act(t, act, buf_str(&subject));
-    } else {
-        const char *cells[] = {act->entry->at,    act_word(act->what),
+    const char *word = "";
+    enum rc rc = word_of(t, act, &word, err);
+    if (rc == RC_OK && t->w != NULL) {
+        write_act(t, act, word, buf_str(&subject));
+    } else if (rc == RC_OK) {
+        const char *cells[] = {act->entry->at,    word,
                                buf_str(&subject), json_gets(act->entry->body, "to"),
                                buf_str(&account), json_gets(act->entry->body, "reason")};
         rc = cmd_table_row(t->table, cells, 6, err);

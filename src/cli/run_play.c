@@ -7,12 +7,14 @@
 #include "base/clock.h"
 #include "cli/out.h"
 #include "cli/run_brief.h"
+#include "cli/run_approve.h"
 #include "cli/run_child.h"
 #include "cli/run_loop.h"
 #include "cli/run_screen.h"
 #include "cli/run_step.h"
 #include "cli/session.h"
 #include "sys/term.h"
+#include "text/enc.h"
 #include "text/json.h"
 #include "text/time.h"
 #include "text/uni.h"
@@ -35,6 +37,7 @@ run_body(struct buf *body, struct jw *w, const struct play *p, size_t i)
     jw_str(w, "run", p->run->record.id);
     if (i < p->run->book->count)
         jw_str(w, "step", p->run->book->steps[i].id);
+    jw_opt(w, "person", p->run->person);
 }
 
 enum rc
@@ -67,7 +70,8 @@ put_begun(struct play *p, size_t i, struct err *err)
 struct end {
     enum step_state state;
     const char *reason;
-    int exit; /* -1: no command */
+    const char *alone; /* why without a second person; or NULL */
+    int exit;          /* -1: no command */
     const struct buf *fields;
     int64_t ms;
 };
@@ -81,6 +85,7 @@ put_ended(struct play *p, size_t i, const struct end *e, struct err *err)
     run_body(&body, &w, p, i);
     jw_str(&w, "result", e->state == RUN_OPEN ? "undone" : step_state_name(e->state));
     jw_opt(&w, "reason", e->reason);
+    jw_opt(&w, "alone", e->alone);
     if (e->exit >= 0)
         jw_int(&w, "exit", e->exit);
     if (e->fields != NULL && e->fields->len > 0)
@@ -88,6 +93,7 @@ put_ended(struct play *p, size_t i, const struct end *e, struct err *err)
     jw_int(&w, "ms", e->ms);
     enum rc rc = run_put(p, "run.ended", &body, &w, err);
     s->state = e->state;
+    s->alone = e->alone != NULL;
     s->exit = e->exit > 0 ? e->exit : 0;
     (void)snprintf(s->reason, sizeof s->reason, "%s", e->reason != NULL ? e->reason : "");
     return rc;
@@ -275,14 +281,6 @@ ask_fields(struct play *p, size_t i, struct buf *fields, struct err *err)
         if (rc == RC_OK)
             jw_opt(&w, s->fields[k].name, value);
     }
-    for (int k = 0; rc == RC_OK && k < s->approvers; k++) {
-        struct step_field who = {.type = FIELD_TEXT};
-        char value[LIMIT_TEXT + 1];
-        (void)snprintf(who.name, sizeof who.name, "attested_by_%d", k + 1);
-        rc = ask_field(p, i, &who, value, err);
-        if (rc == RC_OK)
-            jw_str(&w, who.name, value);
-    }
     jw_end_obj(&w);
     return rc == RC_OK ? buf_check(fields, "the fields", err) : rc;
 }
@@ -304,6 +302,8 @@ command_of(const struct play *p, size_t i, struct buf *words, struct err *err)
         buf_adds(words, " --to ");
         run_child_word(words, to);
     }
+    if (uuid_is(p->run->person) && !p->run->record.drill)
+        buf_addf(words, " --as %s", p->run->person);
     return rc == RC_OK ? buf_check(words, "a step's command", err) : rc;
 }
 
@@ -339,8 +339,16 @@ do_by_hand(struct play *p, size_t i, int64_t shown, struct err *err)
 {
     struct buf fields;
     struct end end = {.state = RUN_DONE, .exit = -1, .fields = &fields};
+    enum approve_end approved = APPROVE_DONE;
+    enum rc rc = RC_OK;
+    if (p->run->book->steps[i].kind == STEP_APPROVE)
+        rc = run_approve(p->ctx, p->run, p->answers, i, &approved, err);
+    if (rc != RC_OK || approved == APPROVE_BACK)
+        return rc;
+    end.alone = approved == APPROVE_ALONE ? p->run->alone : NULL;
     buf_init(&fields, LIMIT_BODY / 2);
-    enum rc rc = p->run->book->steps[i].kind == STEP_LOOP ? run_loop(p, i, err) : RC_OK;
+    if (p->run->book->steps[i].kind == STEP_LOOP)
+        rc = run_loop(p, i, err);
     if (rc == RC_OK)
         rc = ask_fields(p, i, &fields, err);
     end.ms = clock_mono_ms() - shown;

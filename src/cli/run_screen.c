@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/run_approve.h"
 #include "sys/env.h"
 #include "sys/file.h"
 #include "sys/term.h"
@@ -40,8 +41,8 @@ put_head(struct buf *out, const struct run *run, size_t i, unsigned width)
     int64_t began = 0;
     run_place(run, i, &number, &of);
     buf_init(&line, 1024);
-    buf_addf(&line, "%s  %s  step %zu of %zu  ", run->record.drill ? "DRILL" : "REAL",
-             run->record.runbook, number, of);
+    buf_addf(&line, "%s%s  %s  step %zu of %zu  ", run->record.drill ? "DRILL" : "REAL",
+             run->alone[0] != '\0' ? "  ALONE" : "", run->record.runbook, number, of);
     if (time_parse(&began, run->record.at) == 0)
         put_clock(&line, clock_now_ms() - began);
     if (run->book->rto_ms > 0) {
@@ -171,6 +172,7 @@ run_screen_list(struct buf *out, const struct run *run)
         escape_terminal(out, buf_str(&line), line.len, ESCAPE_LINE);
         buf_addc(out, '\n');
         buf_release(&line);
+        run_approve_list(out, run, i);
     }
 }
 

@@ -17,6 +17,7 @@ struct status {
     int64_t unpublished, unapplied;
     int64_t conflicts;
     int64_t duties, debts;
+    int64_t countersign; /* of the duties: runs that were done alone */
     int64_t stale_exports;
     int64_t drilled, never_drilled, drills_due, drills_failing;
     char drilled_at[TIME_TEXT + 1]; /* of the newest proof */
@@ -34,5 +35,9 @@ void status_drills(struct status *s);
 enum rc status_drills_write(struct status *s, struct jw *w, struct err *err) MUST_CHECK;
 /* Wraps that are behind, root keys about to vanish, the end of HPCS (cli/status_roots.c). */
 enum rc status_roots(struct status *s, struct err *err) MUST_CHECK;
+/* Runs done alone, approvals that do not count (cli/status_runs.c). */
+enum rc status_runs(struct status *s, struct err *err) MUST_CHECK;
+/* Of verify: each of the latter is a warning. */
+enum rc verify_runs(struct ctx *ctx, int64_t *bad, struct err *err) MUST_CHECK;
 
 #endif

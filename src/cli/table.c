@@ -29,6 +29,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_who_table,
     cmd_reveal_table,
     cmd_recover_table,
+    cmd_countersign_table,
     cmd_join_table,
     cmd_drill_table,
     cmd_report_table,

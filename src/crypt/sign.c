@@ -11,7 +11,7 @@
 
 /* minisign, "Signature format" and "Secret key format": offsets in the decoded bytes. */
 enum {
-    KEY_ID = 8,
+    KEY_ID = SIGN_KEY_ID,
     SIGNATURE = crypto_sign_BYTES,
     SECRET_KEY = crypto_sign_SECRETKEYBYTES,
     CHECKSUM = 32,
@@ -198,9 +198,10 @@ out:
     return rc;
 }
 
-/* NULL, or what is wrong with the decoded file. scratch takes the key as the seed makes it. */
+/* NULL, or what is wrong with the decoded file. scratch takes the key as the seed makes it. any_id:
+ * stock minisign draws its key ids. */
 static const char *
-file_fault(const struct secret *raw, struct secret *scratch, struct sign_public *pub)
+file_fault(const struct secret *raw, struct secret *scratch, struct sign_public *pub, int any_id)
 {
     static const unsigned char none[2] = {0, 0};
     const unsigned char *b = raw->bytes;
@@ -219,7 +220,7 @@ file_fault(const struct secret *raw, struct secret *scratch, struct sign_public 
     if (sodium_memcmp(scratch->bytes, b + FILE_SECRET, SECRET_KEY) != 0)
         return "its two halves do not belong together";
     key_id(id, key);
-    if (memcmp(id, b + FILE_KEY_ID, KEY_ID) != 0)
+    if (!any_id && memcmp(id, b + FILE_KEY_ID, KEY_ID) != 0)
         return "its key id is not the one that keymuster gives this key";
     public_fill(pub, key);
     scratch->len = SECRET_KEY;
@@ -236,7 +237,7 @@ sign_key_read(struct secret **out, struct sign_public *pub, const struct secret 
     if (rc != RC_OK || (rc = secret_new(&key, err)) != RC_OK ||
         (rc = file_decode(raw, file, err)) != RC_OK)
         goto out;
-    const char *fault = file_fault(raw, key, pub);
+    const char *fault = file_fault(raw, key, pub, 0);
     if (fault != NULL) {
         rc = key_bad(err, fault);
         goto out;
@@ -352,9 +353,10 @@ unseal_fault(const struct secret *raw, struct secret *scratch, const char *fault
     return err_hint(err, "use another copy of it");
 }
 
-enum rc
-sign_key_unseal(struct secret **out, struct sign_public *pub, const struct secret *file,
-                const struct secret *passphrase, const char *what, struct err *err)
+/* id: NULL, or takes the key id, which may then be any. */
+static enum rc
+unseal(struct secret **out, struct sign_public *pub, unsigned char *id, const struct secret *file,
+       const struct secret *passphrase, const char *what, struct err *err)
 {
     struct secret *raw = NULL, *key = NULL;
     const char *fault = NULL;
@@ -368,9 +370,12 @@ sign_key_unseal(struct secret **out, struct sign_public *pub, const struct secre
     else if (rc == RC_OK)
         fault = sealed_fault(raw->bytes);
     if (fault != NULL) {
-        (void)err_set(err, RC_BAD_VALUE, "%s is no sealed author key", what);
+        (void)err_set(err, RC_BAD_VALUE, "%s is no sealed %skey", what,
+                      id == NULL ? "author " : "");
         (void)err_why(err, "%s", fault);
-        rc = err_hint(err, "such a file is made by: keymuster author spare --file FILE");
+        rc = err_hint(err, "such a file is made by: %s",
+                      id == NULL ? "keymuster author spare --file FILE"
+                                 : "keymuster person add --new-key FILE, or minisign -G");
         goto out;
     }
     if (rc == RC_OK)
@@ -378,17 +383,34 @@ sign_key_unseal(struct secret **out, struct sign_public *pub, const struct secre
     if (rc != RC_OK)
         goto out;
     memset(raw->bytes + FILE_KDF, 0, 2);
-    fault = file_fault(raw, key, pub);
+    fault = file_fault(raw, key, pub, id != NULL);
     if (fault != NULL) {
         rc = unseal_fault(raw, key, fault, what, err);
         goto out;
     }
+    if (id != NULL)
+        memcpy(id, raw->bytes + FILE_KEY_ID, KEY_ID);
     *out = key;
     key = NULL; /* transferred */
 out:
     secret_free(key);
     secret_free(raw);
     return rc;
+}
+
+enum rc
+sign_key_unseal(struct secret **out, struct sign_public *pub, const struct secret *file,
+                const struct secret *passphrase, const char *what, struct err *err)
+{
+    return unseal(out, pub, NULL, file, passphrase, what, err);
+}
+
+enum rc
+sign_key_unseal_any(struct secret **out, struct sign_public *pub, unsigned char id[SIGN_KEY_ID],
+                    const struct secret *file, const struct secret *passphrase, const char *what,
+                    struct err *err)
+{
+    return unseal(out, pub, id, file, passphrase, what, err);
 }
 
 /* ---- signatures ---- */

@@ -17,7 +17,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 
-enum { SIGN_PUBLIC_SIZE = 32, SIGN_PUBLIC_TEXT = 56 };
+enum { SIGN_PUBLIC_SIZE = 32, SIGN_PUBLIC_TEXT = 56, SIGN_KEY_ID = 8 };
 
 struct sign_public {
     unsigned char key[SIGN_PUBLIC_SIZE];
@@ -47,6 +47,11 @@ enum rc sign_key_seal(struct secret *file, const struct secret *key,
 enum rc sign_key_unseal(struct secret **out, struct sign_public *pub, const struct secret *file,
                         const struct secret *passphrase, const char *what,
                         struct err *err) MUST_CHECK;
+/* The same for a key that stock minisign may have made, with a key id of its own: id takes it. */
+enum rc sign_key_unseal_any(struct secret **out, struct sign_public *pub,
+                            unsigned char id[SIGN_KEY_ID], const struct secret *file,
+                            const struct secret *passphrase, const char *what,
+                            struct err *err) MUST_CHECK;
 
 /*
  * Appends the four lines of a .minisig (each with LF) over bytes: "untrusted comment: keymuster",

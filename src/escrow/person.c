@@ -186,8 +186,11 @@ const char *
 act_word(enum act_what what)
 {
     static const char *const words[] = {
-        [ACT_SAW] = "saw",         [ACT_USED] = "used",   [ACT_KNEW] = "knew",
-        [ACT_ADOPTED] = "adopted", [ACT_TYPED] = "typed", [ACT_APPROVED] = "approved"};
+        [ACT_SAW] = "saw",           [ACT_USED] = "used",
+        [ACT_KNEW] = "knew",         [ACT_ADOPTED] = "adopted",
+        [ACT_TYPED] = "typed",       [ACT_APPROVED] = "approved",
+        [ACT_ATTESTED] = "attested", [ACT_COUNTERSIGNED] = "countersigned",
+        [ACT_PLAYED] = "played"};
     return words[what];
 }
 
@@ -267,6 +270,19 @@ look_showing(const struct acts *a, const struct entry *e, struct err *err)
                 json_gets(e->body, "key"), err);
 }
 
+/* Of an approval, only what names them: the account says who held the keyboard. */
+static enum rc
+look_run(const struct acts *a, const struct entry *e, struct err *err)
+{
+    enum act_what what = is_kind(e, "run.approved")        ? ACT_APPROVED
+                         : is_kind(e, "run.attested")      ? ACT_ATTESTED
+                         : is_kind(e, "run.countersigned") ? ACT_COUNTERSIGNED
+                                                           : ACT_PLAYED;
+    if (what != ACT_PLAYED && json_gets(e->body, "person") == NULL)
+        return RC_OK;
+    return tell(a, e, what, NULL, err);
+}
+
 static enum rc
 look(const struct acts *a, const struct entry *e, struct err *err)
 {
@@ -285,8 +301,7 @@ look(const struct acts *a, const struct entry *e, struct err *err)
         return json_bool(json_get(e->body, "seen")) == 1 ? tell(a, e, ACT_SAW, key, err) : RC_OK;
     if (is_kind(e, "author.admitted"))
         return tell(a, e, ACT_APPROVED, NULL, err);
-    /* Of a run, only what names them: the account says who held the keyboard. */
-    return json_gets(e->body, "person") != NULL ? tell(a, e, ACT_APPROVED, key, err) : RC_OK;
+    return look_run(a, e, err);
 }
 
 enum rc
@@ -298,7 +313,7 @@ act_each(const struct store *store, const struct person *p, act_fn fn, void *arg
                           "SELECT line FROM entry WHERE hash IN ("
                           "SELECT entry FROM event WHERE kind IN ('reveal.intended',"
                           " 'key.delivered', 'author.admitted', 'run.approved', 'run.attested',"
-                          " 'run.countersigned')"
+                          " 'run.countersigned', 'run.started', 'run.resumed', 'run.ended')"
                           " UNION SELECT entry FROM field WHERE name IN ('known_to', 'confirmed'))"
                           " ORDER BY json_extract(line, '$.at'), author, seq",
                           err);

@@ -43,12 +43,15 @@ int person_key_parse(char out[SIGN_PUBLIC_TEXT + 1], const char *text, size_t le
 
 /* ---- what a person did ---- */
 enum act_what {
-    ACT_SAW,      /* it was shown to them, or made before their eyes */
-    ACT_USED,     /* exec: handed to a program */
-    ACT_KNEW,     /* they are named as knowing it (--known-to) */
-    ACT_ADOPTED,  /* they recorded a password in use */
-    ACT_TYPED,    /* what they typed was compared, and matched */
-    ACT_APPROVED, /* an author that they admitted, a step of a run that names them */
+    ACT_SAW,           /* it was shown to them, or made before their eyes */
+    ACT_USED,          /* exec: handed to a program */
+    ACT_KNEW,          /* they are named as knowing it (--known-to) */
+    ACT_ADOPTED,       /* they recorded a password in use */
+    ACT_TYPED,         /* what they typed was compared, and matched */
+    ACT_APPROVED,      /* an author that they admitted, a step of a run that they signed for */
+    ACT_ATTESTED,      /* a step of a run, as somebody else wrote down */
+    ACT_COUNTERSIGNED, /* steps of a run that somebody ended alone */
+    ACT_PLAYED         /* a run: they began it, took it up, ended a step */
 };
 struct act {
     enum act_what what;

@@ -24,13 +24,16 @@ run_each(const struct store *store, run_fn fn, void *arg, struct err *err)
                  "SELECT json_extract(s.body, '$.run'), json_extract(s.body, '$.runbook'),"
                  " json_extract(s.body, '$.text'), s.at, json_extract(s.body, '$.mode') = 'drill',"
                  " coalesce((SELECT min(f.at) FROM event f WHERE f.kind = 'run.finished'"
-                 " AND json_extract(f.body, '$.run') = json_extract(s.body, '$.run')), '')"
+                 " AND json_extract(f.body, '$.run') = json_extract(s.body, '$.run')), ''),"
+                 " EXISTS (SELECT 1 FROM event a WHERE a.kind = 'run.ended'"
+                 " AND json_extract(a.body, '$.alone') IS NOT NULL"
+                 " AND json_extract(a.body, '$.run') = json_extract(s.body, '$.run'))"
                  " FROM event s WHERE s.kind = 'run.started' ORDER BY s.at DESC, s.entry",
                  err);
     if (rc != RC_OK)
         return rc;
     while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct run_record r = {.drill = col_int(q, 4) != 0};
+        struct run_record r = {.drill = col_int(q, 4) != 0, .alone = col_int(q, 6) != 0};
         if (!uuid_is(col_text(q, 0)) || !is_text(col_text(q, 1), LIMIT_NAME) ||
             !hex_is(col_text(q, 2), HASH_TEXT))
             continue; /* of a later version, or nobody's */
@@ -86,14 +89,17 @@ run_events(const struct store *store, const char *run, run_event_fn fn, void *ar
 {
     struct stmt *q = NULL;
     enum rc rc = db_query(store->db, &q,
-                          "SELECT kind, at, author, body FROM event WHERE kind LIKE 'run.%'"
-                          " AND json_extract(body, '$.run') = ?1 ORDER BY at, author, seq",
+                          "SELECT v.kind, v.at, v.author, v.body, e.line FROM event v"
+                          " JOIN entry e ON e.hash = v.entry WHERE v.kind LIKE 'run.%'"
+                          " AND json_extract(v.body, '$.run') = ?1 ORDER BY v.at, v.author, v.seq",
                           err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, run);
     while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct run_event e = {col_text(q, 0), col_text(q, 1), col_text(q, 2), col_text(q, 3)};
+        struct run_event e = {
+            col_text(q, 0), col_text(q, 1), col_text(q, 2), col_text(q, 3), "", 0};
+        e.line = col_blob(q, 4, &e.len);
         rc = fn(arg, &e, err);
     }
     stmt_done(q);

@@ -1,5 +1,6 @@
 /* Runs of runbooks in the log: `run.started`, `run.word`, `run.begun`, `run.ended`, `run.note`,
- * `run.finished`.
+ * `run.finished`; who approved: `run.approved`, `run.attested`, `run.countersigned`; who took it
+ * up: `run.resumed`.
  */
 #ifndef ESCROW_RUNS_H
 #define ESCROW_RUNS_H
@@ -13,6 +14,7 @@ struct run_record {
     char at[TIME_TEXT + 1];
     char finished[TIME_TEXT + 1]; /* "" while it goes on */
     int drill;
+    int alone; /* a step of it was ended without a second person */
 };
 typedef enum rc (*run_fn)(void *arg, const struct run_record *r, struct err *err);
 /* Newest first. */
@@ -23,9 +25,11 @@ enum rc run_find(const struct store *store, const char *ref, struct run_record *
                  struct err *err) MUST_CHECK;
 
 /* What happened in it, in the order of the times that the entries state. All borrowed for the call;
- * body is JSON. */
+ * body is JSON, line the whole entry. */
 struct run_event {
     const char *kind, *at, *author, *body;
+    const char *line;
+    size_t len;
 };
 typedef enum rc (*run_event_fn)(void *arg, const struct run_event *e, struct err *err);
 enum rc run_events(const struct store *store, const char *run, run_event_fn fn, void *arg,

@@ -23,6 +23,7 @@ run_free(struct run *r)
     for (size_t i = 0; i < RUN_WORDS; i++)
         free(r->words[i]);
     runbook_free(r->book);
+    approval_release(r);
     free(r->steps);
     free(r);
 }
@@ -138,15 +139,23 @@ take_end(struct run_step *s, const struct json *body)
 {
     const char *reason = json_gets(body, "reason");
     int64_t status = 0;
+    s->alone = json_gets(body, "alone") != NULL;
+    s->countersigned = 0;
     s->state = step_state_of(json_gets(body, "result"));
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason != NULL ? reason : "");
     s->exit = json_geti(body, "exit", &status) == 0 ? (int)status : 0;
 }
 
+struct loading {
+    struct run *run;
+    const struct store *store;
+};
+
 static enum rc
 take_event(void *arg, const struct run_event *e, struct err *err)
 {
-    struct run *r = arg;
+    const struct loading *l = arg;
+    struct run *r = l->run;
     struct json *body = NULL;
     enum rc rc = json_parse(&body, e->body, strlen(e->body), "an entry", err);
     if (rc != RC_OK)
@@ -158,6 +167,8 @@ take_event(void *arg, const struct run_event *e, struct err *err)
         s->state = RUN_DOUBT;
     else if (s != NULL && strcmp(e->kind, "run.ended") == 0)
         take_end(s, body);
+    if (rc == RC_OK)
+        rc = approval_take(r, l->store, e, body, err);
     if (s != NULL)
         (void)snprintf(s->at, sizeof s->at, "%s", e->at);
     json_free(body);
@@ -184,18 +195,21 @@ run_load(struct run **out, const struct store *store, const char *ref, struct er
 {
     *out = NULL;
     struct run *r = calloc(1, sizeof *r);
+    struct loading l = {r, store};
     if (r == NULL)
         return err_nomem(err);
     enum rc rc = run_find(store, ref, &r->record, err);
     if (rc == RC_OK)
         rc = load_book(r, store, err);
     if (rc == RC_OK)
-        rc = run_events(store, r->record.id, take_event, r, err);
-    if (rc != RC_OK)
+        rc = run_events(store, r->record.id, take_event, &l, err);
+    if (rc != RC_OK) {
         run_free(r);
-    else
-        *out = r;
-    return rc;
+        return rc;
+    }
+    approval_settle(r);
+    *out = r;
+    return RC_OK;
 }
 
 /* ---- where it is ---- */

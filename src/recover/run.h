@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "escrow/runs.h"
+#include "recover/approval.h"
 #include "recover/runbook.h"
 
 enum { RUN_WORDS = 16 };
@@ -27,13 +28,21 @@ struct run_step {
     char at[TIME_TEXT + 1];      /* of the last entry about it */
     char reason[LIMIT_TEXT + 1]; /* why it was skipped, or what failed */
     int exit;                    /* of its command */
+    int alone;                   /* an approve step that one person ended */
+    int countersigned;           /* and that somebody else has signed since */
 };
 
 struct run {
     struct run_record record;
     struct runbook *book;
-    struct run_step *steps; /* one for each of the book's */
-    char *words[RUN_WORDS]; /* by number of runbook_word; NULL: not said */
+    struct run_step *steps;      /* one for each of the book's */
+    char *words[RUN_WORDS];      /* by number of runbook_word; NULL: not said */
+    char alone[LIMIT_TEXT + 1];  /* why one person may end its approve steps; "": they may not */
+    char person[LIMIT_TEXT + 1]; /* who plays it here and now, for its entries; "" */
+    struct player *players;
+    size_t player_count;
+    struct approval *approvals; /* by time */
+    size_t approval_count;
 };
 
 /* RC_NOT_FOUND: no such run, or its text has not arrived. For ref see run_find. */
