@@ -144,6 +144,13 @@ END
 jq -r .founder "$copy/escrow.json" | tr -d '\n' | seed public_key founder
 tail -n +2 "$copy/head/$fra/0000000000/0000000020" | seed minisig head
 printf 'untrusted comment: keymuster\n' | seed minisig begun
+# What stock minisign makes of the text, prehashed and legacy.
+printf 'what is signed\n' >"$top/text"
+minisign -S -s "$data/v1/fra/author.key" -m "$top/text" -x "$top/sig" -t 'a comment' >/dev/null
+seed approval prehashed <"$top/sig"
+minisign -S -l -s "$data/v1/fra/author.key" -m "$top/text" -x "$top/sig" >/dev/null
+seed approval legacy <"$top/sig"
+tail -n +2 "$copy/head/$fra/0000000000/0000000020" | seed approval head
 seed key_file plain <"$data/v1/fra/author.key"
 head -c 60 "$data/v1/fra/author.key" | seed key_file cut
 "$KEYMUSTER" -C "$top/new" init --site fra >/dev/null
