@@ -62,6 +62,19 @@ const char scenario_base[] =
     "Expect: x||### If it fails||* y||```keymuster|id = c|kind = manual|fields = who text|```|\n"  \
     "!lines answers [words]|lost = mad|[step \"b\"]|do = run|[step \"c\"]|do = done|who = me|"
 
+/* A step that others approve, one by hand, and somebody with a key. */
+#define APPROVE                                                                                    \
+    "!lines book.md # T||```keymuster|id = small|```||## A||* Do.||Expect: x||### If it fails||* y||" \
+    "```keymuster|id = a|kind = approve|```||## B||* Do.||Expect: x||### If it fails||* y||```keymuster|"        \
+    "id = b|kind = manual|```|\n"                                                                  \
+    PERSON " --new-key person.key --credential file:fra.pass\n"                                    \
+    "!lines answers [step \"a\"]|do = done|approved_by_1 = first.operator|key_1 = person.key|"      \
+    "passphrase_1 = file:fra.pass|[step \"b\"]|do = done|\n"                                       \
+    "!lines alone [step \"a\"]|do = done|[step \"b\"]|do = done|"
+#define COUNTERSIGN                                                                                \
+    "-C store recover countersign {run} --as first.operator --key person.key --credential "        \
+    "file:fra.pass"
+
 const struct scenario scenarios[] = {
     /* every day */
     {"create", NULL, CREATE, "\"created\":true", "-C store show vbr/second", CREATE " --if-missing",
@@ -115,6 +128,15 @@ const struct scenario scenarios[] = {
      "=20 -C store --no-input recover start total-loss --lost fra\n$run run -C store recover list",
      "-C store recover note {run} looked", NULL, "-C store recover show {run}",
      "-C store recover note {run} looked", S_CHANGES},
+    {"recover-approve", APPROVE "\n=20 -C store --no-input recover start book.md",
+     "-C store recover resume --answers answers", "\"what\":\"approved\"",
+     "-C store -o ndjson audit log\n?\"kind\":\"run.approved\"",
+     "=0,13 -C store recover resume --answers answers", S_CHANGES | S_SLOW},
+    {"recover-countersign",
+     APPROVE "\n-C store recover start book.md --alone R --answers alone\n$run run -C store "
+     "recover list",
+     COUNTERSIGN, "\"steps\":[\"a\"]", "-C store recover show {run}\n?\"to_countersign\":0",
+     "=0,13 " COUNTERSIGN, S_CHANGES | S_SLOW},
     {"check", NULL, "-C store check vbr/first --secret file:known", NULL, NULL,
      "-C store check vbr/first --secret file:known", 0},
     /* proof */
