@@ -361,8 +361,11 @@
       "replaced on purpose: keymuster copy set NAME URL") \
     X(RC_COPY_SIGNATURE, \
       "A signature does not verify under the key that it must come from.", \
-      "the object was altered, or is somebody else's", \
-      "treat the copy as hostile; compare the founder's key with the recovery card; use another copy") \
+      "the object was altered, or is somebody else's\n" \
+      "an approval that was signed with another key than the person's, or that is one of another line: of another run, step or " \
+      "runbook, or without its line feed", \
+      "treat the copy as hostile; compare the founder's key with the recovery card; use another copy\n" \
+      "an approval: sign again exactly the line that is shown, and check with minisign -V") \
     X(RC_COPY_NONE, \
       "The place is there, but no copy is in it.", \
       "another folder than the one meant, or an empty mount point", \
@@ -466,7 +469,8 @@
     /* ---- 6: policy ---- */ \
     X(RC_POLICY, \
       "It could be done, but a rule that protects keys says no. Nothing was changed.", \
-      "the last wrap of a key, a key that is still needed, an author that is not admitted itself", \
+      "the last wrap of a key, a key that is still needed, an author that is not admitted itself\n" \
+      "somebody approves or countersigns a run that they played themselves, or has left", \
       "the message says what has to be done first\n" \
       "some rules can be overridden, which is recorded: --accept-risk TEXT") \
     X(RC_PURPOSE_SITE, \
