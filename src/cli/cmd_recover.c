@@ -10,10 +10,12 @@
 #include "cli/run_bind.h"
 #include "cli/run_brief.h"
 #include "cli/run_pick.h"
+#include "cli/run_blind.h"
 #include "cli/run_play.h"
 #include "cli/run_screen.h"
 #include "cli/runbook_load.h"
 #include "cli/session.h"
+#include "cli/who.h"
 #include "escrow/runs.h"
 #include "sys/file.h"
 #include "sys/term.h"
@@ -74,6 +76,31 @@ write_steps(struct jw *w, const struct run *run)
     jw_end_arr(w);
 }
 
+/* Members, or lines of text: who got which key back, and in what time. */
+static enum rc
+write_blind(struct ctx *ctx, const struct run *run, struct jw *w, struct err *err)
+{
+    char by[LIMIT_TEXT + 1], clock[RUN_CLOCK];
+    const struct run_step *s = &run->steps[0];
+    int ended = s->state == RUN_DONE || s->state == RUN_FAILED;
+    if (!run->record.blind)
+        return RC_OK;
+    enum rc rc = run_step_by(ctx, s, by, err);
+    run_clock(clock, s->ms);
+    if (w == NULL) {
+        out_field(ctx, "by", by);
+        out_field(ctx, "time", ended ? clock : NULL);
+        return rc;
+    }
+    jw_bool(w, "blind", 1);
+    jw_str(w, "key", run->record.key);
+    jw_opt(w, "by", by);
+    jw_opt(w, "person", s->person);
+    if (ended)
+        jw_int(w, "ms", s->ms);
+    return rc;
+}
+
 static size_t
 count_of(const struct run *run, enum step_state state)
 {
@@ -92,7 +119,8 @@ answer_run(struct ctx *ctx, const struct run *run, const char *schema, struct er
         out_printf(ctx, "\n%s of %s, run %.8s: %zu done, %zu skipped\n",
                    run->record.drill ? "drill" : "real run", run->record.runbook, run->record.id,
                    count_of(run, RUN_DONE), skipped);
-        return run_alone_list(ctx, run, err);
+        enum rc rc = write_blind(ctx, run, NULL, err);
+        return rc == RC_OK ? run_alone_list(ctx, run, err) : rc;
     }
     struct buf doc;
     struct jw w;
@@ -105,6 +133,8 @@ answer_run(struct ctx *ctx, const struct run *run, const char *schema, struct er
     jw_opt(&w, "finished", run->record.finished);
     write_steps(&w, run);
     enum rc rc = run_alone_write(ctx, &w, run, err);
+    if (rc == RC_OK)
+        rc = write_blind(ctx, run, &w, err);
     if (rc == RC_OK)
         return out_object(ctx, &doc, &w, err);
     buf_release(&doc);
@@ -124,7 +154,8 @@ play(struct ctx *ctx, const char *id, const struct ini *answers, const struct wh
     if (rc == RC_OK && run->record.finished[0] == '\0')
         rc = run_take_up(ctx, run, who, err);
     if (rc == RC_OK)
-        rc = run_play(ctx, run, answers, err);
+        rc = run->record.blind ? run_blind_play(ctx, run, answers, err)
+                               : run_play(ctx, run, answers, err);
     if (rc == RC_OK) {
         ctx->findings += count_of(run, RUN_SKIPPED) > 0;
         rc = answer_run(ctx, run, "recover.run", err);
@@ -144,6 +175,7 @@ struct starting {
     struct who who;
     char *words[RUN_WORDS];
     char text_entry[HASH_TEXT + 1];
+    char blind[UUID_TEXT + 1]; /* --blind: the key; else "" */
     char id[UUID_TEXT + 1];
 };
 
@@ -275,6 +307,10 @@ put_started(struct starting *s, struct err *err)
     jw_str(&w, "mode", opt_has(&s->ctx->opts, OPT_DRILL) ? "drill" : "real");
     jw_opt(&w, "person", s->who.person);
     jw_opt(&w, "alone", opt_get(&s->ctx->opts, OPT_ALONE));
+    if (s->blind[0] != '\0') {
+        jw_bool(&w, "blind", 1);
+        jw_str(&w, "key", s->blind);
+    }
     jw_obj(&w, "words");
     for (size_t i = 0; i < RUN_WORDS && runbook_word(i) != NULL; i++)
         jw_opt(&w, runbook_word(i), s->words[i]);
@@ -285,6 +321,17 @@ put_started(struct starting *s, struct err *err)
         rc = session_record(s->ctx, "run.started", &body, NULL, err);
     buf_release(&body);
     return rc;
+}
+
+static enum rc
+start_blind(struct starting *s, struct err *err)
+{
+    enum rc rc = answers_read(s->ctx, &s->answers, err);
+    if (rc == RC_OK)
+        rc = run_blind_begin(s->ctx, s->answers, &s->book, s->words, s->blind, err);
+    if (rc == RC_OK)
+        rc = keep_text(s, err);
+    return rc == RC_OK ? put_started(s, err) : rc;
 }
 
 static enum rc
@@ -335,7 +382,7 @@ run_start(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = run_who(ctx, &s.who, err);
     if (rc == RC_OK)
-        rc = start(&s, err);
+        rc = opt_has(&ctx->opts, OPT_BLIND) ? start_blind(&s, err) : start(&s, err);
     if (rc == RC_OK)
         rc = play(ctx, s.id, s.answers, &s.who, err);
     for (size_t i = 0; i < RUN_WORDS; i++)
@@ -373,13 +420,15 @@ list_run(void *arg, const struct run_record *r, struct err *err)
 {
     struct listing_runs *l = arg;
     char id[9];
-    const char *mode = r->drill ? "drill" : "real";
+    const char *mode = r->blind ? "blind drill" : r->drill ? "drill" : "real";
     if (l->w != NULL) {
         jw_obj(l->w, NULL);
         jw_str(l->w, "run", r->id);
         jw_str(l->w, "runbook", r->runbook);
-        jw_str(l->w, "mode", mode);
+        jw_str(l->w, "mode", r->drill ? "drill" : "real");
         jw_bool(l->w, "alone", r->alone);
+        if (r->blind)
+            jw_bool(l->w, "blind", 1);
         jw_str(l->w, "at", r->at);
         jw_opt(l->w, "finished", r->finished);
         jw_end_obj(l->w);
@@ -466,6 +515,8 @@ static const struct opt_spec start_options[] = {
     PICK_OPTIONS,
     {OPT_DRILL, "drill", 0, NULL, 0,
      "rehearse it: nothing is shown, steps for a real loss are left out"},
+    {OPT_BLIND, "blind", 0, NULL, 0,
+     "with --drill: a colleague gets KEY back by START-HERE alone, against a clock"},
     {OPT_LOST, "lost", 0, "SITE", 0, "the site that is lost"},
     ALONE_OPTION,
     AS_OPTION,
@@ -483,11 +534,13 @@ static const struct opt_spec resume_options[] = {
 
 const struct cmd cmd_recover_table[] = {
     {"recover", "start",
-     "[RUNBOOK] [--lost SITE] [--bco FILE] [--drill] [--from COPY] [--alone REASON]",
+     "[RUNBOOK] [--lost SITE] [--bco FILE] [--drill [--blind [KEY]]] [--from COPY] "
+     "[--alone REASON]",
      "Leads through a runbook step by step; total-loss, if none is named.", start_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_start,
      "keymuster recover start --lost fra --from /media/usb/escrow --site mad\n"
-     "keymuster recover start --lost fra --bco /mnt/config.bco --from /media/usb/escrow\n"},
+     "keymuster recover start --lost fra --bco /mnt/config.bco --from /media/usb/escrow\n"
+     "keymuster recover start --drill --blind vbr/config\n"},
     {"recover", "resume", "[RUN] [--from COPY] [--alone REASON]",
      "Goes on with a run that was paused or broken off.", resume_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_resume, NULL},

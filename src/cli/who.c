@@ -21,9 +21,8 @@ take(struct ctx *ctx, struct who *out, const struct object *o, struct err *err)
     return rc;
 }
 
-/* A name that a person gave. */
-static enum rc
-resolve(struct ctx *ctx, struct who *out, const char *name, const char *what, struct err *err)
+enum rc
+who_named(struct ctx *ctx, struct who *out, const char *name, const char *what, struct err *err)
 {
     struct object o;
     struct err unknown = ERR_INIT;
@@ -67,7 +66,7 @@ who_ask(struct ctx *ctx, struct who *out, struct err *err)
     const char *given = opt_get(&ctx->opts, OPT_AS);
     *out = (struct who){.person = ""};
     if (given != NULL)
-        return resolve(ctx, out, given, "--as", err);
+        return who_named(ctx, out, given, "--as", err);
     enum rc rc = person_acting(ctx->store, &o, &yes, err);
     if (rc == RC_OK && yes)
         return take(ctx, out, &o, err);
@@ -76,5 +75,5 @@ who_ask(struct ctx *ctx, struct who *out, struct err *err)
     if (rc != RC_OK || !yes || ctx->no_input || term_open(&fd, &none) != RC_OK)
         return rc;
     rc = term_ask(answer, sizeof answer, "Who are you, for the record (Enter: unknown)? ", err);
-    return rc == RC_OK && answer[0] != '\0' ? resolve(ctx, out, answer, "the name", err) : rc;
+    return rc == RC_OK && answer[0] != '\0' ? who_named(ctx, out, answer, "the name", err) : rc;
 }

@@ -18,6 +18,10 @@ struct who {
  */
 enum rc who_ask(struct ctx *ctx, struct who *out, struct err *err) MUST_CHECK;
 
+/* A name that somebody gave; what says where, for messages. RC_BAD_VALUE. */
+enum rc who_named(struct ctx *ctx, struct who *out, const char *name, const char *what,
+                  struct err *err) MUST_CHECK;
+
 #define AS_OPTION                                                                                  \
     {                                                                                              \
         OPT_AS, "as", 0, "PERSON", 0, "who is acting, on a shared account"                         \

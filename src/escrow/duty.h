@@ -1,8 +1,9 @@
 /*
  * Duties: a key that a person has seen must be replaced. A duty opens by a showing (`reveal` to a
- * terminal, standard output, file or descriptor) or by a person who knew the value (--known-to); it
- * is closed by a successor that was delivered and drilled. `exec` and the first delivery by
- * `create` open none; the latter does when the person who saw it leaves.
+ * terminal, standard output, file or descriptor), by a blind drill in which somebody typed the
+ * right value, or by a person who knew the value (--known-to); it is closed by a successor that was
+ * delivered and drilled. `exec` and the first delivery by `create` open none; the latter does when
+ * the person who saw it leaves.
  */
 #ifndef ESCROW_DUTY_H
 #define ESCROW_DUTY_H

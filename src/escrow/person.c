@@ -293,6 +293,10 @@ look(const struct acts *a, const struct entry *e, struct err *err)
     if (!person_did(a->p, e))
         return RC_OK;
     const char *key = json_gets(e->body, "key");
+    const char *result = json_gets(e->body, "result");
+    if (is_kind(e, "run.ended") && json_bool(json_get(e->body, "blind")) == 1)
+        return result != NULL && strcmp(result, "done") == 0 ? tell(a, e, ACT_TYPED, key, err)
+                                                             : RC_OK;
     if (is_kind(e, "key.changed"))
         return json_get(json_get(e->body, "set"), "confirmed") != NULL
                    ? tell(a, e, ACT_TYPED, key, err)

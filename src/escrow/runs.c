@@ -25,6 +25,7 @@ run_each(const struct store *store, run_fn fn, void *arg, struct err *err)
                  " json_extract(s.body, '$.text'), s.at, json_extract(s.body, '$.mode') = 'drill',"
                  " coalesce((SELECT min(f.at) FROM event f WHERE f.kind = 'run.finished'"
                  " AND json_extract(f.body, '$.run') = json_extract(s.body, '$.run')), ''),"
+                 " json_extract(s.body, '$.blind') IS 1, coalesce(json_extract(s.body, '$.key'), ''),"
                  " EXISTS (SELECT 1 FROM event a WHERE a.kind = 'run.ended'"
                  " AND json_extract(a.body, '$.alone') IS NOT NULL"
                  " AND json_extract(a.body, '$.run') = json_extract(s.body, '$.run'))"
@@ -33,7 +34,7 @@ run_each(const struct store *store, run_fn fn, void *arg, struct err *err)
     if (rc != RC_OK)
         return rc;
     while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct run_record r = {.drill = col_int(q, 4) != 0, .alone = col_int(q, 6) != 0};
+        struct run_record r = {.drill = col_int(q, 4) != 0, .alone = col_int(q, 8) != 0};
         if (!uuid_is(col_text(q, 0)) || !is_text(col_text(q, 1), LIMIT_NAME) ||
             !hex_is(col_text(q, 2), HASH_TEXT))
             continue; /* of a later version, or nobody's */
@@ -42,6 +43,10 @@ run_each(const struct store *store, run_fn fn, void *arg, struct err *err)
         (void)snprintf(r.text, sizeof r.text, "%s", col_text(q, 2));
         (void)snprintf(r.at, sizeof r.at, "%s", col_text(q, 3));
         (void)snprintf(r.finished, sizeof r.finished, "%s", col_text(q, 5));
+        if (col_int(q, 6) != 0 && uuid_is(col_text(q, 7))) {
+            r.blind = 1;
+            (void)snprintf(r.key, sizeof r.key, "%s", col_text(q, 7));
+        }
         rc = fn(arg, &r, err);
     }
     stmt_done(q);

@@ -15,6 +15,8 @@ struct run_record {
     char finished[TIME_TEXT + 1]; /* "" while it goes on */
     int drill;
     int alone; /* a step of it was ended without a second person */
+    int blind;               /* nobody was led: a key was got back by the page START-HERE */
+    char key[UUID_TEXT + 1]; /* blind: which; else "" */
 };
 typedef enum rc (*run_fn)(void *arg, const struct run_record *r, struct err *err);
 /* Newest first. */

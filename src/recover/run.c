@@ -138,12 +138,16 @@ static void
 take_end(struct run_step *s, const struct json *body)
 {
     const char *reason = json_gets(body, "reason");
+    const char *person = json_gets(body, "person");
     int64_t status = 0;
     s->alone = json_gets(body, "alone") != NULL;
     s->countersigned = 0;
     s->state = step_state_of(json_gets(body, "result"));
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason != NULL ? reason : "");
     s->exit = json_geti(body, "exit", &status) == 0 ? (int)status : 0;
+    (void)snprintf(s->person, sizeof s->person, "%s", person != NULL ? person : "");
+    if (json_geti(body, "ms", &s->ms) != 0)
+        s->ms = 0;
 }
 
 struct loading {

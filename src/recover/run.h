@@ -30,6 +30,8 @@ struct run_step {
     int exit;                    /* of its command */
     int alone;                   /* an approve step that one person ended */
     int countersigned;           /* and that somebody else has signed since */
+    char person[LIMIT_TEXT + 1]; /* who did it, when the entry names them: UUID or name */
+    int64_t ms;                  /* how long it took, once it has ended */
 };
 
 struct run {

@@ -15,6 +15,7 @@ scene_secrets() {
     printf 'canary-adopted-%s' "$(head -c 12 /dev/urandom | base64)" >"$T/adopted"
     printf 'canary-spare-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/spare.pass"
     fra author spare --file "$T/spare.key" --credential "file:$T/spare.pass"
+    printf '[blind]\nby = colleague\ntyped = file:%s\n' "$T/secret" >"$T/blind.answers"
     secrets=("$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass")
     printf 'canary-new-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/kp-new.pass"
 }
@@ -108,6 +109,8 @@ any doctor
 0 runbook print total-loss --file $T/page.html
 20 recover start total-loss --lost fra --no-input
 20 recover resume --no-input
+0 recover start --drill --blind vbr/canary --answers $T/blind.answers
+20 recover start --drill --blind vbr/job-sql --answers $T/blind.answers
 0 recover list
 13 recover show 00000000
 13 recover note 00000000 looked

@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# A blind drill: a colleague gets a key back by START-HERE alone, against a clock; by answers and on a real terminal.
+# What status says of who recovered a key last.
+load ../lib/cli.bash
+
+term() { tmux -S "$T/tmux" "$@"; }
+teardown() {
+    term kill-server 2>/dev/null || true
+    stop_started
+}
+until_shows() {
+    local i
+    for i in {1..150}; do
+        term capture-pane -p -t t 2>/dev/null | grep -qF -- "$1" && return 0
+        sleep 0.1
+    done
+    term capture-pane -p -t t >&2
+    return 1
+}
+terminal() { # COLUMNS ROWS [VARIABLE=VALUE...]
+    term -f /dev/null new-session -d -s t -x "$1" -y "$2" "env ${*:3} PS1='\$ ' bash --norc"
+    until_shows '$'
+}
+keys() { term send-keys -t t "$@"; }
+kinds() { # STORE: kinds of its entries about runs, in order
+    "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
+}
+run_id() { ask '.items[0].run' -C "$1" recover list; }
+blind() { # STATUS ARG...: at fra, nobody at a terminal
+    local want=$1
+    shift
+    run --separate-stderr setsid -w "$KEYMUSTER" -o json -C "$FRA" recover start --drill --blind "$@"
+    [ "$status" -eq "$want" ] || { dump; return 1; }
+}
+
+# Two keys, two persons, and what a colleague found: the password of vbr/config, and something else.
+scene_blind() {
+    scene_keys
+    fra person add first.operator --role operator
+    fra person add second.operator --role operator --login nobody-else
+    "$KEYMUSTER" exec vbr/config -C "$FRA" --reason test -- cat >found 2>/dev/null
+    printf 'canary-not-it' >other
+    chmod 600 found other
+    printf '[blind]\nby = second.operator\ntyped = file:found\n' >answers
+    sed 's/found/other/' answers >wrong
+}
+
+@test "what matches ends it: who, how long, and nothing of what was typed" {
+    scene_blind
+    blind 0 vbr/config --answers answers
+    json '.mode == "drill" and .blind and .by == "second.operator" and .ms >= 0 and ([.steps[].state] == ["done"])'
+    [[ $stderr == *"$USB/recovery/START-HERE.md"* ]]
+    [ -s "$USB/recovery/START-HERE.md" ]
+    [ "$(kinds "$FRA")" = 'run.started run.ended run.finished' ]
+    "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -se --arg key "$(ask .uuid -C "$FRA" show vbr/config)" \
+        '[.[].entry | select(.kind? == "run.ended")] | .[0].body
+        | .blind and .key == $key and .result == "done" and .ms >= 0 and (.person | length) == 36' >/dev/null
+    "$KM_TOOLS/scan" -x "$T/found" "$T/found" "$T"
+    ends 2 -o json -C "$FRA" recover resume "$(run_id "$FRA")"
+    error_is KM5004
+    ends 0 -C "$FRA" recover show "$(run_id "$FRA")"
+    says 'done      Get the password back' 'second.operator' '0:00:0'
+    ends 0 -C "$FRA" recover list
+    says 'blind drill'
+    # They know it, however they came by it.
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 1 and any(.warnings[]; test("vbr/config@1 was seen by a person .* no successor"))'
+    ends 0 -o json -C "$FRA" audit who second.operator
+    json '[.acts[] | [.what, .subject]] == [["typed", "vbr/config@1"]] and (.duties | length) == 1'
+    ends 0 -C "$FRA" verify
+}
+
+@test "another value is no match: noted, and the clock goes on; resumed, it counts from the beginning" {
+    scene_blind
+    blind 20 vbr/config --answers wrong
+    error_is KM5002
+    [[ $stderr == *'NO MATCH'* ]]
+    tail -n 1 <<<"$stderr" | jq -e '.hints[0] | test("recover resume [0-9a-f]{8}$")'
+    [ "$(kinds "$FRA")" = 'run.started run.note' ]
+    sleep 1.1
+    ends 0 -o json -C "$FRA" recover resume --answers answers
+    json '.ms > 1000 and .by == "second.operator"'
+    # Two generations: the one that was asked for, not the newest.
+    blind 20 vbr/config
+    fra rekey vbr/config --yes
+    ends 0 -o json -C "$FRA" recover resume --answers answers
+    json '[.steps[].state] == ["done"]'
+}
+
+@test "given up: failed, with the reason, and a finding" {
+    scene_blind
+    printf '[blind]\nby = second.operator\nreason = the safe was locked\n' >answers
+    blind 3 vbr/config --answers answers
+    json '.blind and .by == "second.operator" and .steps[0].state == "failed" and .steps[0].reason == "the safe was locked"'
+    ends 13 -C "$FRA" recover resume
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 0'
+}
+
+@test "what cannot be one is refused before anything is recorded" {
+    scene_blind
+    ends 2 -C "$FRA" recover start --blind vbr/config
+    says 'recover start --drill --blind KEY'
+    ends 2 -C "$FRA" recover start --drill --blind vbr/config --lost fra
+    ends 13 -C "$FRA" recover start --drill --blind vbr/confug
+    ends 2 -C "$FRA" --no-input recover start --drill --blind
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/other" >"$T/w"
+    fra record vbr/unproven --purpose backup-job --root fra-main --wrapped "file:$T/w" --form bytes --no-prove
+    ends 13 -C "$FRA" recover start --drill --blind vbr/unproven
+    says 'keymuster drill'
+    sed -i '/^by/d' answers
+    [ -z "$(kinds "$FRA")" ]
+    blind 20 vbr/config --answers answers
+    [[ $stderr == *'nobody says who'* ]]
+    ends 0 -o json -C "$FRA" recover resume --answers answers --as first.operator
+    json '.by == "first.operator"'
+    # A literal is no reference, and is not repeated.
+    printf '[words]\nkey = vbr/config\n[blind]\nby = x\ntyped = canary-literal\n' >answers
+    blind 2 --answers answers
+    [[ $stderr != *canary-literal* ]]
+}
+
+@test "on a terminal: a page, a clock in its place, what is typed is not seen; no match, give up, pause, kill" {
+    scene_blind
+    terminal 80 24
+    keys "'$KEYMUSTER' -C '$FRA' recover start --drill --blind vbr/config" Enter
+    until_shows 'BLIND DRILL of vbr/config@1'
+    until_shows "$USB/recovery/START-HERE.md"
+    until_shows '0:00:02'
+    [ "$(term capture-pane -p -t t | grep -c '^0:00:')" = 1 ]
+    keys Enter
+    until_shows 'who got it back'
+    keys 'second.operator' Enter
+    until_shows 'password of vbr/config@1'
+    keys 'canary-not-it' Enter
+    until_shows 'NO MATCH'
+    ! term capture-pane -p -t t | grep -qF canary-not-it
+    # Enter alone compares nothing; q that is thought better of is none.
+    keys Enter
+    until_shows 'password of vbr/config@1'
+    keys Enter
+    keys q
+    until_shows 'why is it given up'
+    keys Enter
+    keys C-c
+    until_shows 'recover resume'
+    keys clear Enter "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
+    until_shows 'BLIND DRILL'
+    ends 11 -C "$FRA" recover resume
+    keys p
+    until_shows 'status 20'
+    keys clear Enter "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
+    until_shows 'BLIND DRILL'
+    until_shows '0:00:'
+    pkill -KILL -f "^$KEYMUSTER -C $FRA recover resume"
+    until_shows 'status 137'
+    keys 'stty sane' Enter clear Enter "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
+    until_shows 'BLIND DRILL'
+    until_shows '0:00:'
+    keys Enter
+    until_shows 'password of vbr/config@1'
+    term load-buffer found
+    term paste-buffer -t t
+    keys Enter
+    until_shows 'status 0'
+    until_shows 'a new one must follow'
+    ! term capture-pane -p -t t | grep -qF -f found
+    [ "$(kinds "$FRA")" = 'run.started run.note run.ended run.finished' ]
+}
+
+@test "forty columns, a dumb terminal: lines, nothing written over" {
+    scene_blind
+    terminal 40 24 TERM=dumb LANG=C
+    keys "'$KEYMUSTER' -C '$FRA' recover start --drill --blind; echo status \$?" Enter
+    until_shows 'the KEY that is to be got back'
+    keys vbr/config Enter
+    until_shows 'q gives up'
+    until_shows '0:00:'
+    keys q
+    until_shows 'why is it given up'
+    keys 'no time' Enter
+    until_shows 'status 3'
+}
