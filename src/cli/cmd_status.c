@@ -125,6 +125,8 @@ status_key(void *arg, const struct key *k, struct err *err)
         rc = status_debts(s, k, err);
     if (rc == RC_OK)
         rc = status_drills_key(s, k, err);
+    if (rc == RC_OK)
+        rc = status_recovered_key(s, k, err);
     if (rc == RC_OK && strcmp(k->origin, "adopted") == 0) {
         struct buf confirmed;
         buf_init(&confirmed, LIMIT_TEXT);
@@ -304,6 +306,8 @@ gather(struct status *s, struct err *err)
     struct store *store = s->ctx->store;
     enum rc rc = apply_digest(store->db, s->digest, err);
     if (rc == RC_OK)
+        rc = status_recovered(s, err);
+    if (rc == RC_OK)
         rc = key_each(store, NULL, status_key, s, err);
     if (rc == RC_OK)
         rc = author_each(store, status_author, s, err);
@@ -379,12 +383,45 @@ status_json(struct status *s, const char *site, struct err *err)
         buf_release(&doc);
         return rc;
     }
+    status_recovered_write(s, &w);
     jw_arr(&w, "warnings");
     for (size_t i = 0; i < warnings_kept(s); i++)
         jw_str(&w, NULL, s->warnings[i]);
     jw_end_arr(&w);
     jw_int(&w, "warnings_left_off", (int64_t)(s->warning_count - warnings_kept(s)));
     return out_object(s->ctx, &doc, &w, err);
+}
+
+static enum rc
+status_text(struct status *s, const char *site, struct err *err)
+{
+    struct ctx *ctx = s->ctx;
+    if (s->warning_count > 0)
+        out_printf(ctx, "ATTENTION  %zu thing%s to look at\n\n", s->warning_count,
+                   s->warning_count == 1 ? "" : "s");
+    else
+        out_printf(ctx, "all is well\n\n");
+    out_field(ctx, "escrow", ctx->store->escrow);
+    out_field(ctx, "name", ctx->store->name);
+    out_field(ctx, "site", site);
+    out_field(ctx, "author", ctx->store->self.author);
+    out_field(ctx, "digest", s->digest);
+    out_printf(ctx, "%-11s %lld, %lld active\n", "keys", (long long)s->keys, (long long)s->active);
+    out_printf(ctx, "%-11s %lld, %lld trusted and living\n", "authors", (long long)s->authors,
+               (long long)s->living);
+    enum rc rc = status_drills_write(s, NULL, err);
+    if (rc != RC_OK)
+        return rc;
+    status_recovered_write(s, NULL);
+    for (size_t i = 0; i < warnings_kept(s); i++) {
+        out_printf(ctx, "%s- ", i == 0 ? "\n" : "");
+        out_text(ctx, s->warnings[i]);
+        out_printf(ctx, "\n");
+    }
+    if (s->warning_count > warnings_kept(s))
+        out_printf(ctx, "- and %zu more; when these are settled, the next are shown\n",
+                   s->warning_count - warnings_kept(s));
+    return RC_OK;
 }
 
 static enum rc
@@ -395,35 +432,10 @@ run_status(struct ctx *ctx, struct err *err)
     enum rc rc = gather(&s, err);
     if (rc == RC_OK && ctx->store->site[0] != '\0')
         rc = object_name(ctx->store, ctx->store->site, site, err);
-    if (rc == RC_OK && out_is_json(ctx))
-        return status_json(&s, site, err);
-    if (rc != RC_OK)
-        return rc;
-    if (s.warning_count > 0)
-        out_printf(ctx, "ATTENTION  %zu thing%s to look at\n\n", s.warning_count,
-                   s.warning_count == 1 ? "" : "s");
-    else
-        out_printf(ctx, "all is well\n\n");
-    out_field(ctx, "escrow", ctx->store->escrow);
-    out_field(ctx, "name", ctx->store->name);
-    out_field(ctx, "site", site);
-    out_field(ctx, "author", ctx->store->self.author);
-    out_field(ctx, "digest", s.digest);
-    out_printf(ctx, "%-11s %lld, %lld active\n", "keys", (long long)s.keys, (long long)s.active);
-    out_printf(ctx, "%-11s %lld, %lld trusted and living\n", "authors", (long long)s.authors,
-               (long long)s.living);
-    rc = status_drills_write(&s, NULL, err);
-    if (rc != RC_OK)
-        return rc;
-    for (size_t i = 0; i < warnings_kept(&s); i++) {
-        out_printf(ctx, "%s- ", i == 0 ? "\n" : "");
-        out_text(ctx, s.warnings[i]);
-        out_printf(ctx, "\n");
-    }
-    if (s.warning_count > warnings_kept(&s))
-        out_printf(ctx, "- and %zu more; when these are settled, the next are shown\n",
-                   s.warning_count - warnings_kept(&s));
-    return RC_OK;
+    if (rc == RC_OK)
+        rc = out_is_json(ctx) ? status_json(&s, site, err) : status_text(&s, site, err);
+    status_recovered_free(&s);
+    return rc;
 }
 
 /* ---- verify ---- */

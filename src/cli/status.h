@@ -5,9 +5,20 @@
 #include "cli/cmd.h"
 #include "escrow/apply.h"
 #include "escrow/view.h"
+#include "recover/recovered.h"
 #include "text/json.h"
 
 enum { WARNINGS_MAX = 32 };
+
+/* all[0..named) are the newest of each key's name that is wanted; the rest is in no order. */
+struct recoveries {
+    struct recovered *all;
+    size_t count, size, named;
+    int64_t never;                 /* names that nobody got back */
+    char never_key[UUID_TEXT + 1]; /* the first of them */
+    char never_name[KEY_NAME_BYTES + 1];
+    char name[KEY_NAME_BYTES + 1]; /* of the key before */
+};
 
 struct status {
     struct ctx *ctx;
@@ -23,6 +34,7 @@ struct status {
     char drilled_at[TIME_TEXT + 1]; /* of the newest proof */
     char drilled_site[UUID_TEXT + 1];
     int64_t behind, vanishing, hpcs_keys, hpcs_only;
+    struct recoveries recovered;
     char warnings[WARNINGS_MAX][512];
     size_t warning_count; /* of all, also those that found no place */
 };
@@ -33,6 +45,12 @@ enum rc status_drills_key(struct status *s, const struct key *k, struct err *err
 void status_drills(struct status *s);
 /* Members, or a line of text. */
 enum rc status_drills_write(struct status *s, struct jw *w, struct err *err) MUST_CHECK;
+/* Who got keys back (cli/status_recovered.c): first of all, then of each key by name, then the
+ * members, or lines of text. */
+enum rc status_recovered(struct status *s, struct err *err) MUST_CHECK;
+enum rc status_recovered_key(struct status *s, const struct key *k, struct err *err) MUST_CHECK;
+void status_recovered_write(struct status *s, struct jw *w);
+void status_recovered_free(struct status *s);
 /* Wraps that are behind, root keys about to vanish, the end of HPCS (cli/status_roots.c). */
 enum rc status_roots(struct status *s, struct err *err) MUST_CHECK;
 /* Runs done alone, approvals that do not count (cli/status_runs.c). */

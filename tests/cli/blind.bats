@@ -22,6 +22,10 @@ terminal() { # COLUMNS ROWS [VARIABLE=VALUE...]
     until_shows '$'
 }
 keys() { term send-keys -t t "$@"; }
+cleared() {
+    keys "$@" clear Enter
+    while term capture-pane -p -t t | grep -qE 'BLIND|recover'; do sleep 0.1; done
+}
 kinds() { # STORE: kinds of its entries about runs, in order
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
 }
@@ -144,17 +148,20 @@ scene_blind() {
     keys Enter
     keys C-c
     until_shows 'recover resume'
-    keys clear Enter "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
+    cleared
+    keys "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
     until_shows 'BLIND DRILL'
     ends 11 -C "$FRA" recover resume
     keys p
     until_shows 'status 20'
-    keys clear Enter "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
+    cleared
+    keys "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
     until_shows 'BLIND DRILL'
     until_shows '0:00:'
     pkill -KILL -f "^$KEYMUSTER -C $FRA recover resume"
     until_shows 'status 137'
-    keys 'stty sane' Enter clear Enter "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
+    cleared 'stty sane' Enter
+    keys "'$KEYMUSTER' -C '$FRA' recover resume --as second.operator; echo status \$?" Enter
     until_shows 'BLIND DRILL'
     until_shows '0:00:'
     keys Enter
@@ -180,4 +187,112 @@ scene_blind() {
     until_shows 'why is it given up'
     keys 'no time' Enter
     until_shows 'status 3'
+}
+
+# Who made the escrow is the administrator, as long as nobody is called that.
+@test "status: who else got it back last, when, in how long; never, and the way out" {
+    scene_blind
+    fra create vbr/copy --purpose backup-copy --root mad-main
+    ends 0 -o json -C "$FRA" status
+    json '.recovered == [] and .never_recovered == 2'
+    ends 0 -C "$FRA" status
+    says 'vbr/config and 1 more: never by anyone but the administrator' \
+        "recover start --drill --blind $(ask .uuid -C "$FRA" show vbr/config)"
+    # By whoever has the founder's login, by name or by account, it is none.
+    local founder
+    founder=$("$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -rn 'first(inputs | .entry.by // empty) | .login // .user')
+    sed "s/second.operator/$founder/" answers >own
+    blind 0 vbr/config --answers own
+    fra person set first.operator --login "$founder"
+    sed "s/second.operator/first.operator/" answers >own
+    blind 0 vbr/config --answers own
+    ends 0 -o json -C "$FRA" status
+    json '.recovered == [] and .never_recovered == 2'
+    # Given up is not got back.
+    printf '[blind]\nby = second.operator\nreason = no time\n' >none
+    blind 3 vbr/config --answers none
+    ends 0 -o json -C "$FRA" status
+    json '.never_recovered == 2'
+    blind 20 vbr/config
+    sleep 1.1
+    ends 0 -C "$FRA" recover resume --answers answers
+    ends 0 -o json -C "$FRA" status
+    json '(.recovered | length) == 1 and .never_recovered == 1
+        and (.recovered[0] | .name == "vbr/config" and .by == "second.operator" and .ms > 1000 and .mode == "drill" and (.run | length) == 36)'
+    ends 0 -C "$FRA" status
+    says 'vbr/config just now by second.operator in 0:00:0' ', blind' 'vbr/copy: never by anyone'
+    # Its successor is got back the same way. A job's key is not asked for.
+    fra rekey vbr/config --yes
+    ends 0 -o json -C "$FRA" status
+    json '(.recovered | length) == 1 and .never_recovered == 1'
+    # Where somebody is called administrator, only they are.
+    fra person add guard --role 'Backup Administrator' --login guard-login
+    ends 0 -o json -C "$FRA" status
+    json '.recovered[0].by == "second.operator"'
+    fra person set second.operator --role administrator
+    ends 0 -o json -C "$FRA" status
+    json '.recovered[0].by == "first.operator"'
+}
+
+@test "status: a real run counts once it is finished, by who ended its reveal" {
+    scene_blind
+    mkdir k
+    cat >small.md <<'END'
+# Small
+
+```keymuster
+id = small
+rto = 1h
+```
+
+## Get it
+
+Expect: a password.
+
+### If it fails
+
+* Another wrap.
+
+```keymuster
+id = get
+kind = reveal
+key = {key}
+```
+
+## Use it
+
+* Type it in.
+
+Expect: it opens.
+
+### If it fails
+
+* Compare.
+
+```keymuster
+id = use
+kind = manual
+```
+END
+    printf '[words]\nkey = vbr/config\n[step "get"]\ndo = run\nto = file:k/1\n' >half
+    printf '[step "use"]\ndo = done\n' >rest
+    cat half rest >drilled
+    ends 0 -C "$FRA" recover start small.md --drill --answers drilled
+    run env SUDO_USER=colleague "$KEYMUSTER" -C "$FRA" recover start small.md --answers half
+    [ "$status" -eq 20 ]
+    ends 0 -o json -C "$FRA" status
+    json '.recovered == []'
+    ends 0 -C "$FRA" recover resume --answers rest
+    ends 0 -o json -C "$FRA" status
+    json '(.recovered[0] | .by == "colleague" and .mode == "real" and .name == "vbr/config" and .ms >= 0) and .never_recovered == 0'
+    ends 0 -C "$FRA" status
+    says 'by colleague in 0:00:0' 'in a real run'
+    # The founder's own is none; the newest of all others is told.
+    sed 's/k.1/k\/2/' drilled >again
+    ends 0 -C "$FRA" recover start small.md --answers again
+    ends 0 -o json -C "$FRA" status
+    json '.recovered[0].by == "colleague"'
+    blind 0 vbr/config --answers answers
+    ends 0 -o json -C "$FRA" status
+    json '.recovered[0] | .by == "second.operator" and .mode == "drill"'
 }
