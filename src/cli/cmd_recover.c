@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/attach.h"
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
 #include "cli/out.h"
@@ -550,5 +551,9 @@ const struct cmd cmd_recover_table[] = {
      GROUP_WHEN_NEEDED, run_show, NULL},
     {"recover", "note", "RUN TEXT", "Adds a note to a run.", NULL, 2, 2, CMD_WRITE,
      GROUP_WHEN_NEEDED, run_note, NULL},
+    {"recover", "attach", "[DIR]",
+     "Merges evidence that --from kept in a folder because its copy could not take it.", NULL, 0, 1,
+     CMD_WRITE, GROUP_WHEN_NEEDED, cmd_recover_attach,
+     "keymuster recover attach /media/usb/evidence\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

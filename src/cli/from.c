@@ -327,19 +327,32 @@ from_publish_early(struct ctx *ctx, struct err *err)
     return rc;
 }
 
+/* What no copy takes now is signed all the same: its folder can then be carried away as it is.
+ * Best effort, for `recover attach` does it otherwise. */
+static void
+sign_records(struct ctx *ctx)
+{
+    int made = 0;
+    struct err scratch = ERR_INIT;
+    err_ignore(publish_prepare(session_records(ctx), &made, &scratch));
+}
+
 enum rc
 from_publish(struct ctx *ctx, struct err *err)
 {
     if (!opt_has(&ctx->opts, OPT_FROM))
         return session_publish(ctx, err);
+    struct err failed = ERR_INIT;
+    if (ctx->offline && !ctx->dry_run)
+        sign_records(ctx);
     if (ctx->records != NULL && ini_name_at(ctx->records->conf, "copy", 0) == NULL) {
+        sign_records(ctx);
         out_warn(ctx,
                  "an export cannot take the record; it is kept in %s, and goes to the next copy "
-                 "that you work from: --from COPY",
-                 ctx->records->dir);
+                 "that you work from: --from COPY; into a store: keymuster recover attach %s",
+                 ctx->records->dir, ctx->records->dir);
         return RC_OK;
     }
-    struct err failed = ERR_INIT;
     enum rc rc = from_publish_early(ctx, &failed);
     if (rc == RC_OK)
         return RC_OK;
@@ -348,7 +361,10 @@ from_publish(struct ctx *ctx, struct err *err)
         *err = failed;
         return rc;
     }
-    out_warn(ctx, "the records could not be published to the copy: %s%s%s; they are kept in %s",
-             failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why, session_records(ctx)->dir);
+    const char *dir = session_records(ctx)->dir;
+    out_warn(ctx,
+             "the records could not be published to the copy: %s%s%s; they are kept in %s, for a "
+             "store later: keymuster recover attach %s",
+             failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why, dir, dir);
     return RC_OK;
 }

@@ -140,6 +140,7 @@ is_strict(const struct roster *r, const char *author, int *strict, struct err *e
         return rc;
     int founder = strcmp(author, store->founder.author) == 0;
     *strict = strcmp(author, store->self.author) == 0 ||
+              (r->pull.must != NULL && strcmp(author, r->pull.must) == 0) ||
               (founder && strcmp(trust.standing, "unknown") == 0) ||
               (trust_accepted(&trust) && end.seq < trust.upto);
     return RC_OK;
@@ -354,26 +355,25 @@ struct look {
 };
 
 static enum rc
-pull(struct store *store, struct copy *copy, enum pull_flags flags, struct pull_report *report,
-     const struct look *look, struct err *err)
+pull(struct roster *r, const struct look *look, struct err *err)
 {
-    struct roster r = {.pull = {.store = store, .copy = copy, .flags = flags}, .report = report};
-    memset(report, 0, sizeof *report);
-    buf_init(&r.pull.evidence, LIMIT_SMALL_FILE);
-    enum rc rc = log_begin(store, err);
+    struct pull *p = &r->pull;
+    memset(r->report, 0, sizeof *r->report);
+    buf_init(&p->evidence, LIMIT_SMALL_FILE);
+    enum rc rc = log_begin(p->store, err);
     if (rc == RC_OK) {
-        rc = run(&r, err);
+        rc = run(r, err);
         if (rc == RC_OK && look != NULL)
             rc = look->fn(look->arg, err);
         if (rc == RC_OK)
-            rc = finish(&r, err);
+            rc = finish(r, err);
         else
-            log_rollback(store);
+            log_rollback(p->store);
     }
-    if (rc != RC_OK && (flags & PULL_DRY) == 0)
-        evidence_keep(store, copy, r.pull.evidence_author, r.pull.evidence_what, &r.pull.evidence);
-    buf_release(&r.pull.evidence);
-    free(r.rows);
+    if (rc != RC_OK && (p->flags & PULL_DRY) == 0)
+        evidence_keep(p->store, p->copy, p->evidence_author, p->evidence_what, &p->evidence);
+    buf_release(&p->evidence);
+    free(r->rows);
     return rc;
 }
 
@@ -381,7 +381,16 @@ enum rc
 pull_from(struct store *store, struct copy *copy, enum pull_flags flags, struct pull_report *report,
           struct err *err)
 {
-    return pull(store, copy, flags, report, NULL, err);
+    return pull_evidence(store, copy, NULL, flags, report, err);
+}
+
+enum rc
+pull_evidence(struct store *store, struct copy *copy, const char *author, enum pull_flags flags,
+              struct pull_report *report, struct err *err)
+{
+    struct roster r = {.pull = {.store = store, .copy = copy, .flags = flags, .must = author},
+                       .report = report};
+    return pull(&r, NULL, err);
 }
 
 enum rc
@@ -389,5 +398,6 @@ pull_preview(struct store *store, struct copy *copy, struct pull_report *report,
              void *arg, struct err *err)
 {
     struct look l = {look, arg};
-    return pull(store, copy, PULL_DRY, report, &l, err);
+    struct roster r = {.pull = {.store = store, .copy = copy, .flags = PULL_DRY}, .report = report};
+    return pull(&r, &l, err);
 }

@@ -35,6 +35,11 @@ struct pull_report {
 enum rc pull_from(struct store *store, struct copy *copy, enum pull_flags flags,
                   struct pull_report *report, struct err *err) MUST_CHECK;
 
+/* The same, where the log of this author has to verify, admitted or not: whose evidence it is. */
+enum rc pull_evidence(struct store *store, struct copy *copy, const char *author,
+                      enum pull_flags flags, struct pull_report *report,
+                      struct err *err) MUST_CHECK;
+
 /* Verifies, calls look while the store is what it would be, and takes all back (PULL_DRY). */
 typedef enum rc (*pull_look_fn)(void *arg, struct err *err);
 enum rc pull_preview(struct store *store, struct copy *copy, struct pull_report *report,

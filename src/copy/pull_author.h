@@ -10,6 +10,7 @@ struct pull {
     struct store *store;
     struct copy *copy;
     enum pull_flags flags;
+    const char *must; /* an author whose log has to verify although nobody admitted him; or NULL */
     /* The object that proved a fork, to be kept once the transaction was taken back. */
     struct buf evidence;
     char evidence_author[AUTHOR_TEXT + 1];

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 
 struct remote;
+struct store; /* escrow's */
 
 /* How a place that is no folder is reached; all NULL for one that is. Borrowed during remote_open.
  */
@@ -35,6 +36,8 @@ void remote_read_secrets_by(remote_secret_fn fn);
  */
 enum rc remote_open(struct remote **out, const char *url, const struct remote_access *access,
                     struct err *err) MUST_CHECK;
+/* What another store holds, to be pulled from; it is only read, and has to outlive this. */
+enum rc remote_of_store(struct remote **out, const struct store *store, struct err *err) MUST_CHECK;
 void remote_close(struct remote *r);            /* takes NULL */
 const char *remote_url(const struct remote *r); /* canonical: file:///abs/path */
 /* Local folder of the place, or NULL when it is not one. */

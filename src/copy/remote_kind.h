@@ -21,9 +21,10 @@ struct remote_kind {
 
 struct remote {
     const struct remote_kind *kind;
-    struct buf url;         /* canonical */
-    char folder[PATH_SIZE]; /* absolute; "" when the place is no folder */
-    char path[PATH_SIZE];   /* of a server's, "/..." or "~/..." */
+    struct buf url;            /* canonical */
+    const struct store *store; /* of remote_of_store, borrowed; else NULL */
+    char folder[PATH_SIZE];    /* absolute; "" when the place is no folder */
+    char path[PATH_SIZE];      /* of a server's, "/..." or "~/..." */
     struct sftp *sftp;
 };
 

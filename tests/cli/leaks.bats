@@ -117,6 +117,7 @@ any doctor
 0 report run --file $T/run.html
 any report drill --format html
 13 recover countersign 00000000 --text
+10 recover attach $T/third
 0 person add first.operator --role operator --new-key $T/person.key --credential file:$T/spare.pass
 0 person set first.operator --role guard
 0 person list

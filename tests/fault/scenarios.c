@@ -141,6 +141,11 @@ const struct scenario scenarios[] = {
      "recover list",
      COUNTERSIGN, "\"steps\":[\"a\"]", "-C store recover show {run}\n?\"to_countersign\":0",
      "=0,13 " COUNTERSIGN, S_CHANGES | S_SLOW},
+    {"recover-attach",
+     FROM_COPY " --to file:known3 --evidence ./kept --offline\n$kept author -C kept status",
+     "-C store recover attach ./kept", "\"entries\":6",
+     "-C store author admit --yes {kept}\n-C store -o ndjson audit log\n?{kept}",
+     "-C store recover attach ./kept", S_NO_LOG | S_CHANGES},
     {"check", NULL, "-C store check vbr/first --secret file:known", NULL, NULL,
      "-C store check vbr/first --secret file:known", 0},
     /* proof */
