@@ -6,6 +6,7 @@
 #include "cli/attach.h"
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
+#include "cli/from_export.h"
 #include "cli/out.h"
 #include "cli/run_approve.h"
 #include "cli/run_bind.h"
@@ -364,9 +365,7 @@ open_place(struct ctx *ctx, struct err *err)
 {
     enum rc rc = from_open(ctx, err);
     if (rc == RC_OK && ctx->records != NULL)
-        rc = err_set(err, RC_USAGE,
-                     "recover start: --from wants a copy; an export has one key: "
-                     "keymuster reveal KEY --from EXPORT");
+        rc = from_export_keep(ctx, opt_get(&ctx->opts, OPT_FROM), err);
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_FROM))
         out_note(ctx, "this machine's store is %s; for other commands: keymuster -C %s",
                  ctx->store->dir, ctx->store->dir);

@@ -216,3 +216,78 @@ from_export(struct ctx *ctx, const char *word, struct err *err)
         rc = open_records(ctx, &seal, err);
     return rc;
 }
+
+/* ---- a store of it ---- */
+
+struct counting {
+    size_t generations, names;
+    char last[KEY_NAME_BYTES + 1];
+};
+
+static enum rc
+count_key(void *arg, const struct key *key, struct err *err)
+{
+    struct counting *c = arg;
+    (void)err;
+    c->generations++;
+    c->names += strcmp(c->last, key->name) != 0; /* by name */
+    (void)snprintf(c->last, sizeof c->last, "%s", key->name);
+    return RC_OK;
+}
+
+static enum rc
+say_what_it_is(struct ctx *ctx, const struct export_seal *seal, struct err *err)
+{
+    struct counting c = {.generations = 0};
+    char ago[AGO_TEXT] = "";
+    int64_t at;
+    if (time_parse(&at, seal->at) == 0)
+        time_ago(ago, at, clock_now_ms());
+    enum rc rc = key_each(ctx->store, NULL, count_key, &c, err);
+    if (rc != RC_OK)
+        return rc;
+    out_warn(
+        ctx,
+        "this store knows what an export of %s (%s) says, signed by author %s: %zu generations "
+        "of %zu keys, and their wraps, root keys and KMSs. Nothing tells what was recorded "
+        "since, which other keys there are, or what other sites do now",
+        seal->at, ago, seal->signer.author, c.generations, c.names);
+    if (ini_name_at(ctx->records->conf, "copy", 0) != NULL)
+        return RC_OK;
+    out_warn(ctx,
+             "no copy is bound here, and this machine is the only place that has what is done now: "
+             "plug in a disk, then: keymuster -C %s copy add NAME URL --site SITE; into the "
+             "escrow, later: keymuster recover attach %s",
+             ctx->records->dir, ctx->records->dir);
+    return RC_OK;
+}
+
+enum rc
+from_export_keep(struct ctx *ctx, const char *word, struct err *err)
+{
+    const char *path = path_of(word);
+    struct store *view = NULL;
+    struct export_seal seal;
+    struct buf bytes;
+    int64_t said = 0;
+    buf_init(&bytes, EXPORT_MAX);
+    enum rc rc = read_file(&bytes, path, err);
+    if (rc == RC_OK)
+        rc = export_read(&view, &seal, buf_str(&bytes), bytes.len, path, err);
+    store_close(view);
+    if (rc == RC_OK && strcmp(seal.sha256, ctx->export) != 0)
+        rc = err_set(err, RC_BAD_VALUE, "%s was exchanged while it was read", path);
+    if (rc == RC_OK)
+        rc = export_into(ctx->records, buf_str(&bytes), bytes.len, path, &said, err);
+    buf_release(&bytes);
+    if (rc == RC_OK)
+        rc = say_what_it_is(ctx, &seal, err);
+    if (rc != RC_OK)
+        return rc;
+    store_close(ctx->store);
+    ctx->store = ctx->records;
+    ctx->records = NULL;
+    ctx->export[0] = '\0';
+    ctx->signer[0] = '\0';
+    return RC_OK;
+}

@@ -16,4 +16,11 @@ int from_is_export(const char *word);
  */
 enum rc from_export(struct ctx *ctx, const char *word, struct err *err) MUST_CHECK;
 
+/*
+ * After from_export, for a run of many commands: the store of the records is told what the export
+ * says, under the UUIDs that all sites know, and becomes ctx->store; ctx->records is NULL then.
+ * Says what such a store cannot know.
+ */
+enum rc from_export_keep(struct ctx *ctx, const char *word, struct err *err) MUST_CHECK;
+
 #endif

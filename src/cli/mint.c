@@ -539,7 +539,7 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
         jw_str(&w, NULL, m->twins[i]);
     jw_end_arr(&w);
     jw_str(&w, "purpose", m->purpose);
-    jw_str(&w, "protects_site", m->protects_site.uuid);
+    jw_opt(&w, "protects_site", m->protects_site.uuid);
     enum rc rc = write_carried(ctx, m, &w, "system", m->system, err);
     if (rc == RC_OK)
         rc = write_carried(ctx, m, &w, "owner", m->owner, err);

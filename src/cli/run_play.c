@@ -295,7 +295,7 @@ command_of(const struct play *p, size_t i, struct buf *words, struct err *err)
     const char *to = run_answer_to(p, i, "to");
     if (s->run != NULL)
         return run_fill(words, p->run, s->run, err);
-    buf_adds(words, p->run->record.drill ? "drill " : "reveal ");
+    buf_adds(words, p->run->record.drill ? "drill " : "reveal --allow-unsynced ");
     enum rc rc = add_key(words, p, s->key, err);
     buf_addf(words, " --reason \"run %.8s, step %s\"", p->run->record.id, s->id);
     if (to != NULL && !p->run->record.drill) {
@@ -326,7 +326,8 @@ do_command(struct play *p, size_t i, struct err *err)
     if (rc != RC_OK)
         return rc;
     end.ms = clock_mono_ms() - began;
-    if (end.exit != 0 && (end.exit != 3 || s->findings_fail))
+    /* 3 is done with findings; of a password: it did not come out, or was not proven. */
+    if (end.exit != 0 && (end.exit != 3 || s->kind == STEP_REVEAL || s->findings_fail))
         end.state = RUN_FAILED;
     p->failed_here |= end.state == RUN_FAILED;
     rc = put_ended(p, i, &end, err);

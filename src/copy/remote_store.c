@@ -143,7 +143,8 @@ store_probe(struct remote *r, const char **verdict, struct err *err)
 }
 
 static const struct remote_kind remote_store_kind = {
-    store_reach, store_get, store_write, store_write, store_withdraw, store_list, store_probe};
+    store_reach,    store_get,  store_write, store_write,
+    store_withdraw, store_list, store_probe, NULL};
 
 enum rc
 remote_of_store(struct remote **out, const struct store *store, struct err *err)

@@ -273,6 +273,16 @@ apply_follows(struct apply *a, const char *key, const struct json *list, struct 
     return RC_OK;
 }
 
+/* When the key was made: said by whoever took it over from an export, else it is the entry's time.
+ */
+static const char *
+made_at(const struct entry *e)
+{
+    int64_t ms = 0;
+    const char *at = json_gets(e->body, "created_at");
+    return at != NULL && strlen(at) == TIME_TEXT && time_parse(&ms, at) == 0 ? at : e->at;
+}
+
 static enum rc
 put_key(struct apply *a, const char *uuid, struct err *err)
 {
@@ -314,7 +324,7 @@ put_key(struct apply *a, const char *uuid, struct err *err)
     stmt_text(q, 6, form);
     stmt_text(q, 7, origin);
     stmt_int(q, 8, bits);
-    stmt_text(q, 9, a->e->at);
+    stmt_text(q, 9, made_at(a->e));
     stmt_blob(q, 10, a->e->hash, HASH_SIZE);
     stmt_text(q, 11, a->e->author);
     stmt_int(q, 12, a->e->seq);

@@ -1,5 +1,6 @@
 #include "escrow/export.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,16 +60,19 @@ put_fields(struct making *m, const char *object, const char *const *fields, stru
     return rc;
 }
 
-/* Where the KMS is: a recovery tries the wraps of its own site first. */
+/* member "site", where a KMS is: a recovery tries the wraps of its own site first;
+ * "protects_site": the one whose loss a key is for. */
 static void
-put_site(struct making *m, const char *uuid)
+put_site(struct making *m, const char *member, const char *uuid)
 {
+    char name_member[24];
     struct object site;
     struct err unknown = ERR_INIT;
     if (uuid[0] == '\0' || object_find(m->store, "site", uuid, &site, &unknown) != RC_OK)
         return;
-    jw_str(&m->w, "site", site.uuid);
-    jw_str(&m->w, "site_name", site.name);
+    (void)snprintf(name_member, sizeof name_member, "%s_name", member);
+    jw_str(&m->w, member, site.uuid);
+    jw_str(&m->w, name_member, site.name);
 }
 
 /* Root key and KMS of a wrap; a root that is not known here yet is its UUID alone. */
@@ -100,7 +104,7 @@ put_root(struct making *m, const char *uuid, struct err *err)
     jw_str(&m->w, "uuid", root.kms.uuid);
     jw_str(&m->w, "name", root.kms.name);
     rc = put_fields(m, root.kms.uuid, kms_fields, err);
-    put_site(m, root.site);
+    put_site(m, "site", root.site);
     jw_end_obj(&m->w);
     return rc;
 }
@@ -189,6 +193,10 @@ put_key(void *arg, const struct key *key, struct err *err)
     jw_str(&m->w, "form", key->form);
     jw_str(&m->w, "state", key->state);
     jw_str(&m->w, "created_at", key->created_at);
+    jw_str(&m->w, "origin", key->origin);
+    if (key->bits > 0)
+        jw_int(&m->w, "bits", key->bits);
+    put_site(m, "protects_site", key->protects_site);
     if (rc == RC_OK)
         rc = put_fields(m, key->uuid, fields, err);
     if (rc == RC_OK)

@@ -58,6 +58,14 @@ int export_is(const char *bytes, size_t len);
 enum rc export_read(struct store **view, struct export_seal *seal, const char *bytes, size_t len,
                     const char *what, struct err *err) MUST_CHECK;
 
+/*
+ * Says in the store's own log what the verified export says and nothing there says yet: its sites,
+ * KMSs, root keys, keys and wraps under their own UUIDs; all or nothing, and a note of the source.
+ * *said: how many entries. The caller has anchored it.
+ */
+enum rc export_into(struct store *store, const char *bytes, size_t len, const char *what,
+                    int64_t *said, struct err *err) MUST_CHECK;
+
 /* An export that lacks what its escrow has now, of one name. Of each name only the newest export
  * counts, by the time that its entry states. */
 struct export_stale {

@@ -5,6 +5,8 @@
 
 #include "escrow/apply.h"
 #include "escrow/export.h"
+#include "escrow/log.h"
+#include "text/enc.h"
 #include "text/json.h"
 #include "text/time.h"
 
@@ -112,11 +114,45 @@ open_envelope(struct export_seal *s, struct json **doc, const char *bytes, size_
 
 struct reading {
     struct db *db;
+    struct store *into; /* whose own log says again what it lacks of this; NULL: a view is made */
+    int64_t said;       /* entries that it got */
     const char *author;
     int64_t seq; /* falls, so that of two wraps of one moment the first listed is the newer */
     struct buf body;
     struct jw w;
 };
+
+/* Whether the store has been told already, by whomever. */
+static enum rc
+known_fact(const struct store *store, const struct entry *e, int *known, struct err *err)
+{
+    unsigned char id[HASH_SIZE] = {0};
+    const char *wrap = json_gets(e->body, "wrap");
+    const char *ciphertext = json_gets(json_get(e->body, "wrap"), "ciphertext");
+    const char *uuid = json_gets(e->body, "uuid");
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT 1 FROM object WHERE uuid = ?1 UNION ALL SELECT 1 FROM key WHERE"
+                          " uuid = ?1 UNION ALL SELECT 1 FROM wrap WHERE key = ?2 AND id = ?3 AND"
+                          " NOT ?4 UNION ALL SELECT 1 FROM wrap_retired WHERE key = ?2 AND id = ?3"
+                          " AND ?4",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    if (ciphertext != NULL)
+        sha256(id, ciphertext, strlen(ciphertext));
+    else if (wrap != NULL && hex_decode(id, HASH_SIZE, wrap) != 0)
+        memset(id, 0, sizeof id);
+    const char *key = json_gets(e->body, "key");
+    stmt_text(q, 1, uuid != NULL ? uuid : "");
+    stmt_text(q, 2, key != NULL ? key : "");
+    stmt_blob(q, 3, id, HASH_SIZE);
+    stmt_int(q, 4, wrap != NULL);
+    rc = stmt_row(q, err);
+    *known = rc == RC_OK && stmt_more(q);
+    stmt_done(q);
+    return rc;
+}
 
 static void
 begin_fact(struct reading *r)
@@ -124,6 +160,18 @@ begin_fact(struct reading *r)
     buf_clear(&r->body);
     jw_init(&r->w, &r->body);
     jw_obj(&r->w, NULL);
+}
+
+/* Into the own log, unless the store knows of it. */
+static enum rc
+say_again(struct reading *r, const struct entry *e, struct err *err)
+{
+    int known = 0;
+    enum rc rc = known_fact(r->into, e, &known, err);
+    if (rc != RC_OK || known)
+        return rc;
+    r->said++;
+    return log_append(r->into, e->kind, &r->body, NULL, err);
 }
 
 /* Equal facts have equal hashes, so a root key that many wraps name is there once. */
@@ -139,6 +187,12 @@ end_fact(struct reading *r, const char *kind, const char *at, struct err *err)
         rc = json_parse(&doc, buf_str(&r->body), r->body.len, "an export", err);
     if (rc != RC_OK)
         return rc;
+    if (r->into != NULL) {
+        e.body = doc;
+        rc = say_again(r, &e, err);
+        json_free(doc);
+        return rc;
+    }
     sha256_begin(&hash);
     sha256_more(&hash, kind, strlen(kind));
     sha256_more(&hash, buf_str(&r->body), r->body.len);
@@ -229,25 +283,63 @@ add_wrap(struct reading *r, const char *key, const struct json *wrap, struct err
     return end_fact(r, "wrap.retired", at, err);
 }
 
+/* The first listed is the newest; in a log it has to come last. */
+static enum rc
+add_wraps(struct reading *r, const char *key, const struct json *wraps, struct err *err)
+{
+    size_t count = json_count(wraps);
+    size_t n = 0;
+    const struct json **all = calloc(count + 1, sizeof *all);
+    if (all == NULL)
+        return err_nomem(err);
+    for (const struct json *w = json_first(wraps); w != NULL && n < count; w = json_next(w))
+        all[n++] = w;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < n; i++)
+        rc = add_wrap(r, key, all[r->into != NULL ? n - 1 - i : i], err);
+    free(all);
+    return rc;
+}
+
+/* Exports made before they named the site do not have it. */
+static enum rc
+add_protected(struct reading *r, const struct json *key, const char *at, struct err *err)
+{
+    if (json_get(key, "protects_site_name") == NULL)
+        return RC_OK;
+    begin_fact(r);
+    jw_str(&r->w, "uuid", json_gets(key, "protects_site"));
+    jw_str(&r->w, "name", json_gets(key, "protects_site_name"));
+    return end_fact(r, "site.added", at, err);
+}
+
 static enum rc
 add_key(struct reading *r, const struct json *key, struct err *err)
 {
-    static const char *const members[] = {"uuid",  "name",     "generation", "purpose",      "form",
-                                          "state", "protects", "check",      "needed_until", NULL};
+    static const char *const members[] = {"uuid",          "name", "generation", "purpose",
+                                          "protects_site", "form", "protects",   "check",
+                                          "needed_until",  "bits", NULL};
     const char *uuid = json_gets(key, "uuid");
     const char *at = json_gets(key, "created_at");
     const struct json *wraps = json_get(key, "wraps");
     if (uuid == NULL || at == NULL || wraps == NULL || json_type(wraps) != JSON_ARRAY)
         return err_set(err, RC_MALFORMED, "a key lacks its UUID, its time or its wraps");
+    const char *origin = json_gets(key, "origin");
+    const char *state = json_gets(key, "state");
+    enum rc rc = add_protected(r, key, at, err);
+    if (rc != RC_OK)
+        return rc;
     begin_fact(r);
     put_values(r, key, members);
-    jw_str(&r->w, "origin", "kms");
+    jw_str(&r->w, "origin", origin != NULL ? origin : "kms");
+    if (state != NULL && strcmp(state, "active") != 0) /* what is not said is active */
+        jw_str(&r->w, "state", state);
+    if (r->into != NULL)
+        jw_str(&r->w, "created_at", at);
     jw_arr(&r->w, "wraps");
     jw_end_arr(&r->w);
-    enum rc rc = end_fact(r, "key.created", at, err);
-    for (const struct json *w = json_first(wraps); rc == RC_OK && w != NULL; w = json_next(w))
-        rc = add_wrap(r, uuid, w, err);
-    return rc;
+    rc = end_fact(r, "key.created", at, err);
+    return rc == RC_OK ? add_wraps(r, uuid, wraps, err) : rc;
 }
 
 /* What apply.c would not take is no export: all or nothing. */
@@ -267,16 +359,25 @@ check_applied(struct db *db, struct err *err)
 }
 
 static enum rc
-add_all(struct db *db, const struct export_seal *seal, const struct json *doc, struct err *err)
+add_keys(struct reading *r, const struct json *doc, struct err *err)
 {
     const struct json *keys = json_get(doc, "keys");
-    struct reading r = {.db = db, .author = seal->signer.author, .seq = LIMIT_NUMBER};
+    enum rc rc = RC_OK;
     if (keys == NULL || json_type(keys) != JSON_ARRAY)
         return err_set(err, RC_MALFORMED, "it has no list of keys");
-    buf_init(&r.body, LIMIT_ENTRY);
-    enum rc rc = db_begin(db, err);
+    buf_init(&r->body, LIMIT_ENTRY);
     for (const struct json *k = json_first(keys); rc == RC_OK && k != NULL; k = json_next(k))
-        rc = add_key(&r, k, err);
+        rc = add_key(r, k, err);
+    return rc;
+}
+
+static enum rc
+add_all(struct db *db, const struct export_seal *seal, const struct json *doc, struct err *err)
+{
+    struct reading r = {.db = db, .author = seal->signer.author, .seq = LIMIT_NUMBER};
+    enum rc rc = db_begin(db, err);
+    if (rc == RC_OK)
+        rc = add_keys(&r, doc, err);
     if (rc == RC_OK)
         rc = check_applied(db, err);
     if (rc == RC_OK)
@@ -323,6 +424,46 @@ export_read(struct store **view, struct export_seal *seal, const char *bytes, si
     enum rc rc = open_envelope(seal, &doc, bytes, len, what, err);
     if (rc == RC_OK)
         rc = make_view(view, seal, doc, what, err);
+    json_free(doc);
+    return rc;
+}
+
+/* ---- into a store ---- */
+
+/* Where those entries are from, for whoever reads the log. */
+static enum rc
+append_source(struct reading *r, const struct export_seal *seal, struct err *err)
+{
+    begin_fact(r);
+    jw_str(&r->w, "text", "the entries before this one say what an export said");
+    jw_int(&r->w, "entries", r->said);
+    jw_str(&r->w, "export", seal->sha256);
+    jw_str(&r->w, "signer", seal->signer.author);
+    jw_str(&r->w, "made", seal->at);
+    jw_end_obj(&r->w);
+    enum rc rc = buf_check(&r->body, "a note", err);
+    return rc == RC_OK ? log_append(r->into, "note", &r->body, NULL, err) : rc;
+}
+
+enum rc
+export_into(struct store *store, const char *bytes, size_t len, const char *what, int64_t *said,
+            struct err *err)
+{
+    struct export_seal seal = {.at = ""};
+    struct json *doc = NULL;
+    struct reading r = {.into = store, .author = seal.signer.author};
+    *said = 0;
+    enum rc rc = open_envelope(&seal, &doc, bytes, len, what, err);
+    if (rc == RC_OK)
+        rc = log_begin(store, err);
+    if (rc == RC_OK) {
+        rc = add_keys(&r, doc, err);
+        if (rc == RC_OK && r.said > 0)
+            rc = append_source(&r, &seal, err);
+        rc = log_finish(store, rc, err);
+        *said = rc == RC_OK ? r.said : 0;
+    }
+    buf_release(&r.body);
     json_free(doc);
     return rc;
 }
