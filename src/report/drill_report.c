@@ -164,7 +164,8 @@ drill_report_sheet(struct buf *out, int html, const struct drill_facts *f,
                    const struct report_about *about, struct err *err)
 {
     struct sheet s;
-    char title[96], line[256];
+    char title[96], line[512];
+    size_t again = origin_restated(&f->evidence);
     (void)snprintf(title, sizeof title, "drill %.8s", f->record.id);
     enum rc rc = sheet_begin(&s, out, html, "Evidence: a drill of keys", title, err);
     int good = f->failed + f->inconclusive + f->uncounted == 0;
@@ -178,6 +179,10 @@ drill_report_sheet(struct buf *out, int html, const struct drill_facts *f,
                        "%zu of the proofs do not count for their keys: a key that must outlive a "
                        "site is proven at another one.",
                        f->uncounted);
+        sheet_par(&s, line, SHEET_BAD);
+    }
+    if (again > 0) {
+        (void)snprintf(line, sizeof line, ORIGIN_AGAIN, again, f->evidence.count);
         sheet_par(&s, line, SHEET_BAD);
     }
     put_head(&s, f, about);
@@ -218,6 +223,7 @@ drill_report_json(struct jw *w, const struct drill_facts *f, const struct report
         jw_int(w, "lost_entries", f->lost);
     }
     jw_opt(w, "newest_at", f->newest);
+    jw_int(w, "said_again", (int64_t)origin_restated(&f->evidence));
     drill_rows_json(w, "results", f->rows, f->count);
     origin_json(w, &f->origin);
 }

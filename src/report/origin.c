@@ -133,6 +133,15 @@ origin_of(struct origin *out, const struct store *store, const struct evidence *
     return rc;
 }
 
+size_t
+origin_restated(const struct evidence *ev)
+{
+    size_t again = 0;
+    for (size_t i = 0; i < ev->count; i++)
+        again += ev->list[i].e.restates != NULL;
+    return again;
+}
+
 void
 origin_sheet_parties(struct sheet *s, const struct origin *o)
 {

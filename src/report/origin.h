@@ -41,6 +41,12 @@ enum rc origin_who(struct buf *out, const struct store *store, const struct entr
 enum rc origin_person(char out[LIMIT_NAME + 1], const struct store *store, const struct entry *e,
                       struct err *err) MUST_CHECK;
 
+/* How many entries say again what another one said (escrow/restate.h), and the words for it. */
+size_t origin_restated(const struct evidence *ev);
+#define ORIGIN_AGAIN                                                                               \
+    "%zu of %zu entries were said again later, as another author's or after a loss: their times "  \
+    "and accounts are those of that moment; keymuster audit log --entry HASH has the first ones"
+
 void origin_sheet_parties(struct sheet *s, const struct origin *o);
 void origin_sheet_anchors(struct sheet *s, const struct origin *o);
 /* Members "by" and "anchors". */

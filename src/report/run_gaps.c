@@ -177,6 +177,15 @@ of_drills(struct run_facts *f, struct err *err)
                           f->drilled_count);
 }
 
+/* Their times and accounts are those of whoever said them again. */
+static enum rc
+of_restated(struct run_facts *f, struct err *err)
+{
+    size_t again = origin_restated(&f->evidence);
+    return again == 0 ? RC_OK
+                      : gap(f, "said-again", "", err, ORIGIN_AGAIN, again, f->evidence.count);
+}
+
 enum rc
 run_gaps_find(struct run_facts *f, struct err *err)
 {
@@ -188,6 +197,8 @@ run_gaps_find(struct run_facts *f, struct err *err)
         rc = of_time(f, err);
     if (rc == RC_OK)
         rc = of_drills(f, err);
+    if (rc == RC_OK)
+        rc = of_restated(f, err);
     if (rc == RC_OK && (sha == NULL || strcmp(sha, f->run->book->sha256) != 0))
         rc = gap(f, "text", "", err, "the run names the runbook's text %.64s, not this one",
                  sha != NULL ? sha : "by no hash");

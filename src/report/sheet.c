@@ -26,7 +26,7 @@ static const char style[] =
     "table{border-collapse:collapse;margin:.4em 0;width:100%}"
     "caption{text-align:left;color:var(--dim);padding:.2em 0}"
     "th,td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0}"
-    "thead th{border-bottom:1px solid var(--line)}"
+    "thead th{overflow-wrap:normal;border-bottom:1px solid var(--line)}"
     ".rows td,.rows tbody th{border-bottom:1px solid var(--soft)}"
     "tbody th{font-weight:normal}.rows{width:auto;min-width:60%}.facts "
     "th{color:var(--dim);width:11em}"

@@ -234,6 +234,10 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
     json '.rpo_ms > 1000000000 and .started.copy.name == "usb <b>"'
     ends 0 -C "$MAD" report run 00000000-0000
     says 'copy name       usb <b>'
+    forge "$MAD" '{"kind":"run.note","body":{"run":"'"$run"'","text":"once more"},"restates":{"entry":"'"$(printf '%064d' 0)"'",
+        "author":"'"$(printf '%032d' 0)"'","seq":1,"at":"2026-01-01T00:00:00.000Z","by":{}}}'
+    ends 0 -o json -C "$MAD" report run "$run"
+    json 'any(.gaps[]; .code == "said-again" and (.text | startswith("1 of ")))'
     # Members of another form than this version writes.
     forge "$MAD" '{"kind":"run.ended","body":{"run":"00000000-0000-4000-8000-000000000001","step":"look","result":7,"fields":["x"],
         "ms":"long","reason":[1]}}'
