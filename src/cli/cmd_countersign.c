@@ -62,7 +62,7 @@ write_steps(struct jw *w, const struct run *run)
 {
     jw_arr(w, "steps");
     for (size_t i = 0; i < run->book->count; i++) {
-        if (run->steps[i].alone && run->steps[i].state == RUN_DONE && !run->steps[i].countersigned)
+        if (approval_was_alone(run, i) && !run->steps[i].countersigned)
             jw_str(w, NULL, run->book->steps[i].id);
     }
     jw_end_arr(w);

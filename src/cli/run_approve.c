@@ -368,6 +368,11 @@ at_terminal(struct asking *a, enum approve_end *end, struct err *err)
     size_t lacking;
     int may = a->run->alone[0] != '\0';
     *end = APPROVE_DONE;
+    if (!may)
+        out_note(a->ctx,
+                 "nobody else is there: Enter, then p; keymuster recover resume %.8s --alone "
+                 "REASON",
+                 a->run->record.id);
     while ((lacking = approval_lacking(a->run, a->step)) > 0) {
         (void)snprintf(prompt, sizeof prompt, "who approves (%zu of %d)? name%s | Enter back: ",
                        (size_t)a->run->book->steps[a->step].approvers - lacking + 1,
@@ -424,7 +429,7 @@ run_approve_list(struct buf *out, const struct run *run, size_t i)
         if (strcmp(run->approvals[k].step, run->book->steps[i].id) == 0)
             put_line(out, &run->approvals[k]);
     }
-    if (run->steps[i].alone)
+    if (approval_was_alone(run, i))
         buf_addf(out, "          ! ALONE: %s\n",
                  run->steps[i].countersigned ? "countersigned since"
                                              : "no second person; to be countersigned");
@@ -453,7 +458,7 @@ run_approve_write(struct jw *w, const struct run *run, size_t i)
             write_approval(w, &run->approvals[k]);
     }
     jw_end_arr(w);
-    jw_bool(w, "alone", run->steps[i].alone);
+    jw_bool(w, "alone", approval_was_alone(run, i));
 }
 
 enum rc
@@ -468,7 +473,7 @@ run_alone_list(struct ctx *ctx, const struct run *run, struct err *err)
         out_printf(ctx, "\nALONE: %zu step%s ended without a second person, by ", alone,
                    alone == 1 ? "" : "s");
         out_text(ctx, buf_str(&who));
-        out_printf(ctx, ": ");
+        out_printf(ctx, "%s", run->alone[0] != '\0' ? ": " : "");
         out_text(ctx, run->alone);
         out_printf(ctx, "\n");
     }

@@ -391,6 +391,8 @@ end_with_reason(struct play *p, size_t i, enum step_state state, struct err *err
     char reason[LIMIT_TEXT + 1];
     struct end end = {.state = state, .reason = reason, .exit = -1};
     enum rc rc = ask_text(p, i, "reason", "why? ", reason, err);
+    if (state == RUN_SKIPPED && approval_lacking(p->run, i) > 0)
+        end.alone = reason; /* somebody else stands for that, too */
     return rc == RC_OK ? put_ended(p, i, &end, err) : rc;
 }
 

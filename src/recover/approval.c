@@ -47,10 +47,16 @@ approval_text(struct buf *out, const struct run *r, const struct store *store, s
     return buf_check(out, "an approval", err);
 }
 
+int
+approval_was_alone(const struct run *r, size_t i)
+{
+    return r->steps[i].alone && (r->steps[i].state == RUN_DONE || r->steps[i].state == RUN_SKIPPED);
+}
+
 static int
 wants_counter(const struct run *r, size_t i)
 {
-    return r->steps[i].alone && r->steps[i].state == RUN_DONE && !r->steps[i].countersigned;
+    return approval_was_alone(r, i) && !r->steps[i].countersigned;
 }
 
 enum rc
@@ -417,13 +423,15 @@ approval_lacking(const struct run *r, size_t i)
     return lacking;
 }
 
-/* A step that was ended with an approval that does not count is not ended. */
+/* A step that was ended with an approval that does not count is not ended; one that was left out
+ * was left out by one person alone. */
 void
 approval_settle(struct run *r)
 {
     for (size_t i = 0; i < r->book->count; i++) {
         struct run_step *s = &r->steps[i];
         const char *why = "nobody approved it";
+        s->alone |= s->state == RUN_SKIPPED && approval_lacking(r, i) > 0;
         if (s->state != RUN_DONE || s->alone || approval_lacking(r, i) == 0)
             continue;
         for (size_t k = 0; k < r->approval_count; k++) {
@@ -441,7 +449,7 @@ approval_alone(const struct run *r, size_t *open)
     size_t n = 0;
     *open = 0;
     for (size_t i = 0; i < r->book->count; i++) {
-        n += r->steps[i].alone && r->steps[i].state == RUN_DONE;
+        n += approval_was_alone(r, i) != 0;
         *open += wants_counter(r, i) != 0;
     }
     return n;
@@ -481,7 +489,8 @@ approval_each(const struct store *store, approval_fn fn, void *arg, struct err *
     enum rc rc = db_query(store->db, &q,
                           "SELECT json_extract(body, '$.run') AS run FROM event WHERE kind IN"
                           " ('run.approved', 'run.attested', 'run.countersigned') OR (kind ="
-                          " 'run.ended' AND json_extract(body, '$.alone') IS NOT NULL)"
+                          " 'run.ended' AND (json_extract(body, '$.alone') IS NOT NULL"
+                          " OR json_extract(body, '$.result') = 'skipped'))"
                           " GROUP BY run ORDER BY min(at) DESC",
                           err);
     if (rc != RC_OK)

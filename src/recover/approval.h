@@ -61,8 +61,10 @@ enum rc approval_text(struct buf *out, const struct run *r, const struct store *
                       struct err *err) MUST_CHECK;
 enum rc approval_counter_text(struct buf *out, const struct run *r, const struct store *store,
                               struct err *err) MUST_CHECK;
-/* How many steps were ended alone, and how many of these nobody has countersigned. */
+/* How many steps were ended alone (also left out without who was to approve), and how many of these
+ * nobody has countersigned. */
 size_t approval_alone(const struct run *r, size_t *open);
+int approval_was_alone(const struct run *r, size_t i);
 
 /* ---- over all runs ---- */
 enum approval_finding { APPROVAL_DUTY, APPROVAL_BAD };

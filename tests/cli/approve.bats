@@ -143,6 +143,16 @@ END
     ends 20 -C "$FRA" recover resume --answers answers
     step_is "$FRA" '.state == "done" and [.approvals[].name] == ["alice", "bob"] and ([.approvals[].what] | unique == ["approved"])'
     [ "$(kinds "$FRA")" = 'run.started run.approved run.approved run.ended' ]
+    # What was approved stays so when they leave or have another key; the next one is another matter.
+    minisign -G -W -p new.pub -s new.key >/dev/null
+    fra person set bob --key "$T/new.pub"
+    fra person left alice
+    step_is "$FRA" '.state == "done" and ([.approvals[].what] | unique == ["approved"])'
+    answers_of 'approved_by_1 = alice' "signature_1 = $T/a.minisig"
+    ends 17 -C "$FRA" recover start small.md --answers answers
+    answers_of 'approved_by_1 = bob' "signature_1 = $T/b.minisig"
+    ends 15 -C "$FRA" recover resume --answers answers
+    fra person set alice --returned
     # A key that stock minisign sealed, with the gigabyte of memory it wants.
     printf 'pw of dora\npw of dora\n' | minisign -G -p dora.pub -s dora.key >/dev/null 2>&1
     printf 'pw of dora\n' >dora.pass
@@ -203,6 +213,11 @@ END
     answers_of 'approved_by_1 = bob' "signature_1 = $T/good.minisig"
     ends 20 -C "$FRA" recover resume "$(run_id)" --answers answers
     step_is "$FRA" '.state == "done"'
+    # A keymuster that takes any: this one notices, on the day it reads the log.
+    answers_of 'approved_by_1 = bob' "signature_1 = $T/good.minisig"
+    KEYMUSTER=$KM_TOOLS/plant-any-signature ends 20 -C "$FRA" recover start small.md --answers answers
+    KEYMUSTER=$KM_TOOLS/plant-any-signature step_is "$FRA" '.state == "done"'
+    step_is "$FRA" '.state == "open" and .approvals[0].what == "not approved"'
 }
 
 @test "who plays the run approves nothing of it; neither does who left; who has no key only attests" {
@@ -307,6 +322,13 @@ END
     printf '[step "agree"]\ndo = done\nattested_by_1 = dora\n[step "use"]\ndo = done\n' >answers
     ends 0 -o json -C "$FRA" recover start small.md --as alice --alone 'late' --answers answers
     json '.to_countersign == 0 and .alone == "late"'
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 0'
+    # Left out without anybody is no way around it.
+    printf '[step "agree"]\ndo = skip\nreason = no time\n[step "use"]\ndo = done\n' >answers
+    ends 3 -o json -C "$FRA" recover start small.md --as alice --answers answers
+    json '.to_countersign == 1 and .steps[0].state == "skipped" and .steps[0].alone'
+    ends 0 -C "$FRA" recover countersign "$(run_id)" --as carol --key carol.key --credential "file:$T/carol.pass"
     ends 0 -o json -C "$FRA" status
     json '.duties == 0'
     ends 0 -C "$FRA" verify
