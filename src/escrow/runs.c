@@ -19,22 +19,26 @@ enum rc
 run_each(const struct store *store, run_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc =
-        db_query(store->db, &q,
-                 "SELECT json_extract(s.body, '$.run'), json_extract(s.body, '$.runbook'),"
-                 " json_extract(s.body, '$.text'), s.at, json_extract(s.body, '$.mode') = 'drill',"
-                 " coalesce((SELECT min(f.at) FROM event f WHERE f.kind = 'run.finished'"
-                 " AND json_extract(f.body, '$.run') = json_extract(s.body, '$.run')), ''),"
-                 " json_extract(s.body, '$.blind') IS 1, coalesce(json_extract(s.body, '$.key'), ''),"
-                 " EXISTS (SELECT 1 FROM event a WHERE a.kind = 'run.ended'"
-                 " AND json_extract(a.body, '$.alone') IS NOT NULL"
-                 " AND json_extract(a.body, '$.run') = json_extract(s.body, '$.run'))"
-                 " FROM event s WHERE s.kind = 'run.started' ORDER BY s.at DESC, s.entry",
-                 err);
+    enum rc rc = db_query(
+        store->db, &q,
+        "SELECT json_extract(s.body, '$.run'), json_extract(s.body, '$.runbook'),"
+        " json_extract(s.body, '$.text'), s.at, json_extract(s.body, '$.mode') = 'drill',"
+        " coalesce(f.finished, ''), coalesce(f.alone, 0), coalesce(f.judged, 0),"
+        " json_extract(s.body, '$.blind') IS 1, coalesce(json_extract(s.body, '$.key'), '')"
+        " FROM event s LEFT JOIN (SELECT json_extract(body, '$.run') AS run,"
+        " min(CASE kind WHEN 'run.finished' THEN at END) AS finished,"
+        " max(kind = 'run.ended' AND json_extract(body, '$.alone') IS NOT NULL) AS alone,"
+        " max(kind NOT IN ('run.ended', 'run.finished') OR (kind = 'run.ended' AND"
+        " json_extract(body, '$.result') = 'skipped')) AS judged FROM event WHERE kind IN"
+        " ('run.finished', 'run.ended', 'run.approved', 'run.attested',"
+        " 'run.countersigned') GROUP BY 1) f ON f.run = json_extract(s.body, '$.run')"
+        " WHERE s.kind = 'run.started' ORDER BY s.at DESC, s.entry",
+        err);
     if (rc != RC_OK)
         return rc;
     while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct run_record r = {.drill = col_int(q, 4) != 0, .alone = col_int(q, 8) != 0};
+        struct run_record r = {.drill = col_int(q, 4) != 0, .alone = col_int(q, 6) != 0};
+        r.judged = r.alone || col_int(q, 7) != 0;
         if (!uuid_is(col_text(q, 0)) || !is_text(col_text(q, 1), LIMIT_NAME) ||
             !hex_is(col_text(q, 2), HASH_TEXT))
             continue; /* of a later version, or nobody's */
@@ -43,9 +47,9 @@ run_each(const struct store *store, run_fn fn, void *arg, struct err *err)
         (void)snprintf(r.text, sizeof r.text, "%s", col_text(q, 2));
         (void)snprintf(r.at, sizeof r.at, "%s", col_text(q, 3));
         (void)snprintf(r.finished, sizeof r.finished, "%s", col_text(q, 5));
-        if (col_int(q, 6) != 0 && uuid_is(col_text(q, 7))) {
+        if (col_int(q, 8) != 0 && uuid_is(col_text(q, 9))) {
             r.blind = 1;
-            (void)snprintf(r.key, sizeof r.key, "%s", col_text(q, 7));
+            (void)snprintf(r.key, sizeof r.key, "%s", col_text(q, 9));
         }
         rc = fn(arg, &r, err);
     }

@@ -14,7 +14,8 @@ struct run_record {
     char at[TIME_TEXT + 1];
     char finished[TIME_TEXT + 1]; /* "" while it goes on */
     int drill;
-    int alone; /* a step of it was ended without a second person */
+    int alone;               /* a step of it was ended without a second person */
+    int judged;              /* that, or somebody approved or left out a step: recover/approval.h */
     int blind;               /* nobody was led: a key was got back by the page START-HERE */
     char key[UUID_TEXT + 1]; /* blind: which; else "" */
 };

@@ -482,35 +482,36 @@ is_unreadable(enum rc rc)
     return rc == RC_NOT_FOUND || rc == RC_CONFIG || rc == RC_AMBIGUOUS;
 }
 
+struct walk {
+    const struct store *store;
+    approval_fn fn;
+    void *arg;
+};
+
+static enum rc
+look(void *arg, const struct run_record *record, struct err *err)
+{
+    const struct walk *w = arg;
+    struct run *r = NULL;
+    struct err unread = ERR_INIT;
+    if (!record->judged)
+        return RC_OK;
+    enum rc rc = run_load_record(&r, w->store, record, &unread);
+    if (rc == RC_OK)
+        rc = tell(w->store, r, w->fn, w->arg, err);
+    else if (is_unreadable(rc))
+        rc = RC_OK;
+    else
+        *err = unread;
+    run_free(r);
+    return rc;
+}
+
 enum rc
 approval_each(const struct store *store, approval_fn fn, void *arg, struct err *err)
 {
-    struct stmt *q = NULL;
-    enum rc rc = db_query(store->db, &q,
-                          "SELECT json_extract(body, '$.run') AS run FROM event WHERE kind IN"
-                          " ('run.approved', 'run.attested', 'run.countersigned') OR (kind ="
-                          " 'run.ended' AND (json_extract(body, '$.alone') IS NOT NULL"
-                          " OR json_extract(body, '$.result') = 'skipped'))"
-                          " GROUP BY run ORDER BY min(at) DESC",
-                          err);
-    if (rc != RC_OK)
-        return rc;
-    while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct run *r = NULL;
-        struct err unread = ERR_INIT;
-        if (!uuid_is(col_text(q, 0)))
-            continue;
-        rc = run_load(&r, store, col_text(q, 0), &unread);
-        if (rc == RC_OK)
-            rc = tell(store, r, fn, arg, err);
-        else if (is_unreadable(rc))
-            rc = RC_OK;
-        else
-            *err = unread;
-        run_free(r);
-    }
-    stmt_done(q);
-    return rc;
+    struct walk w = {store, fn, arg};
+    return run_each(store, look, &w, err);
 }
 
 enum rc

@@ -195,16 +195,16 @@ load_book(struct run *r, const struct store *store, struct err *err)
 }
 
 enum rc
-run_load(struct run **out, const struct store *store, const char *ref, struct err *err)
+run_load_record(struct run **out, const struct store *store, const struct run_record *record,
+                struct err *err)
 {
     *out = NULL;
     struct run *r = calloc(1, sizeof *r);
     struct loading l = {r, store};
     if (r == NULL)
         return err_nomem(err);
-    enum rc rc = run_find(store, ref, &r->record, err);
-    if (rc == RC_OK)
-        rc = load_book(r, store, err);
+    r->record = *record;
+    enum rc rc = load_book(r, store, err);
     if (rc == RC_OK)
         rc = run_events(store, r->record.id, take_event, &l, err);
     if (rc != RC_OK) {
@@ -214,6 +214,15 @@ run_load(struct run **out, const struct store *store, const char *ref, struct er
     approval_settle(r);
     *out = r;
     return RC_OK;
+}
+
+enum rc
+run_load(struct run **out, const struct store *store, const char *ref, struct err *err)
+{
+    struct run_record record;
+    *out = NULL;
+    enum rc rc = run_find(store, ref, &record, err);
+    return rc == RC_OK ? run_load_record(out, store, &record, err) : rc;
 }
 
 /* ---- where it is ---- */

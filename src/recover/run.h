@@ -50,6 +50,9 @@ struct run {
 /* RC_NOT_FOUND: no such run, or its text has not arrived. For ref see run_find. */
 enum rc run_load(struct run **out, const struct store *store, const char *ref,
                  struct err *err) MUST_CHECK;
+/* The same of one that was found. */
+enum rc run_load_record(struct run **out, const struct store *store,
+                        const struct run_record *record, struct err *err) MUST_CHECK;
 void run_free(struct run *r);
 
 /* Whether a step belongs to this run: its mode. */
