@@ -76,12 +76,15 @@ from_log='
         reduce ($all[] | select(.kind == $kind + ".added")) as $e ({}; .[$e.body.uuid] = $e.body)
         | reduce ($all[] | select(.kind == $kind + ".changed")) as $e (.;
             reduce ($e.body.set | to_entries[]) as $f (.; .[$e.body.uuid][$f.key] = $f.value.value));
+    # Those that came later, by key: a look at all entries for each key would take hours in a large copy.
+    def later($kind): map(select(.kind == $kind)) | group_by(.body.key) | map({(.[0].body.key // ""): .}) | add // {};
     object("root") as $roots | object("kms") as $kms
+    | ($all | later("wrap.added")) as $wraps | ($all | later("key.check")) as $checks
     | [ $all[] | select(.kind == "key.created") | . as $made
         | { name: .body.name, generation: .body.generation, uuid: .body.uuid, form: .body.form,
-            check: (.body.check // ([$all[] | select(.kind == "key.check" and .body.key == $made.body.uuid) | .body.check][0])),
+            check: (.body.check // $checks[.body.uuid][0].body.check),
             wraps: [ ( .body.wraps[]? | . + {at: $made.at} ),
-                     ( $all[] | select(.kind == "wrap.added" and .body.key == $made.body.uuid) | .body.wrap + {at: .at} )
+                     ( $wraps[.body.uuid][]? | .body.wrap + {at: .at} )
                      | ($roots[.root] // {}) as $root | ($kms[$root.kms // ""] // {}) as $k
                      | { at, aad, ciphertext, id: $root.id, ring: $root.ring, kms: $k.name, provider: $k.provider,
                          endpoint: $k.endpoint, instance: $k.instance } ] } ]'

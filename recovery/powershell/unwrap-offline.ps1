@@ -93,13 +93,23 @@ function Read-Copy {
     $entries = @($entries | Sort-Object -Property { [string] $_.at })
     $roots = Get-Known $entries 'root'
     $kmss = Get-Known $entries 'kms'
+    # Wraps that came later, by key: a look at all entries for each key would take hours in a large copy.
+    $later = @{}
+    foreach ($added in $entries) {
+        if ($added.kind -ne 'wrap.added') { continue }
+        $name = [string] $added.body.key
+        if (-not $later.ContainsKey($name)) { $later[$name] = New-Object System.Collections.ArrayList }
+        [void] $later[$name].Add($added)
+    }
     foreach ($made in $entries | Where-Object { $_.kind -eq 'key.created' }) {
         $wraps = @()
         foreach ($wrap in @(Get-Value $made.body 'wraps')) {
             if ($null -ne $wrap) { $wraps += [pscustomobject]@{ At = $made.at; Wrap = $wrap } }
         }
-        foreach ($added in $entries | Where-Object { $_.kind -eq 'wrap.added' -and $_.body.key -eq $made.body.uuid }) {
-            $wraps += [pscustomobject]@{ At = $added.at; Wrap = $added.body.wrap }
+        if ($later.ContainsKey([string] $made.body.uuid)) {
+            foreach ($added in $later[[string] $made.body.uuid]) {
+                $wraps += [pscustomobject]@{ At = $added.at; Wrap = $added.body.wrap }
+            }
         }
         [pscustomobject]@{
             Name = $made.body.name; Generation = [int] $made.body.generation; Uuid = $made.body.uuid; Form = $made.body.form

@@ -147,3 +147,19 @@ at_mad() { without "$@" --endpoint "$SIM_KMS_MAD"; }
     fra create vbr/more --purpose backup-job --root fra-main
     [ "$before" = "$(stat -c '%i %Y' "$USB/recovery/recover-without-keymuster.sh")" ]
 }
+
+# Looking at all entries once for each key took more than five minutes.
+@test "a copy of many keys is read in seconds; what came later is each key's own" {
+    mkdir -p big/log/a/0000000000
+    seq 8000 | jq -c '{author: "a", seq: ., at: "2026-01-01T00:00:00.000Z", kind: "key.created", body: {uuid: "key-\(.)", name: "bulk/\(.)",
+        generation: 1, form: "base64", wraps: [{root: "r", ciphertext: "first"}]}},
+        {author: "a", seq: (. + 10000), at: "2026-01-02T00:00:00.000Z", kind: "wrap.added", body: {key: "key-\(.)", wrap: {root: "r2", ciphertext: "later"}}},
+        {author: "a", seq: (. + 20000), at: "2026-01-02T00:00:00.000Z", kind: "key.check", body: {key: "key-\(.)", check: {alg: "x"}}}' \
+        >big/log/a/0000000000/all.ndjson
+    jq -nc '{author: "a", seq: 30000, at: "2026-01-01T00:00:00.000Z", kind: "root.added", body: {uuid: "r2", kms: "k", id: "id-2"}},
+        {author: "a", seq: 30001, at: "2026-01-01T00:00:00.000Z", kind: "kms.added", body: {uuid: "k", name: "kp", provider: "local"}}' \
+        >>big/log/a/0000000000/all.ndjson
+    timeout 60 sh "$KM_SOURCE/recovery/recover-without-keymuster.sh" big >list
+    [ "$(wc -l <list)" -eq 8000 ]
+    grep -qx 'bulk/7999@1   key-7999   ?, kp' list
+}
