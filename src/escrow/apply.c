@@ -184,7 +184,6 @@ apply_wrap(struct apply *a, const char *key, const struct json *w, struct err *e
         (aad != NULL && json_type(aad) != JSON_ARRAY))
         return lacks(a, "wraps");
     unsigned char id[HASH_SIZE];
-    sha256(id, ciphertext, strlen(ciphertext));
     buf_clear(&a->scratch);
     if (aad != NULL)
         json_print(&a->scratch, aad);
@@ -193,6 +192,7 @@ apply_wrap(struct apply *a, const char *key, const struct json *w, struct err *e
     enum rc rc = buf_check(&a->scratch, "the AAD", err);
     if (rc != RC_OK || a->judging)
         return rc;
+    sha256(id, ciphertext, strlen(ciphertext));
     struct stmt *q = NULL;
     rc = db_query(a->db, &q,
                   "INSERT OR IGNORE INTO wrap (key, id, root, version, ciphertext, aad, how, "
