@@ -47,7 +47,10 @@ for _ in 1 2 3 4 5; do
     jq -e --argjson n "$keys" '.proven == $n' "$top/said" >/dev/null
     jq .rto_ms "$top/said" >>"$top/rto.ms"
 done
+paste "$top/ours.s" "$top/bare.s" | awk '{ print $1 / $2 }' >"$top/ratios"
+paste "$top/rto.ms" "$top/bare.s" | awk '{ print $1 / 1000 / $2 }' >"$top/rto.ratios"
 bare=$(median <"$top/bare.s") ours=$(median <"$top/ours.s") rto=$(median <"$top/rto.ms")
-awk -v n="$keys" -v c="$at_once" -v a="$ours" -v b="$bare" -v r="$rto" 'BEGIN {
-    printf "drill of %d keys: %.2f times the bare loop of %d at once (%.3f s against %.3f s); the last key was out after %.3f s\n",
-        n, a / b, c, a, b, r / 1000 }'
+awk -v n="$keys" -v c="$at_once" -v a="$ours" -v b="$bare" -v r="$rto" -v whole="$(median <"$top/ratios")" -v last="$(median <"$top/rto.ratios")" 'BEGIN {
+    printf "drill of %d keys, the bare loop %d at once: %.3f s\n", n, c, b
+    printf "  the whole command          %.2f times that (%.3f s)\n", whole, a
+    printf "  until the last key is out  %.2f times that (%.3f s)\n", last, r / 1000 }'
