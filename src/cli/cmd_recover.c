@@ -73,6 +73,8 @@ write_steps(struct jw *w, const struct run *run)
             jw_int(w, "exit", at->exit);
         jw_opt(w, "at", at->at);
         run_approve_write(w, run, i);
+        jw_opt(w, "author", at->author);
+        jw_opt(w, "by", at->by);
         jw_end_obj(w);
     }
     jw_end_arr(w);
@@ -200,6 +202,9 @@ ask_word(struct starting *s, size_t i, struct err *err)
         return RC_OK; /* the step that needs it will say so */
     (void)snprintf(prompt, sizeof prompt, "%s (Enter: not known yet): ", runbook_word_means(i));
     enum rc rc = term_ask(value, sizeof value, prompt, err);
+    if (rc == RC_NO_TERMINAL)
+        (void)err_hint(err, "or say what is to be answered: --answers FILE; begin it for somebody "
+                            "else to go on: --no-input");
     return rc == RC_OK && value[0] != '\0' ? run_word_set(s->words, word, value, err) : rc;
 }
 

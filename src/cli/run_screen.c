@@ -169,6 +169,8 @@ run_screen_list(struct buf *out, const struct run *run)
         buf_addf(&line, "%-9s %s", step_state_name(at->state), run->book->steps[i].title);
         if (at->reason[0] != '\0')
             buf_addf(&line, " (%s)", at->reason);
+        if (at->by[0] != '\0')
+            buf_addf(&line, " [by %s]", at->by);
         escape_terminal(out, buf_str(&line), line.len, ESCAPE_LINE);
         buf_addc(out, '\n');
         buf_release(&line);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escrow/log.h"
 #include "escrow/view.h"
 #include "text/json.h"
 #include "text/uni.h"
@@ -175,6 +176,8 @@ take_event(void *arg, const struct run_event *e, struct err *err)
         rc = approval_take(r, l->store, e, body, err);
     if (s != NULL)
         (void)snprintf(s->at, sizeof s->at, "%s", e->at);
+    if (s != NULL && strcmp(e->kind, "run.note") != 0)
+        (void)snprintf(s->author, sizeof s->author, "%s", e->author);
     json_free(body);
     return rc;
 }
@@ -194,6 +197,23 @@ load_book(struct run *r, const struct store *store, struct err *err)
     return r->steps != NULL ? RC_OK : err_nomem(err);
 }
 
+/* Who did what was not done here. */
+static enum rc
+name_others(struct run *r, const struct store *store, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < r->book->count; i++) {
+        struct log_author a;
+        struct run_step *s = &r->steps[i];
+        if (s->author[0] == '\0' || strcmp(s->author, store->self.author) == 0)
+            continue;
+        rc = log_author_get(store, s->author, &a, err);
+        if (rc == RC_OK)
+            (void)snprintf(s->by, sizeof s->by, "%s", a.name[0] != '\0' ? a.name : a.author);
+    }
+    return rc;
+}
+
 enum rc
 run_load_record(struct run **out, const struct store *store, const struct run_record *record,
                 struct err *err)
@@ -207,6 +227,8 @@ run_load_record(struct run **out, const struct store *store, const struct run_re
     enum rc rc = load_book(r, store, err);
     if (rc == RC_OK)
         rc = run_events(store, r->record.id, take_event, &l, err);
+    if (rc == RC_OK)
+        rc = name_others(r, store, err);
     if (rc != RC_OK) {
         run_free(r);
         return rc;

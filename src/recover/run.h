@@ -25,13 +25,15 @@ enum step_state step_state_of(const char *result);
 
 struct run_step {
     enum step_state state;
-    char at[TIME_TEXT + 1];      /* of the last entry about it */
-    char reason[LIMIT_TEXT + 1]; /* why it was skipped, or what failed */
-    int exit;                    /* of its command */
-    int alone;                   /* an approve step that one person ended */
-    int countersigned;           /* and that somebody else has signed since */
-    char person[LIMIT_TEXT + 1]; /* who did it, when the entry names them: UUID or name */
-    int64_t ms;                  /* how long it took, once it has ended */
+    char at[TIME_TEXT + 1];       /* of the last entry about it */
+    char reason[LIMIT_TEXT + 1];  /* why it was skipped, or what failed */
+    int exit;                     /* of its command */
+    int alone;                    /* an approve step that one person ended */
+    int countersigned;            /* and that somebody else has signed since */
+    char person[LIMIT_TEXT + 1];  /* who did it, when the entry names them: UUID or name */
+    int64_t ms;                   /* how long it took, once it has ended */
+    char author[AUTHOR_TEXT + 1]; /* who began or ended it last; "" nobody yet */
+    char by[LIMIT_NAME + 1];      /* the name of that installation, when it is another than this */
 };
 
 struct run {

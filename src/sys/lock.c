@@ -25,7 +25,9 @@ write_holder(int fd)
     if (gmtime_r(&now, &tm) != NULL)
         (void)strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &tm);
     char text[HOLDER_TEXT];
-    int len = snprintf(text, sizeof text, "pid %ld since %s\n", (long)getpid(), since);
+    const struct actor *who = actor_get();
+    int len = snprintf(text, sizeof text, "pid %ld since %s by %.32s\n", (long)getpid(), since,
+                       who->login[0] != '\0' ? who->login : who->user);
     if (len > 0 && ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) != len)
         (void)!ftruncate(fd, 0); /* rather nothing than a part */
 }
