@@ -384,7 +384,7 @@ run_start(struct ctx *ctx, struct err *err)
     if (ctx->dry_run)
         return err_set(err, RC_USAGE, "recover start: a rehearsal is --drill");
     enum rc rc = open_place(ctx, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK && !opt_has(&ctx->opts, OPT_BLIND)) /* that one asks who has come back */
         rc = run_who(ctx, &s.who, err);
     if (rc == RC_OK)
         rc = opt_has(&ctx->opts, OPT_BLIND) ? start_blind(&s, err) : start(&s, err);
@@ -401,14 +401,18 @@ static enum rc
 run_resume(struct ctx *ctx, struct err *err)
 {
     struct ini *answers = NULL;
-    struct who who;
+    struct who who = {.person = ""};
+    struct run_record record = {.blind = 0};
+    const char *ref = ctx->opts.arg_count > 0 ? opt_arg(&ctx->opts, 0) : NULL;
     enum rc rc = open_place(ctx, err);
     if (rc == RC_OK)
         rc = answers_read(ctx, &answers, err);
     if (rc == RC_OK)
+        rc = run_find(ctx->store, ref, &record, err);
+    if (rc == RC_OK && !record.blind)
         rc = run_who(ctx, &who, err);
     if (rc == RC_OK)
-        rc = play(ctx, ctx->opts.arg_count > 0 ? opt_arg(&ctx->opts, 0) : NULL, answers, &who, err);
+        rc = play(ctx, record.id, answers, &who, err);
     ini_free(answers);
     return rc;
 }

@@ -65,6 +65,12 @@ open_first(struct drill_run *r, int own_site)
 static enum rc
 open_any(struct drill_run *r, struct err *err)
 {
+    const char *export = store_conf(r->own, "store", NULL, "export");
+    if (ini_name_at(r->own->conf, "copy", 0) == NULL && export != NULL) {
+        (void)snprintf(r->from, sizeof r->from, "%s", export);
+        r->alone = r->own; /* which knows what the export says */
+        return RC_OK;
+    }
     if (ini_name_at(r->own->conf, "copy", 0) == NULL) {
         (void)err_set(err, RC_COPY_NOT_BOUND, "no copy is bound here to get keys back from");
         return err_hint(err, "bind one: keymuster copy add NAME URL --site SITE\n"
@@ -135,6 +141,8 @@ drill_from_open(struct drill_run *r, struct err *err)
     } else {
         rc = name != NULL ? open_named(r, name, err) : open_any(r, err);
     }
+    if (rc == RC_OK && r->alone != NULL)
+        return RC_OK;
     if (rc == RC_OK && r->from_rc == RC_OK)
         rc = copy_site(r, err);
     if (rc == RC_OK)

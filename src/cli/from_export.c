@@ -289,5 +289,5 @@ from_export_keep(struct ctx *ctx, const char *word, struct err *err)
     ctx->records = NULL;
     ctx->export[0] = '\0';
     ctx->signer[0] = '\0';
-    return RC_OK;
+    return store_conf_set(ctx->store, "store", NULL, "export", path, err);
 }

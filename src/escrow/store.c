@@ -24,6 +24,7 @@ static const char conf_template[] = "# keymuster.conf: this machine's own bindin
 /* Sections and keys that may stand in keymuster.conf. */
 static const struct ini_rule conf_rules[] = {
     {"store", 0, "site"},
+    {"store", 0, "export"}, /* what it was told, and nothing else, before its first copy */
     {"network", 0, "proxy"},
     {"network", 0, "connections"},
     {"kms", 1, "credential"},

@@ -60,7 +60,9 @@ add_party(struct origin *o, const struct store *store, const struct entry *e, st
 {
     struct origin_party fresh = {.first = e};
     struct buf text;
-    enum rc rc = origin_person(fresh.person, store, e, err);
+    /* Who is only said to have agreed did not make the entry. */
+    int said = strcmp(e->kind, "run.attested") == 0;
+    enum rc rc = said ? RC_OK : origin_person(fresh.person, store, e, err);
     buf_init(&text, WHO_MOST);
     json_print(&text, e->by);
     (void)snprintf(fresh.by, sizeof fresh.by, "%s", buf_str(&text));

@@ -500,7 +500,7 @@ json_next(const struct json *item)
 const char *
 json_name(const struct json *item)
 {
-    return item != NULL ? node(item)->string : NULL;
+    return item != NULL && node(item)->string != NULL ? node(item)->string : "";
 }
 
 size_t

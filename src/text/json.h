@@ -43,7 +43,7 @@ int json_bool(const struct json *v);
 /* Iteration over an array's items or an object's members: first, then next. NULL at the end. */
 const struct json *json_first(const struct json *v);
 const struct json *json_next(const struct json *item);
-const char *json_name(const struct json *item); /* member name of an item of an object */
+const char *json_name(const struct json *item); /* member name of an item of an object; else "" */
 size_t json_count(const struct json *v);
 /* Appends the value as compact JSON, members in their order. */
 void json_print(struct buf *out, const struct json *v);

@@ -427,6 +427,8 @@ forge() { # KIND BODY
     term -f /dev/null new-session -d -s t -x 100 -y 40 "env PS1='\$ ' bash --norc"
     until_shows '$'
     keys "'$KEYMUSTER' -C '$FRA' recover start small.md --as alice; echo status \$?" Enter
+    until_shows 'Enter goes on'
+    keys Enter
     until_shows 'type done'
     keys 'done' Enter
     until_shows 'who approves (1 of 3)?'

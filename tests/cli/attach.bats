@@ -20,12 +20,12 @@ duties() { ask .duties -C "$1" status; }
 
 @test "evidence of a bare machine is merged, does not count until admitted, and then travels" {
     scene_evidence
-    ! seen_by "$FRA"
+    ! seen_by "$FRA" || return 1
     local before
     before=$(duties "$FRA")
     ends 0 -o json -C "$FRA" recover attach "$E" --dry-run
     json '.dry_run and .entries > 0 and .admitted == false'
-    ! seen_by "$FRA"
+    ! seen_by "$FRA" || return 1
     ends 0 -o json -C "$FRA" recover attach "$E"
     json '.author == $a and .entries == 4 and .admitted == false and .next == "keymuster author admit " + $a' --arg a "$author"
     seen_by "$FRA"

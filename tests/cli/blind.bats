@@ -138,7 +138,7 @@ scene_blind() {
     until_shows 'password of vbr/config@1'
     keys 'canary-not-it' Enter
     until_shows 'NO MATCH'
-    ! term capture-pane -p -t t | grep -qF canary-not-it
+    ! term capture-pane -p -t t | grep -qF canary-not-it || return 1
     # Enter alone compares nothing; q that is thought better of is none.
     keys Enter
     until_shows 'password of vbr/config@1'
@@ -171,7 +171,7 @@ scene_blind() {
     keys Enter
     until_shows 'status 0'
     until_shows 'a new one must follow'
-    ! term capture-pane -p -t t | grep -qF -f found
+    ! term capture-pane -p -t t | grep -qF -f found || return 1
     [ "$(kinds "$FRA")" = 'run.started run.note run.ended run.finished' ]
 }
 

@@ -271,7 +271,7 @@ bare() {
     ends 0 -C "$FRA" recover show "$(run_id "$FRA")"
     says 'done      Get it [by '
     ends 0 -C "$MAD" recover show "$(run_id "$MAD")"
-    ! grep -F 'Get it [by' <<<"$output"
+    ! grep -F 'Get it [by' <<<"$output" || return 1
 }
 
 @test "a run taken up at another site: its screen tells what was done elsewhere" {
@@ -319,7 +319,7 @@ bare() {
     [ "$("$KEYMUSTER" -C "$MAD" -o ndjson audit log | jq -r 'select(.entry.kind? // "" | test("^(reveal|site|key|wrap|root)")).hash' | wc -l)" -eq "$before" ]
     # Nothing but checks was ever begun.
     "$KEYMUSTER" -o ndjson -C "$MAD" audit log | jq -r 'select(.entry.kind? == "run.begun").entry.body.step' | sort -u >begun
-    ! grep -vxE 'copy|which-key|kms-ready|debts' begun
+    ! grep -vxE 'copy|which-key|kms-ready|debts' begun || return 1
     "$KEYMUSTER" -o ndjson -C "$MAD" audit log | jq -se '[.[].entry | select(.kind? == "run.ended" and .body.result == "done") | .body.step] | unique
         - ["copy","which-key","kms-ready","debts"] == []' >/dev/null
 }

@@ -135,7 +135,7 @@ answers_of() { # skip the copy's check where there is none yet
     answers_of
     sed -i '/^\[step "sync"\]/{n;s/.*/do = skip\nreason = no disk here/}' answers
     # It proves from a copy alone, so it wants one.
-    ends 21 -o json recover start total-loss "${lost[@]}" --drill --answers answers
+    ends 3 -o json recover start total-loss "${lost[@]}" --drill --answers answers
     says 'no copy is bound here' 'copy add'
     mkdir "$T/disk"
     "$KEYMUSTER" -C "$E" copy add disk "file://$T/disk" --site mad >/dev/null

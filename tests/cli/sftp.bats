@@ -77,7 +77,7 @@ scene_far() {
     ends 15 -o json -C "$FRA" sync
     error_is KM4020
     ends 15 -C "$FRA" copy check
-    ! grep -q 'Accepted' "$T/sshd/log"
+    ! grep -q 'Accepted' "$T/sshd/log" || return 1
     ends 2 -C "$FRA" copy set far "$SSHD_URL" --host-key MD5:aa
 }
 
