@@ -385,6 +385,15 @@ run_facts_span(const struct run_facts *f, size_t step, int64_t *began_ms, int64_
     }
 }
 
+int
+run_facts_blind(const struct run_facts *f)
+{
+    const struct json *body = f->started != NULL ? f->started->body : NULL;
+    const char *mode = json_gets(body, "mode");
+    const struct json *blind = json_get(body, "blind");
+    return (mode != NULL && strcmp(mode, "blind") == 0) || (blind != NULL && json_bool(blind) == 1);
+}
+
 const char *
 run_facts_said(const struct run_facts *f, const char *name)
 {

@@ -76,8 +76,9 @@ void run_facts_free(struct run_facts *f);
 
 /* Of a step over all its attempts: since 1970; -1 each when nothing is known of it. */
 void run_facts_span(const struct run_facts *f, size_t step, int64_t *began_ms, int64_t *ended_ms);
-/* Why it was skipped, attempted alone, and the like: the text member `name` of the first entry of
- * this run that has it; NULL. */
+/* Nobody had told those who followed it that it would come. */
+int run_facts_blind(const struct run_facts *f);
+/* The text member `name` of the first run.* entry that has it; NULL. */
 const char *run_facts_said(const struct run_facts *f, const char *name);
 /* The first of the fields that were written down with the end of a step; NULL: none, or what is
  * there is no object. */

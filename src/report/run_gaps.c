@@ -48,7 +48,10 @@ step_ended(struct run_facts *f, size_t i, struct err *err)
     case RUN_DONE:
         break;
     }
-    return RC_OK;
+    return at->exit == 0 ? RC_OK
+                         : gap(f, "findings", s->id, err,
+                               "%s: its command ended %d: done, but partly or with findings",
+                               s->title, at->exit);
 }
 
 /* What went wrong before it went right. */

@@ -227,6 +227,7 @@ put_head(struct jw *w, const struct run_facts *f, const struct report_about *abo
     jw_str(w, "made_by", about->version);
     jw_str(w, "run", run->record.id);
     jw_str(w, "mode", run->record.drill ? "drill" : "real");
+    jw_bool(w, "blind", run_facts_blind(f));
     jw_obj(w, "runbook");
     jw_str(w, "id", run->record.runbook);
     jw_str(w, "title", run->book->title);

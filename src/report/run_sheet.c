@@ -236,14 +236,11 @@ run_report_sheet(struct buf *out, int html, const struct run_facts *f,
 {
     struct run_telling t = {.f = f, .about = about};
     char title[LIMIT_TEXT + 64], foot[64], mode[64];
-    const char *said = f->started != NULL ? json_gets(f->started->body, "mode") : NULL;
-    int blind = f->started != NULL && (json_bool(json_get(f->started->body, "blind")) == 1 ||
-                                       (said != NULL && strcmp(said, "blind") == 0));
     (void)snprintf(title, sizeof title, "Evidence: %s", f->run->book->title);
     (void)snprintf(foot, sizeof foot, "run %.8s", f->run->record.id);
     enum rc rc = sheet_begin(&t.s, out, html, title, foot, err);
     (void)snprintf(mode, sizeof mode, "%s%s", f->run->record.drill ? "DRILL" : "REAL",
-                   blind ? ", blind" : "");
+                   run_facts_blind(f) ? ", blind" : "");
     sheet_banner(&t.s, mode);
     put_verdict(&t);
     put_head(&t);

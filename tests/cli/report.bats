@@ -213,6 +213,30 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
     json '(.finished | not) and any(.gaps[]; .code == "goes-on" and (.text | test("Look")))'
 }
 
+@test "paused at one site and ended at another: both are named, and both logs are anchored" {
+    scene_run
+    sed '/^\[step "agree"\]/,$d' answers >few
+    ends 20 -C "$MAD" recover start small.md --answers few
+    local id
+    id=$(ask '.items[0].run' -C "$MAD" recover list)
+    mad sync
+    fra sync
+    ends 3 -C "$FRA" recover resume "$id" --answers answers
+    ends 0 -o json -C "$FRA" report run "$id"
+    json '(.anchors | length) == 2 and ([.anchors[].site] | sort) == ["fra", "mad"] and (.by | length) == 2 and .finished
+        and ([.steps[] | .attempts | length] == [1, 1, 1, 1, 1]) and all(.anchors[]; .head)'
+    # A drill of keys as an action, and one that ends 3.
+    sed 's/^run = verify/run = drill/' small.md >drill.md
+    rm got
+    ends 3 -C "$FRA" recover start drill.md --answers answers
+    ends 0 -o json -C "$FRA" report run
+    json '(.drilled | length) == 3 and .steps[0].attempts[0].made["drill.result"] == 3 and any(.drilled[]; .counts | not)'
+    mv "$T/kp-fra.kms" "$T/away"
+    ends 0 -C "$FRA" recover start drill.md --drill --answers answers
+    ends 0 -o json -C "$FRA" report run
+    json 'any(.gaps[]; .code == "findings" and .step == "look") and any(.gaps[]; .code == "drill")'
+}
+
 @test "what later versions write of a run is there, in red where it must be" {
     play_run
     forge "$MAD" '{"kind":"run.word","body":{"run":"'"$run"'","alone":"nobody \u001b[31m answers"}}'
@@ -256,6 +280,7 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
 
 @test "a drill: each key and root key, sums, what was measured, as the drill itself said and the log has it" {
     scene_two
+    fra --offline site add late
     ends 0 -o json -C "$FRA" drill --reason 'every <quarter>' --ticket T-1
     printf %s "$output" >said
     ends 0 -o json -C "$FRA" report drill
@@ -265,6 +290,7 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
         and $s.keys == $d.keys and $s.not_counting == $d.not_counting
         and ([$s.results[] | [.root, .outcome, .ms, .request_id]] == [$d.results[] | [.root, .outcome, .ms, .request_id]])' said doc
     log_of "$FRA" | jq -se --slurpfile d doc '[.[] | select(.entry.kind == "drill.result") | .hash] == [$d[0].results[].entry]'
+    json '.lost_entries == 1 and .rpo_ms > 0'
     json 'all(.results[]; .site == "fra" and .copy == "usb" and .host and .reason == "every <quarter>" and .ticket == "T-1")'
     ends 0 -C "$FRA" report drill
     says DRILL 'RTO measured' 'RPO measured' 'mad-main' "$(jq -r '.results[0].request_id' doc)" 'every <quarter>'
