@@ -474,6 +474,9 @@ forge() { # KIND BODY
     step_is "$FRA" '.state == "done" and [.approvals[] | [.name, .what]] == [["carol", "approved"], ["bob", "approved"], ["dora", "attested"]]'
     [ "$(kinds "$FRA")" = 'run.started run.approved run.approved run.attested run.ended' ]
     keys clear Enter "'$KEYMUSTER' -C '$FRA' recover start small.md --as alice --alone 'a small fire'; echo status \$?" Enter
+    until_shows 'Enter goes on'
+    keys Enter
+    until_shows 'type done'
     until_shows 'REAL ALONE small step 1 of 2'
     keys 'done' Enter
     until_shows 'alone: nobody else is here'

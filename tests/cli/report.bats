@@ -228,7 +228,7 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
     # A drill of keys as an action, and one that ends 3.
     sed 's/^run = verify/run = drill/' small.md >drill.md
     rm got
-    ends 3 -C "$FRA" recover start drill.md --answers answers
+    ends 3 -C "$FRA" recover start drill.md --yes --answers answers
     ends 0 -o json -C "$FRA" report run
     json '(.drilled | length) == 3 and .steps[0].attempts[0].made["drill.result"] == 3 and any(.drilled[]; .counts | not)'
     mv "$T/kp-fra.kms" "$T/away"
