@@ -9,6 +9,7 @@
 #include "cli/from_export.h"
 #include "cli/out.h"
 #include "cli/run_approve.h"
+#include "cli/run_amend.h"
 #include "cli/run_bind.h"
 #include "cli/run_brief.h"
 #include "cli/run_pick.h"
@@ -157,6 +158,8 @@ play(struct ctx *ctx, const char *id, const struct ini *answers, const struct wh
         rc = take_run(ctx, run->record.id, &lock, err);
     if (rc == RC_OK && run->record.finished[0] == '\0')
         rc = run_take_up(ctx, run, who, err);
+    if (rc == RC_OK)
+        rc = run_amend(ctx, run, err);
     if (rc == RC_OK)
         rc = run->record.blind ? run_blind_play(ctx, run, answers, err)
                                : run_play(ctx, run, answers, err);
@@ -537,6 +540,7 @@ static const struct opt_spec resume_options[] = {
     KMS_OPTIONS,
     ALONE_OPTION,
     AS_OPTION,
+    RUN_AMEND_OPTIONS,
     {OPT_ANSWERS, "answers", 0, "FILE", 0, "what to answer where nobody is asked"},
     OPT_END,
 };
@@ -550,7 +554,8 @@ const struct cmd cmd_recover_table[] = {
      "keymuster recover start --lost fra --from /media/usb/escrow --site mad\n"
      "keymuster recover start --lost fra --bco /mnt/config.bco --from /media/usb/escrow\n"
      "keymuster recover start --drill --blind vbr/config\n"},
-    {"recover", "resume", "[RUN] [--from COPY] [--alone REASON]",
+    {"recover", "resume",
+     "[RUN] [--from COPY] [--word WORD=VALUE] [--again STEP] [--alone REASON]",
      "Goes on with a run that was paused or broken off.", resume_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_resume, NULL},
     {"recover", "list", "", "Lists the runs.", NULL, 0, 0, CMD_READ, GROUP_WHEN_NEEDED, run_list,

@@ -43,6 +43,7 @@ enum opt_id {
     /* of commands */
     OPT_AAD,
     OPT_ACCOUNT,
+    OPT_AGAIN,
     OPT_ALIAS,
     OPT_ALL,
     OPT_ALONE,
@@ -133,6 +134,7 @@ enum opt_id {
     OPT_USER,
     OPT_VENDOR,
     OPT_WITH_PROGRAM,
+    OPT_WORD,
     OPT_WRAPPED,
     OPT_WRAPS,
     OPT_COUNT_ /* one more than the largest id */

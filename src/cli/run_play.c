@@ -414,6 +414,9 @@ pause_here(struct play *p, size_t i, struct err *err)
                   failed ? "stopped" : "paused", p->run->book->steps[i].id,
                   p->run->book->steps[i].title);
     memcpy(err->entry, p->ctx->store->stored, sizeof err->entry);
+    if (failed)
+        (void)err_hint(err, "it goes on as below; with another word: --word WORD=VALUE, with a "
+                            "former step once more: --again STEP");
     return err_hint(err, "go on: keymuster -C %s recover resume %.8s", p->ctx->store->dir,
                     p->run->record.id);
 }

@@ -355,3 +355,26 @@ bare() {
     [ -s got ]
     ends 0 -C "$MAD" verify
 }
+
+@test "the wrong key, or one generation off: another word, and a former step once more" {
+    scene_two
+    fra rekey vbr/config
+    password_of "$FRA" vbr/config@1 first
+    mad sync
+    book
+    sed 's/^key = .*/key = vbr\/confgi/' answers >wrong
+    ends 21 -C "$MAD" recover start small.md --answers wrong
+    says '--word WORD=VALUE'
+    ends 20 -C "$MAD" recover resume --word key=vbr/config --answers few
+    [ -s got ]
+    ends 13 -o json -C "$MAD" recover resume --again nothing --answers few
+    says 'its steps: ready get say'
+    ends 2 -C "$MAD" recover resume --word nothing=x --answers few
+    ends 2 -C "$MAD" recover resume --word key --answers few
+    rm got
+    ends 0 -C "$MAD" recover resume --word key=vbr/config@1 --again get --reason 'the backup is older' --answers answers
+    cmp first got
+    "$KEYMUSTER" -C "$MAD" -o ndjson audit log | jq -se '[.[].entry | select(.kind? == "run.ended" and .body.step == "get") | .body.result] == ["failed", "done", "undone", "done"]' >/dev/null
+    ends 2 -C "$MAD" recover resume "$(run_id "$MAD")" --again get
+    ends 0 -C "$MAD" verify
+}
