@@ -75,6 +75,10 @@ const char scenario_base[] =
     "-C store recover countersign {run} --as first.operator --key person.key --credential "        \
     "file:fra.pass"
 
+#define RUN_EXPORT                                                                                 \
+    "recover start book.md --from ./exported --yes --evidence ./night --credential "               \
+    "kp-mad=file:mad.pass --kms-file kp-mad=mad.kms --answers answers"
+
 const struct scenario scenarios[] = {
     /* every day */
     {"create", NULL, CREATE, "\"created\":true", "-C store show vbr/second", CREATE " --if-missing",
@@ -120,6 +124,9 @@ const struct scenario scenarios[] = {
     {"recover-start", BOOK, "-C store recover start book.md --answers answers",
      "\"state\":\"done\"", "-C store recover list\n?\"finished\"\n?\"small\"",
      "-C store recover start book.md --answers answers", S_CHANGES | S_SLOW},
+    {"recover-from-export", BOOK, RUN_EXPORT, "\"state\":\"done\"",
+     "-C night recover list\n?\"finished\"\n-C night verify", RUN_EXPORT,
+     S_NO_LOG | S_CHANGES | S_SLOW},
     {"recover-resume", BOOK "\n=20 -C store --no-input recover start book.md",
      "-C store recover resume --answers answers", "\"state\":\"done\"",
      "-C store recover list\n?\"finished\"",
