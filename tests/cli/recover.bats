@@ -295,7 +295,11 @@ END
     keys show Enter
     until_shows canary-on-screen-7731
     pkill -KILL -f "^$KEYMUSTER -C $MAD recover resume"
-    sleep 1 # what it had started closes its screen
+    for i in {1..100}; do # what it had started closes its screen
+        pgrep -f -- "-C $MAD reveal" >/dev/null || break
+        sleep 0.1
+    done
+    sleep 0.5
     keys C-u
     ends 0 -o json -C "$MAD" recover show "$(run_id "$MAD")"
     json '.steps[] | select(.id == "get") | .state == "in doubt"'
