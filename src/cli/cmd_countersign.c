@@ -35,7 +35,7 @@ find_signer(struct signing *s, struct err *err)
     if (rc == RC_OK)
         rc = run_sign_may(&s->person, 1, err);
     if (rc == RC_OK)
-        rc = approval_is_player(s->run, s->ctx->store, o.uuid, o.name, &plays, err);
+        rc = player_is(s->run, s->ctx->store, o.uuid, o.name, &plays, err);
     if (rc != RC_OK || !plays)
         return rc;
     (void)err_set(err, RC_POLICY, "%s played run %.8s, and cannot countersign it", o.name,

@@ -16,6 +16,8 @@
 #include "text/time.h"
 #include "text/uni.h"
 
+enum { SCREEN = 65536 };
+
 /* ---- who plays it ---- */
 
 enum rc
@@ -116,8 +118,7 @@ static enum rc
 refuse_player(const struct asking *a, const struct approver *who, struct err *err)
 {
     int plays = 0;
-    enum rc rc =
-        approval_is_player(a->run, a->ctx->store, who->person.object.uuid, who->name, &plays, err);
+    enum rc rc = player_is(a->run, a->ctx->store, who->person.object.uuid, who->name, &plays, err);
     if (rc != RC_OK || !plays)
         return rc;
     (void)err_set(err, RC_POLICY, "%.200s plays this run, and cannot approve it as well",
@@ -266,7 +267,7 @@ say(const struct buf *text, struct err *err)
 {
     int fd = -1;
     struct buf safe;
-    buf_init(&safe, 64 * 1024);
+    buf_init(&safe, SCREEN);
     escape_terminal(&safe, text->data, text->len, ESCAPE_KEEP_NEWLINES);
     enum rc rc = buf_check(&safe, "a screen", err);
     if (rc == RC_OK)
@@ -284,7 +285,7 @@ sign_at_terminal(const struct asking *a, const struct approver *who, int here, s
     struct buf how, signature;
     const struct person *p = &who->person;
     enum rc rc = RC_OK;
-    buf_init(&how, 16 * 1024);
+    buf_init(&how, SCREEN);
     buf_init(&signature, MINISIG_TEXT);
     if (!here) {
         run_sign_how(&how, p, &a->text);

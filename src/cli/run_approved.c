@@ -64,7 +64,7 @@ run_alone_list(struct ctx *ctx, const struct run *run, struct err *err)
     size_t open = 0;
     size_t alone = approval_alone(run, &open);
     buf_init(&who, LIMIT_ENTRY);
-    enum rc rc = approval_players(&who, run, ctx->store, err);
+    enum rc rc = player_names(&who, run, ctx->store, err);
     if (rc == RC_OK && alone > 0) {
         out_printf(ctx, "\nALONE: %zu step%s ended without a second person, by ", alone,
                    alone == 1 ? "" : "s");
@@ -90,7 +90,7 @@ run_alone_write(struct ctx *ctx, struct jw *w, const struct run *run, struct err
     struct buf who;
     size_t open = 0;
     buf_init(&who, LIMIT_ENTRY);
-    enum rc rc = approval_players(&who, run, ctx->store, err);
+    enum rc rc = player_names(&who, run, ctx->store, err);
     (void)approval_alone(run, &open);
     jw_opt(w, "played_by", buf_str(&who));
     jw_opt(w, "alone", run->alone);

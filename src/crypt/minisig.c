@@ -10,11 +10,13 @@
 #include "text/uni.h"
 
 enum {
-    RAW_KEY = 2 + SIGN_KEY_ID + SIGN_PUBLIC_SIZE,
+    KEY_AT = 2 + SIGN_KEY_ID, /* algorithm, key id, then: */
+    RAW_KEY = KEY_AT + SIGN_PUBLIC_SIZE,
     RAW_SIG = 2 + SIGN_KEY_ID + crypto_sign_BYTES,
     HASHED = crypto_generichash_BYTES_MAX
 };
 
+static const char PREHASHED[2] NONSTRING = {'E', 'D'};
 static const char UNTRUSTED[] = "untrusted comment: ";
 static const char TRUSTED[] = "trusted comment: ";
 
@@ -102,7 +104,6 @@ fault_of(const char *public_key, const void *bytes, size_t len, const char *sig,
     struct parts p;
     const unsigned char *of = bytes;
     size_t of_len = len;
-    const unsigned char *pub = key + 2 + SIGN_KEY_ID;
     const char *fault = parse(&p, sig, sig_len);
     if (fault != NULL || PLANTED("any-signature"))
         return fault;
@@ -115,10 +116,10 @@ fault_of(const char *public_key, const void *bytes, size_t len, const char *sig,
         of = hash;
         of_len = HASHED;
     }
-    if (crypto_sign_verify_detached(p.sig, of, of_len, pub) != 0)
+    if (crypto_sign_verify_detached(p.sig, of, of_len, key + KEY_AT) != 0)
         return "it is not one of this text";
     len = global_message(message, p.sig, p.trusted, p.trusted_len);
-    if (crypto_sign_verify_detached(p.global, message, len, pub) != 0)
+    if (crypto_sign_verify_detached(p.global, message, len, key + KEY_AT) != 0)
         return "its trusted comment was altered";
     return NULL;
 }
@@ -146,7 +147,7 @@ sign(struct buf *out, const struct secret *key, const unsigned char id[SIGN_KEY_
     (void)crypto_sign_detached(sig, NULL, hash, HASHED, key->bytes);
     len = global_message(message, sig, trusted, strlen(trusted));
     (void)crypto_sign_detached(global, NULL, message, len, key->bytes);
-    memcpy(raw, "ED", 2);
+    memcpy(raw, PREHASHED, 2);
     memcpy(raw + 2, id, SIGN_KEY_ID);
     memcpy(raw + 2 + SIGN_KEY_ID, sig, sizeof sig);
     buf_addf(out, "%skeymuster\n", UNTRUSTED);
@@ -170,7 +171,7 @@ minisig_sign(struct buf *out, const char *public_key, const struct secret *file,
         return rc;
     if (base64_decode_fixed(registered, sizeof registered, public_key, strlen(public_key)) != 0 ||
         memcmp(registered + 2, id, SIGN_KEY_ID) != 0 ||
-        memcmp(registered + 2 + SIGN_KEY_ID, pub.key, SIGN_PUBLIC_SIZE) != 0) {
+        memcmp(registered + KEY_AT, pub.key, SIGN_PUBLIC_SIZE) != 0) {
         rc = err_set(err, RC_COPY_SIGNATURE, "%s is not the key that is registered", what);
     } else {
         sign(out, key, id, trusted, bytes, len);

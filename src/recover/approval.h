@@ -9,8 +9,8 @@
 #ifndef RECOVER_APPROVAL_H
 #define RECOVER_APPROVAL_H
 
-#include "escrow/person.h"
 #include "escrow/runs.h"
+#include "recover/player.h"
 
 struct run;
 
@@ -30,24 +30,12 @@ const char *approval_word(const struct approval *a);
 /* The same as if it counted. */
 const char *approval_word_claimed(const struct approval *a);
 
-/* Somebody who did a part of it: as the entry names them, or the account. */
-struct player {
-    char person[LIMIT_TEXT + 1]; /* UUID, or as typed; "": the account is all that is known */
-    char login[LIMIT_NAME + 1];
-};
-
 /* While a run is read: takes what one event says; then what follows from all. */
 enum rc approval_take(struct run *r, const struct store *store, const struct run_event *e,
                       const struct json *body, struct err *err) MUST_CHECK;
 void approval_settle(struct run *r);
 void approval_release(struct run *r);
 
-/* Whether this person, or somebody who has only a name, plays it or has played a part of it. */
-enum rc approval_is_player(const struct run *r, const struct store *store, const char *person,
-                           const char *name, int *yes, struct err *err) MUST_CHECK;
-/* Appends who played it, for people: "first.operator, root". */
-enum rc approval_players(struct buf *out, const struct run *r, const struct store *store,
-                         struct err *err) MUST_CHECK;
 /* How many approvals or attestations a step still wants. */
 size_t approval_lacking(const struct run *r, size_t i);
 /* One that counts, of this step and person (name: of one not registered); NULL. */
