@@ -153,6 +153,8 @@ compose(struct buf *out, const struct run *run, size_t i, unsigned width)
     if (s->fails[0] != '\0')
         buf_adds(out, "\nif it fails\n");
     put_text(out, s->fails, width);
+    if (s->kind == STEP_APPROVE)
+        run_approve_list(out, run, i);
     put_rule(out, width);
     flow(out, choices(s, run->steps[i].state), 0, 0, width);
 }

@@ -120,7 +120,27 @@ END
     json '.bad_approvals == 0'
     ends 0 -o json -C "$FRA" status
     json '.to_countersign == 0 and .duties == 0'
+    # A rehearsal is approved as one.
+    ends 20 -C "$FRA" recover start small.md --drill --as alice --answers answers
+    step_is "$FRA" '.state == "done" and .approvals[0].what == "approved"'
+    last_of "$FRA" run.approved .body.text | grep -q ' mode drill$'
     "$KM_TOOLS/scan" "$T/carol.pass" "$FRA"/*
+}
+
+@test "on a shared account a run says who: what they saw in it is theirs, too" {
+    scene_keys
+    fra person add alice
+    fra person add bob
+    # shellcheck disable=SC2016 # a fence, no command
+    printf '# Get\n\n```keymuster\nid = get\n```\n\n## Get it\n\n* Take it.\n\nExpect: a password.\n\n### If it fails\n\n* Ask.\n\n' >get.md
+    # shellcheck disable=SC2016
+    printf '```keymuster\nid = get\nkind = reveal\nkey = vbr/job-sql\n```\n' >>get.md
+    printf '[step "get"]\ndo = run\nto = file:got\n' >answers
+    ends 0 -C "$FRA" recover start get.md --as bob --answers answers
+    ends 0 -o json -C "$FRA" audit who bob
+    json '[.acts[].what] == ["played", "saw", "played"] and (.duties | length) == 1'
+    ends 0 -o json -C "$FRA" audit who alice
+    json '.acts == []'
 }
 
 @test "signed elsewhere by stock minisign, prehashed and legacy, from its keys with their own key ids" {
@@ -453,6 +473,10 @@ forge() { # KIND BODY
     keys "$T/carol.key" Enter
     sleep 0.5
     keys 'canary-passphrase-carol' Enter
+    until_shows 'who approves (2 of 3)?'
+    keys Enter # back: what is in is on the step's screen
+    until_shows '          approved by carol'
+    keys 'done' Enter
     until_shows 'who approves (2 of 3)?'
     keys bob Enter
     until_shows 'bob signs: k'
