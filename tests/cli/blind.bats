@@ -124,6 +124,28 @@ scene_blind() {
     [[ $stderr != *canary-literal* ]]
 }
 
+@test "begun on a bare machine, from a copy; ended at another site, where the clock and the person are the same" {
+    scene_blind
+    local id
+    mad join --from "file://$USB" --site mad --yes
+    fra author admit "$(ask .author -C "$MAD" status)"
+    run --separate-stderr setsid -w "$KEYMUSTER" -o json recover start --drill --blind vbr/config --from "$USB" --site mad --yes --evidence "$T/new"
+    [ "$status" -eq 20 ]
+    [[ $stderr == *"$USB/recovery/START-HERE.md"* ]]
+    fra author admit "$(ask .author -C "$T/new" status)"
+    fra sync
+    mad sync
+    id=$(run_id "$MAD")
+    ends 0 -o json -C "$MAD" recover resume "${id:0:8}" --answers answers
+    json '.by == "second.operator" and .ms > 0'
+    fra sync
+    ends 0 -o json -C "$FRA" recover show "$id"
+    json '.finished and .by == "second.operator" and .blind'
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 1 and .recovered[0].run == $id' --arg id "$id"
+    [ "$(ask .digest -C "$FRA" status)" = "$(ask .digest -C "$MAD" status)" ]
+}
+
 @test "on a terminal: a page, a clock in its place, what is typed is not seen; no match, give up, pause, kill" {
     scene_blind
     terminal 80 24
