@@ -7,6 +7,7 @@
 #define CLI_RUN_BLIND_H
 
 #include "cli/cmd.h"
+#include "escrow/view.h"
 #include "recover/run.h"
 #include "text/ini.h"
 
@@ -26,6 +27,15 @@ enum rc run_blind_begin(struct ctx *ctx, const struct ini *answers, struct runbo
  */
 enum rc run_blind_play(struct ctx *ctx, struct run *run, const struct ini *answers,
                        struct err *err) MUST_CHECK;
+
+/* What it compares with. RC_NOT_FOUND when there is none. */
+enum rc run_blind_check(const struct ctx *ctx, const struct key *key, struct check_value *out,
+                        struct err *err) MUST_CHECK;
+/* Appends where START-HERE lies, a line each copy; then all that a terminal is told. */
+enum { RUN_BLIND_PAGE = 32 * 1024 };
+void run_blind_places(const struct ctx *ctx, const struct key *key, struct buf *out);
+void run_blind_page(const struct ctx *ctx, const struct run *run, const struct key *key,
+                    struct buf *out, size_t width);
 
 /* "0:42:10" */
 enum { RUN_CLOCK = 32 };
