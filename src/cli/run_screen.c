@@ -139,14 +139,14 @@ choices(const struct step *s, enum step_state state)
 }
 
 static void
-compose(struct buf *out, const struct run *run, size_t i, unsigned width)
+compose_with(struct buf *out, const struct run *run, size_t i, unsigned width, int why)
 {
     const struct step *s = &run->book->steps[i];
     put_head(out, run, i, width);
     put_state(out, &run->steps[i], s, width);
     put_title(out, s->title, width);
     buf_addc(out, '\n');
-    put_text(out, s->why, width);
+    put_text(out, why ? s->why : "", width);
     put_text(out, s->todo, width);
     put_command(out, run, s, width);
     put_text(out, s->expect, width);
@@ -157,6 +157,20 @@ compose(struct buf *out, const struct run *run, size_t i, unsigned width)
         run_approve_list(out, run, i);
     put_rule(out, width);
     flow(out, choices(s, run->steps[i].state), 0, 0, width);
+}
+
+/* Where it would push its head off the terminal, what a step is for gives way. */
+static void
+compose(struct buf *out, const struct run *run, size_t i, unsigned width, unsigned height)
+{
+    size_t lines = 1; /* that of the prompt */
+    compose_with(out, run, i, width, 1);
+    for (const char *at = buf_str(out); (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    if (lines <= height)
+        return;
+    buf_clear(out);
+    compose_with(out, run, i, width, 0);
 }
 
 void
@@ -232,15 +246,14 @@ show(int fd, const struct buf *screen, struct err *err)
 
 /* The terminal, and how wide a screen is to be. */
 static enum rc
-open_screen(const struct ctx *ctx, int *fd, unsigned *width, struct err *err)
+open_screen(const struct ctx *ctx, int *fd, unsigned *width, unsigned *height, struct err *err)
 {
-    unsigned height = 0;
     if (ctx->no_input)
         return err_set(err, RC_NO_TERMINAL, "--no-input, and no file of --answers");
     enum rc rc = term_open(fd, err);
     if (rc != RC_OK)
         return rc;
-    term_size(*fd, width, &height);
+    term_size(*fd, width, height);
     *width = *width < NARROW ? NARROW : *width > WIDE ? WIDE : *width;
     return RC_OK;
 }
@@ -251,8 +264,9 @@ run_screen_page(struct ctx *ctx, const struct run *run, const struct buf *text, 
     char typed[64];
     struct buf screen;
     unsigned width = 0;
+    unsigned height = 0;
     int fd = -1;
-    enum rc rc = open_screen(ctx, &fd, &width, err);
+    enum rc rc = open_screen(ctx, &fd, &width, &height, err);
     if (rc != RC_OK)
         return rc;
     buf_init(&screen, SCREEN);
@@ -273,13 +287,14 @@ run_screen_step(struct ctx *ctx, const struct run *run, size_t i, enum run_choic
     char typed[64];
     struct buf screen;
     unsigned width = 0;
+    unsigned height = 0;
     int fd = -1;
     const struct step *s = &run->book->steps[i];
-    enum rc rc = open_screen(ctx, &fd, &width, err);
+    enum rc rc = open_screen(ctx, &fd, &width, &height, err);
     if (rc != RC_OK)
         return rc;
     buf_init(&screen, SCREEN);
-    compose(&screen, run, i, width);
+    compose(&screen, run, i, width, height);
     rc = show(fd, &screen, err);
     if (rc == RC_OK)
         rc = term_ask(typed, sizeof typed, "> ", err);

@@ -3,19 +3,11 @@
 # countersigned later; and what each reader of the log makes of those that do not verify.
 # shellcheck disable=SC2154 # bats sets stderr
 load ../lib/cli.bash
+load ../lib/term.bash
 
-term() { tmux -S "$T/tmux" "$@"; }
 teardown() {
-    term kill-server 2>/dev/null || true
+    term_stop
     stop_started
-}
-until_shows() {
-    for _ in {1..150}; do
-        term capture-pane -p -J -t t 2>/dev/null | grep -qF -- "$1" && return 0
-        sleep 0.1
-    done
-    term capture-pane -p -t t >&2
-    return 1
 }
 until_gone() {
     for _ in {1..150}; do
@@ -24,7 +16,6 @@ until_gone() {
     done
     until_shows '> '
 }
-keys() { term send-keys -t t "$@"; }
 kinds() { # STORE
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
 }

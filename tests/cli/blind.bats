@@ -2,20 +2,11 @@
 # A blind drill: a colleague gets a key back by START-HERE alone, against a clock; by answers and on a real terminal.
 # What status says of who recovered a key last.
 load ../lib/cli.bash
+load ../lib/term.bash
 
-term() { tmux -S "$T/tmux" "$@"; }
 teardown() {
-    term kill-server 2>/dev/null || true
+    term_stop
     stop_started
-}
-until_shows() {
-    local i
-    for i in {1..150}; do
-        term capture-pane -p -t t 2>/dev/null | grep -qF -- "$1" && return 0
-        sleep 0.1
-    done
-    term capture-pane -p -t t >&2
-    return 1
 }
 # The last line: where keys are read. What is typed before a question stands there is thrown away.
 until_last() { # PATTERN
@@ -33,11 +24,6 @@ unseen() { # TEXT: not on the screen, nor above it
         return 1
     fi
 }
-terminal() { # COLUMNS ROWS [VARIABLE=VALUE...]
-    term -f /dev/null new-session -d -s t -x "$1" -y "$2" "env ${*:3} PS1='\$ ' bash --norc"
-    until_shows '$'
-}
-keys() { term send-keys -t t "$@"; }
 cleared() {
     keys "$@" clear Enter
     while term capture-pane -p -t t | grep -qE 'BLIND|recover'; do sleep 0.1; done

@@ -1,30 +1,11 @@
 #!/usr/bin/env bats
 # recover: a runbook followed step by step, by answers and on a real terminal; broken off and taken up again.
 load ../lib/cli.bash
+load ../lib/term.bash
 
-term() { tmux -S "$T/tmux" "$@"; }
 teardown() {
-    term kill-server 2>/dev/null || true
+    term_stop
     stop_started
-}
-until_shows() {
-    local i
-    for i in {1..150}; do
-        term capture-pane -p -t t 2>/dev/null | grep -qF -- "$1" && return 0
-        sleep 0.1
-    done
-    term capture-pane -p -t t >&2
-    return 1
-}
-terminal() { # COLUMNS ROWS [VARIABLE=VALUE...]
-    term -f /dev/null new-session -d -s t -x "$1" -y "$2" "env ${*:3} PS1='\$ ' bash --norc"
-    until_shows '$'
-}
-keys() { term send-keys -t t "$@"; }
-# Past the page that says what has to be known first.
-goes_on() {
-    until_shows 'Enter goes on'
-    keys Enter
 }
 kinds() { # STORE: kinds of its entries about runs, in order
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
@@ -212,7 +193,7 @@ END
     {
         printf '[words]\nkey = vbr/config\nroot = mad-main\n'
         printf '[step "%s"]\ndo = run\n' mark-lost new-key sync
-        printf '[step "password"]\ndo = run\nto = file:got\n'
+        printf '[step "agree"]\ndo = done\nattested_by_1 = the guard\n[step "password"]\ndo = run\nto = file:got\n'
         printf '[step "%s"]\ndo = done\n' build data hand-over leftovers repositories
         printf 'repositories = 2\n[step "declare"]\ndo = done\noperator = the operator\nwhat_happened = fire\n'
         printf '[step "credential"]\ndo = done\nfound_at = safe\n'
@@ -223,7 +204,7 @@ END
         s/^\[step "hand-over"\]/&\nfile = y.bco\nsha256 = 0000000000000000000000000000000000000000000000000000000000000001/' answers
     ends 0 -o json recover start total-loss --from "file://$USB" --site mad --yes --lost fra --evidence "$T/new" \
         --credential "kp-mad=file:$T/kp-mad.pass" --kms-file "kp-mad=$T/kp-mad.kms" --answers answers
-    json '.runbook == "total-loss" and (.steps | length) == 17 and all(.steps[]; .state == "done")'
+    json '.runbook == "total-loss" and (.steps | length) == 18 and all(.steps[]; .state == "done")'
     cmp want got
     ends 0 -o json -C "$T/new" show vbr/config
     json '.generation == 2'

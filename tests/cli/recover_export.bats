@@ -23,7 +23,7 @@ answers_of() { # skip the copy's check where there is none yet
         printf '[words]\nkey = vbr/config\nroot = mad-main\nlost = fra\n'
         printf '[step "%s"]\ndo = run\n' mark-lost new-key sync
         printf '[step "copy"]\ndo = skip\nreason = only an export is left\n'
-        printf '[step "password"]\ndo = run\nto = file:got\n'
+        printf '[step "agree"]\ndo = done\nattested_by_1 = the guard\n[step "password"]\ndo = run\nto = file:got\n'
         printf '[step "%s"]\ndo = done\n' build data hand-over leftovers repositories
         printf 'repositories = 2\n[step "declare"]\ndo = done\noperator = the operator\nwhat_happened = fire\n'
         printf '[step "credential"]\ndo = done\nfound_at = safe\n'

@@ -2,36 +2,13 @@
 # recover start: which key it is about, by a configuration backup too; what is said first; a runbook that has changed; the
 # same for several things; going on at another machine.
 load ../lib/cli.bash
+load ../lib/term.bash
 load ../lib/bco.bash
 
-term() { tmux -S "$T/tmux" "$@"; }
 teardown() {
-    term kill-server 2>/dev/null || true
+    term_stop
     stop_started
 }
-until_shows() {
-    local i
-    for i in {1..150}; do
-        term capture-pane -p -t t 2>/dev/null | grep -qF -- "$1" && return 0
-        sleep 0.1
-    done
-    term capture-pane -p -t t >&2
-    return 1
-}
-until_shows_twice() {
-    local i
-    for i in {1..150}; do
-        [ "$(term capture-pane -p -t t 2>/dev/null | grep -cF -- "$1")" -lt 2 ] || return 0
-        sleep 0.1
-    done
-    term capture-pane -p -t t >&2
-    return 1
-}
-terminal() { # COLUMNS ROWS [VARIABLE=VALUE...]
-    term -f /dev/null new-session -d -s t -x "$1" -y "$2" "env ${*:3} PS1='\$ ' bash --norc"
-    until_shows '$'
-}
-keys() { term send-keys -t t "$@"; }
 bodies() { # STORE KIND: of its entries
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -c --arg k "$2" 'select(.entry.kind? == $k) | .entry.body'
 }
