@@ -213,13 +213,13 @@ run_set(struct ctx *ctx, struct err *err)
     struct remote *r = NULL;
     struct copy_identity seen;
     struct remote_access access;
-    enum rc rc = object_find(ctx->store, "copy", opt_arg(&ctx->opts, 0), &o, err);
+    enum rc rc = check_every(ctx, err);
     if (rc == RC_OK)
+        rc = object_find(ctx->store, "copy", opt_arg(&ctx->opts, 0), &o, err);
+    if (rc == RC_OK) {
         place_access_kept(ctx, o.name, &access);
-    if (rc == RC_OK)
-        rc = check_every(ctx, err);
-    if (rc == RC_OK)
         rc = remote_open(&r, opt_arg(&ctx->opts, 1), &access, err);
+    }
     if (rc == RC_OK)
         rc = remote_reach(r, err);
     if (rc == RC_OK)

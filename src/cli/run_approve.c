@@ -281,7 +281,7 @@ say(const struct buf *text, struct err *err)
 static enum rc
 sign_at_terminal(const struct asking *a, const struct approver *who, int here, struct err *err)
 {
-    char path[PATH_SIZE];
+    char path[PATH_SIZE] = "";
     struct buf how, signature;
     const struct person *p = &who->person;
     enum rc rc = RC_OK;

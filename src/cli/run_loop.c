@@ -151,7 +151,10 @@ run_loop(struct play *p, size_t i, struct err *err)
     }
     item.name[0] = '\0';
     rc = run_events(p->ctx->store, p->run->record.id, say_item, &before, err);
-    while (rc == RC_OK && (rc = ask_item(p, i, &item, err)) == RC_OK && item.name[0] != '\0')
-        continue;
+    int more = 1;
+    while (rc == RC_OK && more) {
+        rc = ask_item(p, i, &item, err);
+        more = item.name[0] != '\0';
+    }
     return rc;
 }

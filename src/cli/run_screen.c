@@ -261,7 +261,6 @@ open_screen(const struct ctx *ctx, int *fd, unsigned *width, unsigned *height, s
 enum rc
 run_screen_page(struct ctx *ctx, const struct run *run, const struct buf *text, struct err *err)
 {
-    char typed[64];
     struct buf screen;
     unsigned width = 0;
     unsigned height = 0;
@@ -274,8 +273,10 @@ run_screen_page(struct ctx *ctx, const struct run *run, const struct buf *text, 
     put_text(&screen, buf_str(text), width);
     put_rule(&screen, width);
     rc = show(fd, &screen, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        char typed[64];
         rc = term_ask(typed, sizeof typed, "Enter goes on ", err);
+    }
     buf_release(&screen);
     return rc == RC_BAD_VALUE ? RC_OK : rc;
 }
@@ -320,13 +321,12 @@ run_screen_ended(const struct step *s, int status, struct err *err)
 {
     char typed[64];
     char prompt[96];
-    int go = s->findings_fail; /* what follows depends on it */
-    (void)snprintf(prompt, sizeof prompt, "\n%s (exit status %d). Enter: go on ",
-                   status == 0          ? (go ? "GO" : "it ended well")
-                   : status == 3 && !go ? "it ended, with findings"
-                   : go                 ? "NO-GO"
-                                        : "IT FAILED",
-                   status);
+    const char *how = status == 0 ? "it ended well" : "IT FAILED";
+    if (s->findings_fail) /* what follows depends on it */
+        how = status == 0 ? "GO" : "NO-GO";
+    else if (status == 3)
+        how = "it ended, with findings";
+    (void)snprintf(prompt, sizeof prompt, "\n%s (exit status %d). Enter: go on ", how, status);
     enum rc rc = term_ask(typed, sizeof typed, prompt, err);
     return rc == RC_BAD_VALUE ? RC_OK : rc;
 }

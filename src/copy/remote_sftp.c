@@ -142,12 +142,11 @@ put_by(struct remote *r, const char *name, const void *bytes, size_t len, int re
 static enum rc
 create_once(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
 {
-    struct err refused = ERR_INIT;
     int torn = 0;
     enum rc rc = put_by(r, name, bytes, len, 0, err);
     if (rc != RC_EXISTS)
         return rc;
-    refused = *err;
+    const struct err refused = *err;
     rc = remote_settle(r, name, bytes, len, &torn, err);
     if (rc == RC_CREATE_ONCE && torn)
         rc = put_by(r, name, bytes, len, 1, err);

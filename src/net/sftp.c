@@ -46,8 +46,8 @@ struct sftp {
 static int
 is_private_key(const struct secret *s)
 {
-    static const char begin[] = "-----BEGIN ";
-    return s->len > sizeof begin && memcmp(s->bytes, begin, sizeof begin - 1) == 0;
+    static const char first[] = "-----BEGIN ";
+    return s->len > sizeof first && memcmp(s->bytes, first, sizeof first - 1) == 0;
 }
 
 static enum rc
@@ -148,13 +148,13 @@ on_host_key(CURL *easy, const struct curl_khkey *known, const struct curl_khkey 
             enum curl_khmatch match, void *arg)
 {
     struct sftp *s = arg;
-    unsigned char hash[HASH_SIZE];
     struct buf text;
     (void)easy;
     (void)known;
     s->mismatch = match == CURLKHMATCH_MISMATCH;
     buf_init(&text, FINGERPRINT);
     if (found->len > 0) {
+        unsigned char hash[HASH_SIZE];
         sha256(hash, found->key, found->len);
         base64_encode(&text, hash, sizeof hash);
         (void)snprintf(s->seen, sizeof s->seen, "SHA256:%.43s", buf_str(&text));

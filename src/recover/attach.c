@@ -115,7 +115,7 @@ static enum rc
 count_unsigned(const struct store *evidence, int64_t *count, struct err *err)
 {
     struct log_end end;
-    struct mark newest;
+    struct mark newest = {.number = 0};
     enum rc rc = log_end(evidence, evidence->self.author, &end, err);
     if (rc == RC_OK)
         rc = held_newest(evidence, evidence->self.author, LIMIT_NUMBER, &newest, NULL, err);

@@ -282,11 +282,9 @@ static int
 search(struct bco *out, const unsigned char *bytes, size_t len)
 {
     static const char name[] = "Backup.Cryptor.Hint";
-    unsigned char wide[2 * (sizeof name - 1)];
-    for (size_t i = 0; i < sizeof wide; i += 2) {
+    unsigned char wide[2 * (sizeof name - 1)] = {0};
+    for (size_t i = 0; i < sizeof wide; i += 2)
         wide[i] = (unsigned char)name[i / 2];
-        wide[i + 1] = 0;
-    }
     for (size_t i = 0; i + sizeof wide <= len; i++) {
         if (bytes[i] != wide[0] || memcmp(bytes + i, wide, sizeof wide) != 0)
             continue;
