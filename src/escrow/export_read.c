@@ -289,7 +289,7 @@ add_wraps(struct reading *r, const char *key, const struct json *wraps, struct e
 {
     size_t count = json_count(wraps);
     size_t n = 0;
-    const struct json **all = calloc(count + 1, sizeof *all);
+    const struct json **all = calloc(count + 1, sizeof(const void *));
     if (all == NULL)
         return err_nomem(err);
     for (const struct json *w = json_first(wraps); w != NULL && n < count; w = json_next(w))

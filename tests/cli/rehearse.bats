@@ -5,7 +5,10 @@ load ../lib/cli.bash
 
 # Answers for a drill of a runbook: each command runs, each question is answered by its type; nobody is there to agree.
 answers_to() { # RUNBOOK
-    printf '[words]\nkey = vbr/config\nold = vbr/config@1\nroot = fra-main\nto = mad-main\nkms = kp-fra\nlost = fra\nhere = mad\n'
+    local root=fra-main
+    [ "$1" != total-loss ] || root=mad-main # what is left then
+    printf '[words]\nkey = vbr/config\nold = vbr/config@1\nroot = %s\n' "$root"
+    printf 'to = mad-main\nkms = kp-fra\nlost = fra\nhere = mad\n'
     printf 'copy = %s\nauthor = %s\nperson = first.operator\n' "$USB" "$(ask .author -C "$MAD" status)"
     "$KEYMUSTER" runbook show "$1" | awk -F ' = ' '
         /^```keymuster/ { kind = does = fields = ""; next }
@@ -40,7 +43,7 @@ truth() {
     local name skipped
     for name in $("$KEYMUSTER" -o json runbook list | jq -r '.items[].name'); do
         answers_to "$name" >answers
-        skipped=$("$KEYMUSTER" -o json runbook show "$name" | jq '[.steps[] | select(.kind == "approve")] | length')
+        skipped=$("$KEYMUSTER" -o json runbook show "$name" | jq '[.steps[] | select(.kind == "approve" and (.modes | index("drill")))] | length')
         ends $((skipped > 0 ? 3 : 0)) -o json -C "$FRA" recover start "$name" --drill --answers answers
         json '.mode == "drill" and (.steps | length) >= 3 and all(.steps[]; .state == "done" or (.state == "skipped" and .kind == "approve"))
             and any(.steps[]; .kind == "check")'

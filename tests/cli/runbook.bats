@@ -256,7 +256,7 @@ $(printf '* line\n%.0s' $(seq 30))"
 @test "the page: no script, no request, boxes and blanks; foreign HTML stays out" {
     local style
     ends 0 runbook print total-loss --file page.html
-    [ "$(grep -c '<section>' page.html)" -eq 17 ]
+    [ "$(grep -c '<section>' page.html)" -eq 18 ]
     grep -q 'keymuster site lost {lost}' page.html
     grep -q '<code>{lost}</code>' page.html
     ! grep -qiE '<script|<img|<link|https?:|style=' page.html || return 1
