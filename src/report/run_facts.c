@@ -8,11 +8,17 @@
 #include "text/enc.h"
 #include "text/time.h"
 
-const char *
-assent_name(enum assent_kind kind)
+int
+assent_counts(const struct run_assent *a)
 {
-    static const char *const names[] = {"signed", "attested", "countersigned"};
-    return names[kind];
+    return a->judged != NULL && a->judged->counts;
+}
+
+const char *
+assent_word(const struct run_assent *a)
+{
+    static const char *const not_read[] = {"not approved", "not attested", "not countersigned"};
+    return a->judged != NULL ? approval_word(a->judged) : not_read[a->what];
 }
 
 void
@@ -218,8 +224,21 @@ take_drilled(struct run_facts *f, const struct entry *e, struct err *err)
 
 /* ---- who agreed ---- */
 
+/* What whoever reads the log anew makes of it (recover/approval.h). */
+static const struct approval *
+judged(const struct run *run, enum approval_what what, const struct entry *e, const char *step)
+{
+    for (size_t i = 0; i < run->approval_count; i++) {
+        const struct approval *a = &run->approvals[i];
+        if (a->what == what && strcmp(a->at, e->at) == 0 &&
+            (what == APPROVAL_COUNTERSIGNED || strcmp(a->step, step) == 0))
+            return a;
+    }
+    return NULL;
+}
+
 static enum rc
-add_assent(struct run_facts *f, const struct entry *e, enum assent_kind kind, const char *who,
+add_assent(struct run_facts *f, const struct entry *e, enum approval_what what, const char *who,
            struct err *err)
 {
     void *fresh;
@@ -228,9 +247,10 @@ add_assent(struct run_facts *f, const struct entry *e, enum assent_kind kind, co
     if (fresh == NULL)
         return err_nomem(err);
     struct run_assent *a = fresh;
-    a->kind = kind;
+    a->what = what;
     a->e = e;
     a->step = step != NULL ? step : "";
+    a->judged = judged(f->run, what, e, a->step);
     if (who != NULL) {
         (void)snprintf(a->who, sizeof a->who, "%s", who);
         return RC_OK;
@@ -250,7 +270,7 @@ take_attested(struct run_facts *f, const struct entry *e, struct err *err)
     const struct json *v = run_facts_fields(e);
     for (; rc == RC_OK && v != NULL; v = json_next(v)) {
         if (strncmp(json_name(v), "attested_by_", 12) == 0)
-            rc = add_assent(f, e, ASSENT_ATTESTED, json_str(v), err);
+            rc = add_assent(f, e, APPROVAL_ATTESTED, json_str(v), err);
     }
     return rc;
 }
@@ -282,11 +302,11 @@ take_run_entry(struct run_facts *f, const struct entry *e, struct err *err)
     else if (strcmp(what, "note") == 0)
         return take_note(f, e, err);
     else if (strcmp(what, "approved") == 0)
-        return add_assent(f, e, ASSENT_SIGNED, NULL, err);
+        return add_assent(f, e, APPROVAL_SIGNED, NULL, err);
     else if (strcmp(what, "attested") == 0)
-        return add_assent(f, e, ASSENT_ATTESTED, NULL, err);
+        return add_assent(f, e, APPROVAL_ATTESTED, NULL, err);
     else if (strcmp(what, "countersigned") == 0)
-        return add_assent(f, e, ASSENT_COUNTERSIGNED, NULL, err);
+        return add_assent(f, e, APPROVAL_COUNTERSIGNED, NULL, err);
     if (strcmp(what, "ended") != 0)
         return RC_OK;
     enum rc rc = take_ended(f, e, err);

@@ -7,6 +7,7 @@
 #ifndef REPORT_RUN_FACTS_H
 #define REPORT_RUN_FACTS_H
 
+#include "recover/approval.h"
 #include "recover/run.h"
 #include "report/drill_rows.h"
 #include "report/origin.h"
@@ -32,14 +33,15 @@ struct run_shown {
     char root[LIMIT_NAME + 1];
 };
 
-enum assent_kind { ASSENT_SIGNED, ASSENT_ATTESTED, ASSENT_COUNTERSIGNED };
-const char *assent_name(enum assent_kind kind);
 struct run_assent {
-    enum assent_kind kind;
+    enum approval_what what;
+    const struct approval *judged; /* borrowed from the run; NULL: it says too little */
     const struct entry *e;
     const char *step; /* its id; or "" */
     char who[LIMIT_TEXT + 1];
 };
+int assent_counts(const struct run_assent *a);
+const char *assent_word(const struct run_assent *a); /* "approved", "not approved"... */
 
 /* What is missing from a run that went as its runbook says. */
 struct run_gap {

@@ -104,8 +104,9 @@ step_agreed(struct run_facts *f, size_t i, struct err *err)
     int signed_by = 0, attested = 0;
     for (size_t k = 0; k < f->assent_count; k++) {
         const struct run_assent *a = &f->assents[k];
-        signed_by += strcmp(a->step, s->id) == 0 && a->kind == ASSENT_SIGNED;
-        attested += strcmp(a->step, s->id) == 0 && a->kind == ASSENT_ATTESTED;
+        int its = strcmp(a->step, s->id) == 0 && assent_counts(a);
+        signed_by += its && a->what == APPROVAL_SIGNED;
+        attested += its && a->what == APPROVAL_ATTESTED;
     }
     if (s->approvers == 0 || f->run->steps[i].state != RUN_DONE || signed_by >= s->approvers)
         return RC_OK;
@@ -138,14 +139,19 @@ of_steps(struct run_facts *f, struct err *err)
 static enum rc
 of_signatures(struct run_facts *f, struct err *err)
 {
-    const char *alone = run_facts_said(f, "alone");
-    int counter = 0;
-    for (size_t k = 0; k < f->assent_count; k++)
-        counter |= f->assents[k].kind == ASSENT_COUNTERSIGNED;
-    if (alone == NULL)
-        return RC_OK;
-    enum rc rc = gap(f, "alone", "", err, "done alone: %s", alone);
-    if (rc == RC_OK && !counter)
+    const char *why = run_facts_said(f, "alone");
+    size_t open = 0;
+    enum rc rc = RC_OK;
+    for (size_t k = 0; rc == RC_OK && k < f->assent_count; k++) {
+        const struct run_assent *a = &f->assents[k];
+        if (!assent_counts(a))
+            rc = gap(f, "not-approved", a->step, err, "%s by %s: %s", assent_word(a), a->who,
+                     a->judged != NULL ? a->judged->why : "it says too little");
+    }
+    if (rc != RC_OK || approval_alone(f->run, &open) == 0)
+        return rc;
+    rc = gap(f, "alone", "", err, "done alone: %s", why != NULL ? why : "no reason was given");
+    if (rc == RC_OK && open > 0)
         rc = gap(f, "not-countersigned", "", err, "nobody has countersigned it yet");
     return rc;
 }

@@ -192,10 +192,10 @@ put_assents(struct jw *w, const struct run_facts *f, struct err *err)
         const struct run_assent *a = &f->assents[i];
         jw_obj(w, NULL);
         jw_str(w, "at", a->e->at);
-        jw_str(w, "how", assent_name(a->kind));
+        jw_str(w, "how", assent_word(a));
         jw_str(w, "who", a->who);
         jw_opt(w, "step", a->step);
-        jw_opt(w, "key", json_gets(a->e->body, "key"));
+        jw_opt(w, "public_key", json_gets(a->e->body, "public_key"));
         jw_opt(w, "signature", json_gets(a->e->body, "signature"));
         rc = put_by(w, f, a->e, err);
         put_hash(w, "entry", a->e);

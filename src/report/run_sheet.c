@@ -179,7 +179,12 @@ put_assents(struct run_telling *t)
 {
     static const char *const titles[] = {"AT", "HOW", "WHO", "STEP", "WITH KEY", NULL};
     const struct run_facts *f = t->f;
+    size_t open = 0;
     const char *alone = run_facts_said(f, "alone");
+    if (approval_alone(f->run, &open) == 0)
+        alone = NULL; /* it was not needed */
+    else if (alone == NULL)
+        alone = "no reason was given";
     if (f->assent_count == 0 && alone == NULL)
         return;
     sheet_section(&t->s, "approvals", "Approvals");
@@ -187,15 +192,17 @@ put_assents(struct run_telling *t)
         sheet_fact(&t->s, "done alone", alone, SHEET_BAD);
     if (f->assent_count == 0)
         return;
-    sheet_table(&t->s,
-                "Signed: by a registered key; whether it is that person's, keymuster person list "
-                "says. Attested: only a name that was typed.",
-                titles);
+    sheet_table(
+        &t->s,
+        "Approved: signed with the registered key of that person, and verified again for this "
+        "report. Attested: only a name that was typed.",
+        titles);
     for (size_t i = 0; i < f->assent_count; i++) {
         const struct run_assent *a = &f->assents[i];
-        const char *cells[] = {a->e->at, assent_name(a->kind), a->who, a->step,
-                               json_gets(a->e->body, "key")};
-        sheet_row(&t->s, cells, a->kind == ASSENT_ATTESTED ? SHEET_BAD : SHEET_PLAIN);
+        const char *cells[] = {a->e->at, assent_word(a), a->who, a->step,
+                               json_gets(a->e->body, "public_key")};
+        int good = assent_counts(a) && a->what != APPROVAL_ATTESTED;
+        sheet_row(&t->s, cells, good ? SHEET_PLAIN : SHEET_BAD);
     }
     sheet_table_end(&t->s);
 }

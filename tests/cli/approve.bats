@@ -111,6 +111,8 @@ END
     json '.bad_approvals == 0'
     ends 0 -o json -C "$FRA" status
     json '.to_countersign == 0 and .duties == 0'
+    ends 0 -o json -C "$FRA" report run
+    json 'any(.approvals[]; .how == "approved" and .public_key) and ([.gaps[].code] | contains(["not-signed"]) | not)'
     # A rehearsal is approved as one.
     ends 20 -C "$FRA" recover start small.md --drill --as alice --answers answers
     step_is "$FRA" '.state == "done" and .approvals[0].what == "approved"'
@@ -310,6 +312,11 @@ END
     ends 13 -C "$FRA" recover countersign "$run" --as nobody --signature by-alice
     ends 15 -C "$FRA" recover countersign "$run" --as bob --signature by-alice
     ends 12 -C "$FRA" recover countersign "$run" --as carol --key carol.key --credential "file:$T/kp-fra.pass"
+    # In red in its evidence until then.
+    ends 0 -o json -C "$FRA" report run "$run"
+    json '.alone == "nobody answers the telephone" and ([.gaps[].code] | contains(["alone", "not-countersigned"]))'
+    ends 0 -C "$FRA" report run "$run" --file alone.html
+    grep -q '<tr class="bad"><th scope="row">done alone</th><td>nobody answers the telephone</td>' alone.html
     ends 0 -C "$FRA" -n recover countersign "$run" --as bob --signature text.minisig
     says 'would be'
     ends 0 -o json -C "$FRA" status
@@ -318,6 +325,9 @@ END
     json '.steps == ["agree"] and .name == "bob" and (.entry | length) == 64'
     ends 0 -o json -C "$FRA" status
     json '.to_countersign == 0 and .duties == 0'
+    ends 0 -o json -C "$FRA" report run "$run"
+    json '([.gaps[].code] | contains(["alone"]) and (contains(["not-countersigned"]) | not))
+        and any(.approvals[]; .how == "countersigned" and .who == "bob")'
     ends 13 -C "$FRA" recover countersign "$run" --as carol --key carol.key --credential "file:$T/carol.pass"
     ends 0 -C "$FRA" recover show "$run"
     says 'countersigned since' 'countersigned by bob'
