@@ -3,26 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/run_entry.h"
 #include "cli/session.h"
 #include "text/json.h"
-
-static void
-begin_body(struct buf *body, struct jw *w, const struct run *run)
-{
-    buf_init(body, LIMIT_BODY);
-    jw_init(w, body);
-    jw_obj(w, NULL);
-    jw_str(w, "run", run->record.id);
-}
-
-static enum rc
-put(struct ctx *ctx, const char *kind, struct buf *body, struct jw *w, struct err *err)
-{
-    jw_end_obj(w);
-    enum rc rc = session_record(ctx, kind, body, NULL, err);
-    buf_release(body);
-    return rc;
-}
 
 static enum rc
 set_word(struct ctx *ctx, struct run *run, const char *text, struct err *err)
@@ -39,11 +22,11 @@ set_word(struct ctx *ctx, struct run *run, const char *text, struct err *err)
     enum rc rc = run_word_set(run->words, word, text + n + 1, err);
     if (rc != RC_OK)
         return rc;
-    begin_body(&body, &w, run);
+    run_entry(&body, &w, run->record.id);
     jw_obj(&w, "words");
     jw_str(&w, word, text + n + 1);
     jw_end_obj(&w);
-    return put(ctx, "run.word", &body, &w, err);
+    return run_entry_put(ctx, "run.word", &body, &w, err);
 }
 
 static enum rc
@@ -73,11 +56,11 @@ open_again(struct ctx *ctx, struct run *run, const char *id, struct err *err)
         return no_step(run, id, err);
     if (run->steps[i].state == RUN_OPEN)
         return RC_OK;
-    begin_body(&body, &w, run);
+    run_entry(&body, &w, run->record.id);
     jw_str(&w, "step", id);
     jw_str(&w, "result", "undone");
     jw_str(&w, "reason", ctx->reason != NULL ? ctx->reason : "to be done once more");
-    enum rc rc = put(ctx, "run.ended", &body, &w, err);
+    enum rc rc = run_entry_put(ctx, "run.ended", &body, &w, err);
     run->steps[i].state = RUN_OPEN;
     return rc;
 }

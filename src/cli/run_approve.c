@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cli/out.h"
+#include "cli/run_entry.h"
 #include "cli/run_sign.h"
 #include "cli/session.h"
 #include "crypt/minisig.h"
@@ -29,28 +30,6 @@ run_who(struct ctx *ctx, struct who *out, struct err *err)
     ctx->no_input = asks;
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_ALONE))
         rc = text_check(opt_get(&ctx->opts, OPT_ALONE), "--alone", err);
-    return rc;
-}
-
-static void
-begin_body(struct buf *body, struct jw *w, const struct run *run)
-{
-    buf_init(body, LIMIT_BODY);
-    jw_init(w, body);
-    jw_obj(w, NULL);
-    jw_str(w, "run", run->record.id);
-}
-
-/* Durable when it returns; the copies hear of it, too, if they can. */
-static enum rc
-put(struct ctx *ctx, const char *kind, struct buf *body, struct jw *w, struct err *err)
-{
-    struct err away = ERR_INIT;
-    jw_end_obj(w);
-    enum rc rc = session_record(ctx, kind, body, NULL, err);
-    buf_release(body);
-    if (rc == RC_OK && session_publish(ctx, &away) != RC_OK)
-        out_warn(ctx, "not published: %s", away.msg);
     return rc;
 }
 
@@ -83,10 +62,10 @@ run_take_up(struct ctx *ctx, struct run *run, const struct who *who, struct err 
         return RC_OK;
     if (alone != NULL)
         (void)snprintf(run->alone, sizeof run->alone, "%s", alone);
-    begin_body(&body, &w, run);
+    run_entry(&body, &w, run->record.id);
     jw_opt(&w, "person", run->person);
     jw_opt(&w, "alone", alone);
-    return put(ctx, "run.resumed", &body, &w, err);
+    return run_entry_put(ctx, "run.resumed", &body, &w, err);
 }
 
 /* ---- one approval ---- */
@@ -180,12 +159,13 @@ record(const struct asking *a, const struct approver *who, const struct buf *sig
     struct buf body;
     struct jw w;
     const struct person *p = &who->person;
-    begin_body(&body, &w, a->run);
+    run_entry(&body, &w, a->run->record.id);
     jw_str(&w, "step", a->run->book->steps[a->step].id);
     jw_str(&w, "person", p->object.uuid[0] != '\0' ? p->object.uuid : who->name);
     if (signature != NULL)
         run_sign_write(&w, p, &a->text, signature);
-    enum rc rc = put(a->ctx, signature != NULL ? "run.approved" : "run.attested", &body, &w, err);
+    enum rc rc =
+        run_entry_put(a->ctx, signature != NULL ? "run.approved" : "run.attested", &body, &w, err);
     if (rc == RC_OK)
         rc = keep(a->run, a, who, signature != NULL ? APPROVAL_SIGNED : APPROVAL_ATTESTED, err);
     if (rc == RC_OK && signature == NULL)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cli/out.h"
 #include "cli/ref.h"
+#include "cli/run_entry.h"
 #include "cli/session.h"
 #include "cli/showing.h"
 #include "cli/who.h"
@@ -47,38 +48,16 @@ answer(const struct blind *b, const char *key)
 
 /* ---- entries ---- */
 
-static void
-begin_body(struct buf *body, struct jw *w, const struct blind *b)
-{
-    buf_init(body, LIMIT_BODY);
-    jw_init(w, body);
-    jw_obj(w, NULL);
-    jw_str(w, "run", b->run->record.id);
-}
-
-/* Durable when it returns; the copies hear of it, too, if they can. */
-static enum rc
-put(struct blind *b, const char *kind, struct buf *body, struct jw *w, struct err *err)
-{
-    struct err away = ERR_INIT;
-    jw_end_obj(w);
-    enum rc rc = session_record(b->ctx, kind, body, NULL, err);
-    buf_release(body);
-    if (rc == RC_OK && session_publish(b->ctx, &away) != RC_OK)
-        out_warn(b->ctx, "not published: %s", away.msg);
-    return rc;
-}
-
 static enum rc
 put_mismatch(struct blind *b, struct err *err)
 {
     struct buf body;
     struct jw w;
-    begin_body(&body, &w, b);
+    run_entry(&body, &w, b->run->record.id);
     jw_str(&w, "step", b->run->book->steps[0].id);
     jw_str(&w, "text", "what was typed is not the password");
     jw_opt(&w, "person", b->who.person);
-    return put(b, "run.note", &body, &w, err);
+    return run_entry_put(b->ctx, "run.note", &body, &w, err);
 }
 
 /* key, blind, result and person make it a recovery of that key by that person. */
@@ -92,7 +71,7 @@ put_ended(struct blind *b, const char *reason, struct err *err)
     s->ms = elapsed(b);
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason != NULL ? reason : "");
     (void)snprintf(s->person, sizeof s->person, "%s", b->who.person);
-    begin_body(&body, &w, b);
+    run_entry(&body, &w, b->run->record.id);
     jw_str(&w, "step", b->run->book->steps[0].id);
     jw_bool(&w, "blind", 1);
     jw_str(&w, "key", b->key.uuid);
@@ -100,7 +79,7 @@ put_ended(struct blind *b, const char *reason, struct err *err)
     jw_opt(&w, "person", b->who.person);
     jw_opt(&w, "reason", reason);
     jw_int(&w, "ms", s->ms);
-    return put(b, "run.ended", &body, &w, err);
+    return run_entry_put(b->ctx, "run.ended", &body, &w, err);
 }
 
 static enum rc
@@ -109,11 +88,11 @@ put_finished(struct blind *b, struct err *err)
     struct buf body;
     struct jw w;
     const struct run_step *s = &b->run->steps[0];
-    begin_body(&body, &w, b);
+    run_entry(&body, &w, b->run->record.id);
     jw_str(&w, "result", step_state_name(s->state));
     jw_opt(&w, "person", s->person);
     jw_int(&w, "ms", s->ms);
-    return put(b, "run.finished", &body, &w, err);
+    return run_entry_put(b->ctx, "run.finished", &body, &w, err);
 }
 
 /* ---- at the terminal ---- */

@@ -26,7 +26,7 @@ put_item(struct play *p, size_t i, const struct item *item, struct err *err)
     jw_opt(&w, "key", item->key);
     jw_str(&w, "result", item->reason[0] == '\0' ? "done" : "skipped");
     jw_opt(&w, "reason", item->reason);
-    return run_put(p, "run.item", &body, &w, err);
+    return run_entry_put(p->ctx, "run.item", &body, &w, err);
 }
 
 /* ---- its key ---- */

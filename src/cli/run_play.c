@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "cli/out.h"
-#include "cli/run_brief.h"
 #include "cli/run_approve.h"
+#include "cli/run_brief.h"
 #include "cli/run_child.h"
 #include "cli/run_loop.h"
 #include "cli/run_screen.h"
@@ -31,29 +31,10 @@ run_answer_to(const struct play *p, size_t i, const char *key)
 void
 run_body(struct buf *body, struct jw *w, const struct play *p, size_t i)
 {
-    buf_init(body, LIMIT_BODY);
-    jw_init(w, body);
-    jw_obj(w, NULL);
-    jw_str(w, "run", p->run->record.id);
+    run_entry(body, w, p->run->record.id);
     if (i < p->run->book->count)
         jw_str(w, "step", p->run->book->steps[i].id);
     jw_opt(w, "person", p->run->person);
-}
-
-enum rc
-run_put(struct play *p, const char *kind, struct buf *body, struct jw *w, struct err *err)
-{
-    struct err away = ERR_INIT;
-    jw_end_obj(w);
-    enum rc rc = session_record(p->ctx, kind, body, NULL, err);
-    buf_release(body);
-    int quiet = p->ctx->quiet;
-    p->ctx->quiet = quiet || p->published_late;
-    if (rc == RC_OK && session_publish(p->ctx, &away) != RC_OK)
-        out_warn(p->ctx, "not published: %s", away.msg);
-    p->published_late = 1;
-    p->ctx->quiet = quiet;
-    return rc;
 }
 
 static enum rc
@@ -63,7 +44,7 @@ put_begun(struct play *p, size_t i, struct err *err)
     struct jw w;
     run_body(&body, &w, p, i);
     p->run->steps[i].state = RUN_DOUBT;
-    return run_put(p, "run.begun", &body, &w, err);
+    return run_entry_put(p->ctx, "run.begun", &body, &w, err);
 }
 
 /* How a step ended. fields: a JSON object made here, or NULL. */
@@ -91,7 +72,7 @@ put_ended(struct play *p, size_t i, const struct end *e, struct err *err)
     if (e->fields != NULL && e->fields->len > 0)
         jw_raw(&w, "fields", buf_str(e->fields), e->fields->len);
     jw_int(&w, "ms", e->ms);
-    enum rc rc = run_put(p, "run.ended", &body, &w, err);
+    enum rc rc = run_entry_put(p->ctx, "run.ended", &body, &w, err);
     s->state = e->state;
     s->alone = e->alone != NULL;
     s->exit = e->exit > 0 ? e->exit : 0;
@@ -106,7 +87,7 @@ put_note(struct play *p, size_t i, const char *text, struct err *err)
     struct jw w;
     run_body(&body, &w, p, i);
     jw_str(&w, "text", text);
-    return run_put(p, "run.note", &body, &w, err);
+    return run_entry_put(p->ctx, "run.note", &body, &w, err);
 }
 
 static enum rc
@@ -118,7 +99,7 @@ put_finished(struct play *p, struct err *err)
     run_body(&body, &w, p, p->run->book->count);
     if (time_parse(&began, p->run->record.at) == 0)
         jw_int(&w, "ms", clock_now_ms() - began);
-    return run_put(p, "run.finished", &body, &w, err);
+    return run_entry_put(p->ctx, "run.finished", &body, &w, err);
 }
 
 /* ---- words in braces ---- */
@@ -135,7 +116,7 @@ put_word(struct play *p, const char *word, const char *value, struct err *err)
     jw_obj(&w, "words");
     jw_str(&w, word, value);
     jw_end_obj(&w);
-    return run_put(p, "run.word", &body, &w, err);
+    return run_entry_put(p->ctx, "run.word", &body, &w, err);
 }
 
 static const char *

@@ -3,6 +3,7 @@
 #define CLI_RUN_STEP_H
 
 #include "cli/cmd.h"
+#include "cli/run_entry.h"
 #include "recover/run.h"
 #include "text/ini.h"
 #include "text/json.h"
@@ -11,7 +12,6 @@ struct play {
     struct ctx *ctx;
     struct run *run;
     const struct ini *answers; /* NULL: somebody is at the terminal */
-    int published_late;        /* a copy was away: said once */
     int failed_here;           /* a step failed in this command, not in one before */
 };
 
@@ -20,9 +20,4 @@ const char *run_answer_to(const struct play *p, size_t i, const char *key);
 
 /* Begins the body of an entry: run and, unless i is the book's count, step. */
 void run_body(struct buf *body, struct jw *w, const struct play *p, size_t i);
-/* Ends the body and appends the entry: durable when it returns; the copies hear of it, too, if they
- * can. Releases body. */
-enum rc run_put(struct play *p, const char *kind, struct buf *body, struct jw *w,
-                struct err *err) MUST_CHECK;
-
 #endif
