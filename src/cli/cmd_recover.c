@@ -105,24 +105,15 @@ write_blind(struct ctx *ctx, const struct run *run, struct jw *w, struct err *er
     return rc;
 }
 
-static size_t
-count_of(const struct run *run, enum step_state state)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < run->book->count; i++)
-        n += run_has(run, i) && run->steps[i].state == state;
-    return n;
-}
-
 static enum rc
 answer_run(struct ctx *ctx, const struct run *run, const char *schema, struct err *err)
 {
-    size_t skipped = count_of(run, RUN_SKIPPED);
+    size_t skipped = run_count(run, RUN_SKIPPED);
     if (!out_is_json(ctx)) {
         run_screen_list(&ctx->out, run);
         out_printf(ctx, "\n%s of %s, run %.8s: %zu done, %zu skipped\n",
                    run->record.drill ? "drill" : "real run", run->record.runbook, run->record.id,
-                   count_of(run, RUN_DONE), skipped);
+                   run_count(run, RUN_DONE), skipped);
         enum rc rc = write_blind(ctx, run, NULL, err);
         return rc == RC_OK ? run_alone_list(ctx, run, err) : rc;
     }
@@ -163,7 +154,7 @@ play(struct ctx *ctx, const char *id, const struct ini *answers, const struct wh
         rc = run->record.blind ? run_blind_play(ctx, run, answers, err)
                                : run_play(ctx, run, answers, err);
     if (rc == RC_OK) {
-        ctx->findings += count_of(run, RUN_SKIPPED) > 0;
+        ctx->findings += run_count(run, RUN_SKIPPED) > 0;
         rc = answer_run(ctx, run, "recover.run", err);
     }
     lock_release(lock);
@@ -359,7 +350,7 @@ const struct cmd cmd_recover_table[] = {
      "Leads through a runbook step by step; total-loss, if none is named.", start_options, 0, 1,
      CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_start,
      "keymuster recover start --lost fra --from /media/usb/escrow --site mad\n"
-     "keymuster recover start --lost fra --bco /mnt/config.bco --from /media/usb/escrow\n"
+     "keymuster recover start --lost fra --bco config.bco --from /media/usb/escrow\n"
      "keymuster recover start --drill --blind vbr/config\n"},
     {"recover", "resume", "[RUN] [--from COPY] [--word WORD=VALUE] [--again STEP] [--alone REASON]",
      "Goes on with a run that was paused or broken off.", resume_options, 0, 1,

@@ -3,7 +3,8 @@
 #include "db/db.h"
 
 enum rc
-history_each(const struct store *store, const char *key, history_fn fn, void *arg, struct err *err)
+history_each(const struct store *store, const char *key, log_entry_fn fn, void *arg,
+             struct err *err)
 {
     struct stmt *q = NULL;
     enum rc rc = db_query(store->db, &q,
@@ -21,17 +22,5 @@ history_each(const struct store *store, const char *key, history_fn fn, void *ar
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, key);
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct entry e = {0};
-        size_t len = 0;
-        const char *line = col_blob(q, 0, &len);
-        rc = entry_parse(&e, line, len, err);
-        if (rc == RC_OK)
-            rc = fn(arg, &e, err);
-        entry_release(&e);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
+    return log_rows(q, fn, arg, err);
 }

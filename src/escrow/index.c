@@ -66,6 +66,12 @@ check_rules(const struct store *store, struct err *err)
 
 /* The lines that bear on the indexes. */
 static enum rc
+index_one(void *arg, const struct entry *e, struct err *err)
+{
+    return log_index(arg, e, err);
+}
+
+static enum rc
 feed_lines(const struct store *from, struct store *to, struct err *err)
 {
     struct stmt *q = NULL;
@@ -75,20 +81,7 @@ feed_lines(const struct store *from, struct store *to, struct err *err)
                           err);
     if (rc != RC_OK)
         return rc;
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct entry e;
-        size_t len = 0;
-        const char *line = col_blob(q, 0, &len);
-        rc = entry_parse(&e, line, len, err);
-        if (rc == RC_OK) {
-            rc = log_index(to, &e, err);
-            entry_release(&e);
-        }
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
+    return log_rows(q, index_one, to, err);
 }
 
 /* This machine's own word counts, too. */

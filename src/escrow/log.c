@@ -412,6 +412,25 @@ read_author(struct stmt *q, struct log_author *a)
 }
 
 enum rc
+log_rows(struct stmt *q, log_entry_fn fn, void *arg, struct err *err)
+{
+    enum rc rc;
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        struct entry e = {0};
+        size_t len = 0;
+        const char *line = col_blob(q, 0, &len);
+        rc = entry_parse(&e, line, len, err);
+        if (rc == RC_OK)
+            rc = fn(arg, &e, err);
+        entry_release(&e);
+        if (rc != RC_OK)
+            break;
+    }
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
 log_authors(const struct store *store, log_author_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;

@@ -70,6 +70,11 @@ typedef enum rc (*log_fn)(void *arg, int64_t seq, const char *line, size_t len, 
 enum rc log_each(const struct store *store, const char *author, int64_t from, int64_t to, log_fn fn,
                  void *arg, struct err *err) MUST_CHECK;
 
+/* Runs a query whose first column is a line to its end and gives it back; the entry is borrowed for
+ * the call. */
+typedef enum rc (*log_entry_fn)(void *arg, const struct entry *e, struct err *err);
+enum rc log_rows(struct stmt *q, log_entry_fn fn, void *arg, struct err *err) MUST_CHECK;
+
 /* Walks all authors whose lines are held, by id. */
 struct log_author {
     char author[AUTHOR_TEXT + 1];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "escrow/log.h"
 #include "sys/env.h"
 #include "text/enc.h"
 
@@ -284,8 +285,9 @@ look_run(const struct acts *a, const struct entry *e, struct err *err)
 }
 
 static enum rc
-look(const struct acts *a, const struct entry *e, struct err *err)
+look(void *arg, const struct entry *e, struct err *err)
 {
+    const struct acts *a = arg;
     if (is_kind(e, "key.created"))
         return look_created(a, e, err);
     if (is_kind(e, "reveal.intended"))
@@ -323,17 +325,5 @@ act_each(const struct store *store, const struct person *p, act_fn fn, void *arg
                           err);
     if (rc != RC_OK)
         return rc;
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct entry e = {0};
-        size_t len = 0;
-        const char *line = col_blob(q, 0, &len);
-        rc = entry_parse(&e, line, len, err);
-        if (rc == RC_OK)
-            rc = look(&a, &e, err);
-        entry_release(&e);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
+    return log_rows(q, look, &a, err);
 }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "escrow/entry.h"
+#include "escrow/log.h"
 #include "escrow/person.h"
 #include "recover/run.h"
 #include "text/enc.h"
@@ -138,8 +139,9 @@ find_key(const struct walk *w, const char *ref, const char *at, struct key *out,
 /* ---- blind drills ---- */
 
 static enum rc
-look_blind(const struct walk *w, const struct entry *e, struct err *err)
+look_blind(void *arg, const struct entry *e, struct err *err)
 {
+    const struct walk *w = arg;
     struct recovered r = {.real = 0};
     int found = 0;
     const char *run = json_gets(e->body, "run");
@@ -156,7 +158,7 @@ look_blind(const struct walk *w, const struct entry *e, struct err *err)
 }
 
 static enum rc
-walk_blind(const struct walk *w, struct err *err)
+walk_blind(struct walk *w, struct err *err)
 {
     struct stmt *q = NULL;
     enum rc rc = db_query(w->store->db, &q,
@@ -165,19 +167,7 @@ walk_blind(const struct walk *w, struct err *err)
                           err);
     if (rc != RC_OK)
         return rc;
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct entry e = {0};
-        size_t len = 0;
-        const char *line = col_blob(q, 0, &len);
-        rc = entry_parse(&e, line, len, err);
-        if (rc == RC_OK)
-            rc = look_blind(w, &e, err);
-        entry_release(&e);
-        if (rc != RC_OK)
-            break;
-    }
-    stmt_done(q);
-    return rc;
+    return log_rows(q, look_blind, w, err);
 }
 
 /* ---- real runs ---- */

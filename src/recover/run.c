@@ -274,3 +274,12 @@ run_place(const struct run *r, size_t i, size_t *number, size_t *of)
         *number += k <= i && run_has(r, k);
     }
 }
+
+size_t
+run_count(const struct run *r, enum step_state state)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->book->count; i++)
+        n += run_has(r, i) && r->steps[i].state == state;
+    return n;
+}

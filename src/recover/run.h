@@ -64,6 +64,9 @@ size_t run_next(const struct run *r);
 /* Its number among those of this run, from 1, and how many these are. */
 void run_place(const struct run *r, size_t i, size_t *number, size_t *of);
 
+/* How many of its steps are in this state. */
+size_t run_count(const struct run *r, enum step_state state);
+
 /* The first word in braces of a text that nobody has said yet; NULL: none. */
 const char *run_unsaid(const struct run *r, const char *text);
 /* A text with its words in braces filled in. RC_BAD_VALUE for one that nobody said. */

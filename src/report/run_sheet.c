@@ -6,15 +6,6 @@
 
 /* ---- above all: what it was, and how it went ---- */
 
-static size_t
-count_of(const struct run *run, enum step_state state)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < run->book->count; i++)
-        n += run_has(run, i) && run->steps[i].state == state;
-    return n;
-}
-
 static void
 put_verdict(struct run_telling *t)
 {
@@ -26,7 +17,7 @@ put_verdict(struct run_telling *t)
     (void)snprintf(line, sizeof line, "%s of %s: %s, %s; of %zu steps %zu done, %zu skipped.",
                    f->run->record.drill ? "Drill" : "Real run", f->run->record.runbook,
                    f->finished != NULL ? "finished" : "not finished", took, of,
-                   count_of(f->run, RUN_DONE), count_of(f->run, RUN_SKIPPED));
+                   run_count(f->run, RUN_DONE), run_count(f->run, RUN_SKIPPED));
     sheet_par(&t->s, line, over || f->finished == NULL ? SHEET_BAD : SHEET_PLAIN);
     if (f->gap_count > 0)
         (void)snprintf(line, sizeof line, "%zu gap%s: see below.", f->gap_count,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # recover: a runbook followed step by step, by answers and on a real terminal; broken off and taken up again.
 load ../lib/cli.bash
+load ../lib/runs.bash
 load ../lib/term.bash
 
 teardown() {
@@ -190,18 +191,7 @@ END
     password_of "$FRA" vbr/config want
     rm -rf "$FRA" "$T/kp-fra.kms" "$HOME"
     mkdir "$HOME"
-    {
-        printf '[words]\nkey = vbr/config\nroot = mad-main\n'
-        printf '[step "%s"]\ndo = run\n' mark-lost new-key sync
-        printf '[step "agree"]\ndo = done\nattested_by_1 = the guard\n[step "password"]\ndo = run\nto = file:got\n'
-        printf '[step "%s"]\ndo = done\n' build data hand-over leftovers repositories
-        printf 'repositories = 2\n[step "declare"]\ndo = done\noperator = the operator\nwhat_happened = fire\n'
-        printf '[step "credential"]\ndo = done\nfound_at = safe\n'
-        printf '[step "configuration-backup"]\ndo = done\nfile = x.bco\nsha256 = %064d\nmade = 2026-11-01\n' 0
-        printf '[step "restore"]\ndo = done\nended = 2026-11-27T03:00:00Z\n'
-    } >answers
-    sed -i 's/^\[step "build"\]/&\nserver = new\nversion = 12.3/; s/^\[step "data"\]/&\nrestored = one machine/
-        s/^\[step "hand-over"\]/&\nfile = y.bco\nsha256 = 0000000000000000000000000000000000000000000000000000000000000001/' answers
+    answers_total_loss
     ends 0 -o json recover start total-loss --from "file://$USB" --site mad --yes --lost fra --evidence "$T/new" \
         --credential "kp-mad=file:$T/kp-mad.pass" --kms-file "kp-mad=$T/kp-mad.kms" --answers answers
     json '.runbook == "total-loss" and (.steps | length) == 18 and all(.steps[]; .state == "done")'
@@ -280,8 +270,11 @@ END
         pgrep -f -- "-C $MAD reveal" >/dev/null || break
         sleep 0.1
     done
-    sleep 0.5
-    keys C-u
+    for i in {1..20}; do # the shell has its terminal again
+        keys C-u "echo back-$i" Enter
+        sleep 0.5
+        ! term capture-pane -p -t t | grep -q '^back-' || break
+    done
     ends 0 -o json -C "$MAD" recover show "$(run_id "$MAD")"
     json '.steps[] | select(.id == "get") | .state == "in doubt"'
     keys clear Enter "'$KEYMUSTER' -C '$MAD' recover resume; echo status \$?" Enter

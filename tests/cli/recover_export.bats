@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # recover start --from EXPORT: no copy is left, but an export beside the backup, a KMS, and an empty disk.
 load ../lib/cli.bash
+load ../lib/runs.bash
 
 # Everything of the first site is gone but an export of the configuration backup's key, two generations of it.
 scene_export() {
@@ -19,19 +20,7 @@ scene_export() {
 }
 
 answers_of() { # skip the copy's check where there is none yet
-    {
-        printf '[words]\nkey = vbr/config\nroot = mad-main\nlost = fra\n'
-        printf '[step "%s"]\ndo = run\n' mark-lost new-key sync
-        printf '[step "copy"]\ndo = skip\nreason = only an export is left\n'
-        printf '[step "agree"]\ndo = done\nattested_by_1 = the guard\n[step "password"]\ndo = run\nto = file:got\n'
-        printf '[step "%s"]\ndo = done\n' build data hand-over leftovers repositories
-        printf 'repositories = 2\n[step "declare"]\ndo = done\noperator = the operator\nwhat_happened = fire\n'
-        printf '[step "credential"]\ndo = done\nfound_at = safe\n'
-        printf '[step "configuration-backup"]\ndo = done\nfile = x.bco\nsha256 = %064d\nmade = 2026-11-01\n' 0
-        printf '[step "restore"]\ndo = done\nended = 2026-11-27T03:00:00Z\n'
-    } >answers
-    sed -i 's/^\[step "build"\]/&\nserver = new\nversion = 12.3/; s/^\[step "data"\]/&\nrestored = one machine/
-        s/^\[step "hand-over"\]/&\nfile = y.bco\nsha256 = 0000000000000000000000000000000000000000000000000000000000000001/' answers
+    answers_total_loss '[step "copy"]' 'do = skip' 'reason = only an export is left'
 }
 
 @test "total-loss from an export to its end: shown, replaced, on a new disk, merged into the escrow afterwards" {
