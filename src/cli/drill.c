@@ -127,6 +127,17 @@ plan_key(struct drill_run *r, const char *uuid, struct err *err)
     return r->from_rc != RC_OK ? add_unread(r, &key, err) : drill_plan_key(&plan, &key, err);
 }
 
+/* As many as fill a wave. */
+static enum rc
+plan_wave(struct drill_run *r, const struct drill_keys *keys, size_t *next, struct err *err)
+{
+    enum rc rc = db_look(r->own->db, err);
+    while (rc == RC_OK && *next < keys->count && r->count < WAVE)
+        rc = plan_key(r, keys->list[(*next)++], err);
+    db_rollback(r->own->db);
+    return rc;
+}
+
 /* ---- doing ---- */
 
 /* What the copy has counts, else what is known here; two that differ are a failure. */
@@ -213,6 +224,8 @@ fill(struct batch *b, struct drill_run *r, const struct drill_kms *k, struct tak
      struct err *err)
 {
     enum rc rc = batch_new(b, r->count, err);
+    if (rc == RC_OK)
+        rc = db_look(r->own->db, err);
     for (size_t i = 0; rc == RC_OK && i < r->count; i++) {
         struct drill_job *j = &r->jobs[i];
         if (j->kms != k || j->rc != RC_OK || find_check(r, j) != RC_OK)
@@ -228,6 +241,7 @@ fill(struct batch *b, struct drill_run *r, const struct drill_kms *k, struct tak
         op->take = take;
         op->take_arg = t;
     }
+    db_rollback(r->own->db);
     return rc;
 }
 
@@ -445,8 +459,8 @@ drill_run(struct drill_run *r, const struct drill_keys *keys, struct err *err)
         ctx->records = r->own;
     if (r->alone != NULL)
         ctx->store = r->alone;
-    for (size_t i = 0; rc == RC_OK && i < keys->count; i++) {
-        rc = plan_key(r, keys->list[i], err);
+    for (size_t i = 0; rc == RC_OK && i < keys->count;) {
+        rc = plan_wave(r, keys, &i, err);
         if (rc == RC_OK && r->count >= WAVE)
             rc = do_wave(r, err);
     }

@@ -305,6 +305,13 @@ db_begin(struct db *db, struct err *err)
 }
 
 enum rc
+db_look(struct db *db, struct err *err)
+{
+    int code = sqlite3_exec(db->raw, "BEGIN DEFERRED", NULL, NULL, NULL);
+    return code == SQLITE_OK ? RC_OK : fail(db, code, "starting to read", err);
+}
+
+enum rc
 db_commit(struct db *db, struct err *err)
 {
     int code = sqlite3_exec(db->raw, "COMMIT", NULL, NULL, NULL);

@@ -32,7 +32,8 @@ enum rc db_create_at(struct db **out, const char *path, int version, struct err 
 void db_close(struct db *db);
 /*
  * Closes and opens again, to see what is on disk: this process's own locks and pages are forgotten.
- * A statement in use fails from then on. After a failure everything on it fails (RC_IO) but db_close.
+ * A statement in use fails from then on. After a failure everything on it fails (RC_IO) but
+ * db_close.
  */
 enum rc db_reopen(struct db *db, int wait_ms, struct err *err) MUST_CHECK;
 const char *db_path(const struct db *db);
@@ -46,6 +47,9 @@ enum rc db_begin(struct db *db, struct err *err) MUST_CHECK;
 enum rc db_commit(struct db *db, struct err *err) MUST_CHECK;
 /* Takes back what was begun; harmless without a transaction. */
 void db_rollback(struct db *db);
+
+/* Many queries of one state, and one lock for all of them; ended by db_rollback. RC_STORE_BUSY. */
+enum rc db_look(struct db *db, struct err *err) MUST_CHECK;
 
 /* Runs constant SQL without results (schema work). */
 enum rc db_exec(struct db *db, const char *sql, struct err *err) MUST_CHECK;
