@@ -26,7 +26,11 @@ unseen() { # TEXT: not on the screen, nor above it
 }
 cleared() {
     keys "$@" clear Enter
-    while term capture-pane -p -t t | grep -qE 'BLIND|recover'; do sleep 0.1; done
+    for _ in {1..150}; do
+        term capture-pane -p -t t | grep -qE 'BLIND|recover' || return 0
+        sleep 0.1
+    done
+    return 1
 }
 kinds() { # STORE: kinds of its entries about runs, in order
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '

@@ -7,7 +7,10 @@
 #   goes_on            past the page that says what has to be known before a run goes on
 
 term() { tmux -S "$T/tmux" "$@"; }
-term_stop() { term kill-server 2>/dev/null || true; }
+term_stop() {
+    term kill-server 2>/dev/null || true
+    while term list-sessions >/dev/null 2>&1; do sleep 0.05; done
+}
 terminal() {
     term -f /dev/null new-session -d -s t -x "$1" -y "$2" "env ${*:3} PS1='\$ ' bash --norc"
     until_shows '$'
