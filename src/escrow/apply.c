@@ -295,7 +295,10 @@ put_key(struct apply *a, const char *uuid, struct err *err)
     int64_t generation = 0;
     int64_t bits = 0;
     struct err scratch = ERR_INIT;
-    if (name == NULL || key_name_check(name, &scratch) != RC_OK)
+    enum rc named = name != NULL ? key_name_check(name, &scratch) : RC_BAD_NAME;
+    if (named == RC_NO_MEMORY) /* says nothing of the name */
+        return err_nomem(err);
+    if (named != RC_OK)
         return lacks(a, "name");
     if (json_geti(b, "generation", &generation) != 0 || generation < 1)
         return lacks(a, "generation");

@@ -10,6 +10,8 @@ put_bytes(struct jw *w, const char *name, const void *bytes, size_t len, struct 
     buf_clear(scratch);
     base64_encode(scratch, bytes, len);
     jw_strn(w, name, buf_str(scratch), scratch->len);
+    if (scratch->failed) /* which the next one forgets */
+        w->out->failed = scratch->failed;
 }
 
 static void

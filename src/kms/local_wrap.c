@@ -122,6 +122,8 @@ wrap_print(struct buf *json, const char *handle, const unsigned char nonce[SEAL_
     jw_str(&w, "handle", handle);
     base64_encode(scratch, nonce, SEAL_NONCE);
     jw_str(&w, "nonce", buf_str(scratch));
+    if (scratch->failed) /* which buf_clear forgets */
+        json->failed = scratch->failed;
     buf_clear(scratch);
     base64_encode(scratch, sealed->data, sealed->len);
     jw_str(&w, "ciphertext", buf_str(scratch));
