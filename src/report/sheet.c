@@ -272,8 +272,6 @@ sheet_table(struct sheet *s, const char *caption, const char *const *titles)
     s->titles = titles;
     s->columns = 0;
     s->rows = 0;
-    if (s->cells.failed) /* which buf_clear forgets */
-        s->out->failed = s->cells.failed;
     buf_clear(&s->cells);
     while (titles[s->columns] != NULL)
         s->columns++;
