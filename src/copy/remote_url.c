@@ -2,19 +2,11 @@
 #include <string.h>
 
 #include "copy/remote_kind.h"
+#include "net/url.h"
 
 enum { PORT_MAX = 65535 };
 
 static const char FILE_SCHEME[] = "file://";
-
-/* Characters that stand for themselves in the path of our URLs. Others, multi-byte ones included,
- * are written as %XX, so that a path with any byte survives the configuration file. */
-static int
-url_plain(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("/-._~!$&'()*+,;=:@", c) != NULL);
-}
 
 static int
 hex_digit(char c)
@@ -104,22 +96,6 @@ tidy(char *path)
     *to = '\0';
 }
 
-static void
-url_encode(struct buf *out, const char *path)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-        if (url_plain(c)) {
-            buf_addc(out, *path);
-        } else {
-            buf_addc(out, '%');
-            buf_addc(out, digits[c >> 4]);
-            buf_addc(out, digits[c & 15]);
-        }
-    }
-}
-
 enum rc
 remote_folder_url(struct remote *r, const char *url, struct err *err)
 {
@@ -128,7 +104,7 @@ remote_folder_url(struct remote *r, const char *url, struct err *err)
         return rc;
     tidy(r->folder);
     buf_adds(&r->url, FILE_SCHEME);
-    url_encode(&r->url, r->folder);
+    url_add_path(&r->url, r->folder);
     return buf_check(&r->url, "the address of a copy", err);
 }
 
@@ -213,7 +189,7 @@ remote_server_url(struct remote *r, const char *url, struct remote_server *out, 
     buf_adds(&r->url, out->host);
     if (out->port > 0)
         buf_addf(&r->url, ":%u", out->port);
-    url_encode(&r->url, r->path);
+    url_add_path(&r->url, r->path);
     if (home) /* "/~/x" is x in the user's home */
         memmove(r->path, r->path + 1, strlen(r->path));
     return buf_check(&r->url, "the address of a copy", err);

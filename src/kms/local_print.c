@@ -5,16 +5,6 @@
 #include "text/time.h"
 
 static void
-put_bytes(struct jw *w, const char *name, const void *bytes, size_t len, struct buf *scratch)
-{
-    buf_clear(scratch);
-    base64_encode(scratch, bytes, len);
-    jw_strn(w, name, buf_str(scratch), scratch->len);
-    if (scratch->failed) /* which the next one forgets */
-        w->out->failed = scratch->failed;
-}
-
-static void
 put_time(struct jw *w, const char *name, int64_t ms)
 {
     char text[TIME_TEXT + 1] = "";
@@ -24,7 +14,7 @@ put_time(struct jw *w, const char *name, int64_t ms)
 }
 
 static void
-root_print(struct jw *w, const struct local_root *r, struct buf *scratch)
+root_print(struct jw *w, const struct local_root *r)
 {
     jw_obj(w, NULL);
     jw_str(w, "id", r->id);
@@ -41,7 +31,7 @@ root_print(struct jw *w, const struct local_root *r, struct buf *scratch)
         jw_obj(w, NULL);
         jw_str(w, "id", v->id);
         put_time(w, "created", v->created_ms);
-        put_bytes(w, "material", v->material, sizeof v->material, scratch);
+        jw_base64(w, "material", v->material, sizeof v->material);
         jw_end_obj(w);
     }
     jw_end_arr(w);
@@ -49,21 +39,21 @@ root_print(struct jw *w, const struct local_root *r, struct buf *scratch)
 }
 
 static void
-roots_print(struct buf *out, const struct local_file *f, struct buf *scratch)
+roots_print(struct buf *out, const struct local_file *f)
 {
     struct jw w;
     jw_init(&w, out);
     jw_obj(&w, NULL);
     jw_arr(&w, "roots");
     for (size_t i = 0; i < f->count; i++)
-        root_print(&w, &f->roots[i], scratch);
+        root_print(&w, &f->roots[i]);
     jw_end_arr(&w);
     jw_end_obj(&w);
 }
 
 static void
 envelope_print(struct buf *out, const struct local_head *head,
-               const unsigned char nonce[SEAL_NONCE], const struct buf *sealed, struct buf *scratch)
+               const unsigned char nonce[SEAL_NONCE], const struct buf *sealed)
 {
     struct jw w;
     jw_init(&w, out);
@@ -74,10 +64,10 @@ envelope_print(struct buf *out, const struct local_head *head,
     jw_int(&w, "mem", head->mem);
     jw_int(&w, "ops", head->ops);
     jw_end_obj(&w);
-    put_bytes(&w, "salt", head->salt, sizeof head->salt, scratch);
-    put_bytes(&w, "key-check", head->check, sizeof head->check, scratch);
-    put_bytes(&w, "nonce", nonce, SEAL_NONCE, scratch);
-    put_bytes(&w, "sealed", sealed->data, sealed->len, scratch);
+    jw_base64(&w, "salt", head->salt, sizeof head->salt);
+    jw_base64(&w, "key-check", head->check, sizeof head->check);
+    jw_base64(&w, "nonce", nonce, SEAL_NONCE);
+    jw_base64(&w, "sealed", sealed->data, sealed->len);
     jw_end_obj(&w);
     buf_addc(out, '\n');
 }
@@ -88,22 +78,19 @@ local_file_print(struct buf *out, const struct local *l, const struct local_file
 {
     unsigned char nonce[SEAL_NONCE];
     struct secret *key = NULL;
-    struct buf plain, sealed, scratch;
+    struct buf plain, sealed;
     random_bytes(nonce, sizeof nonce); /* anew each time: the key stays the same */
     buf_init(&sealed, LIMIT_SMALL_FILE);
     buf_init(&plain, LIMIT_SMALL_FILE);
-    buf_init(&scratch, LIMIT_SMALL_FILE);
-    roots_print(&plain, f, &scratch);
+    roots_print(&plain, f);
     enum rc rc = buf_check(&plain, "the list of root keys", err);
     if (rc != RC_OK || (rc = local_file_key(&key, l, err)) != RC_OK ||
         (rc = seal_bytes(&sealed, key, nonce, NULL, 0, plain.data, plain.len, err)) != RC_OK)
         goto out;
-    envelope_print(out, &l->head, nonce, &sealed, &scratch);
-    if ((rc = buf_check(&scratch, "the KMS file", err)) == RC_OK)
-        rc = buf_check(out, "the KMS file", err);
+    envelope_print(out, &l->head, nonce, &sealed);
+    rc = buf_check(out, "the KMS file", err);
 out:
     secret_free(key);
-    buf_release(&scratch);
     buf_release(&plain);
     buf_release(&sealed);
     return rc;

@@ -113,20 +113,15 @@ aad_bytes(struct buf *out, const struct local_version *v, const char *const *aad
 
 static void
 wrap_print(struct buf *json, const char *handle, const unsigned char nonce[SEAL_NONCE],
-           const struct buf *sealed, struct buf *scratch)
+           const struct buf *sealed)
 {
     struct jw w;
     jw_init(&w, json);
     jw_obj(&w, NULL);
     jw_int(&w, "version", 1);
     jw_str(&w, "handle", handle);
-    base64_encode(scratch, nonce, SEAL_NONCE);
-    jw_str(&w, "nonce", buf_str(scratch));
-    if (scratch->failed) /* which buf_clear forgets */
-        json->failed = scratch->failed;
-    buf_clear(scratch);
-    base64_encode(scratch, sealed->data, sealed->len);
-    jw_str(&w, "ciphertext", buf_str(scratch));
+    jw_base64(&w, "nonce", nonce, SEAL_NONCE);
+    jw_base64(&w, "ciphertext", sealed->data, sealed->len);
     jw_end_obj(&w);
 }
 
@@ -136,26 +131,23 @@ local_wrap_make(struct buf *out, const struct local_version *v, const struct sec
 {
     unsigned char nonce[SEAL_NONCE];
     struct secret *key = NULL;
-    struct buf ad, sealed, scratch, json;
+    struct buf ad, sealed, json;
     buf_init(&ad, AD_MAX);
     buf_init(&sealed, LIMIT_SECRET + SEAL_TAG);
-    buf_init(&scratch, LIMIT_CIPHERTEXT);
     buf_init(&json, LIMIT_CIPHERTEXT);
     random_bytes(nonce, sizeof nonce);
     enum rc rc = aad_bytes(&ad, v, aad, count, err);
     if (rc != RC_OK || (rc = material_open(&key, v, material_key, err)) != RC_OK ||
         (rc = seal_secret(&sealed, key, nonce, ad.data, ad.len, plain, err)) != RC_OK)
         goto out;
-    wrap_print(&json, v->id, nonce, &sealed, &scratch);
-    if ((rc = buf_check(&scratch, "a wrap", err)) != RC_OK ||
-        (rc = buf_check(&json, "a wrap", err)) != RC_OK)
+    wrap_print(&json, v->id, nonce, &sealed);
+    if ((rc = buf_check(&json, "a wrap", err)) != RC_OK)
         goto out;
     base64_encode(out, json.data, json.len);
     rc = buf_check(out, "a wrap", err);
 out:
     secret_free(key);
     buf_release(&json);
-    buf_release(&scratch);
     buf_release(&sealed);
     buf_release(&ad);
     return rc;

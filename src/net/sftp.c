@@ -9,6 +9,7 @@
 
 #include "crypt/hash.h"
 #include "net/libcurl.h"
+#include "net/url.h"
 #include "sys/env.h"
 #include "sys/file.h"
 #include "text/enc.h"
@@ -224,27 +225,6 @@ set_credential(struct sftp *s)
     (void)curl.easy_setopt(s->easy, CURLOPT_PASSWORD, (const char *)s->password->bytes);
 }
 
-/* Appends a path as it stands in an address. */
-static void
-add_path(struct buf *out, const char *path)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    if (path[0] == '~')
-        buf_addc(out, '/');
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-        int plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                    strchr("/-._~", c) != NULL;
-        if (plain) {
-            buf_addc(out, *path);
-        } else {
-            buf_addc(out, '%');
-            buf_addc(out, digits[c >> 4]);
-            buf_addc(out, digits[c & 15]);
-        }
-    }
-}
-
 /* Sets everything anew; only the connection stays from the request before. */
 static enum rc
 begin(struct sftp *s, const char *path, struct err *err)
@@ -255,7 +235,9 @@ begin(struct sftp *s, const char *path, struct err *err)
     s->mismatch = 0;
     buf_init(&url, ADDRESS);
     buf_addf(&url, "sftp://%s:%u", s->host, s->port);
-    add_path(&url, path);
+    if (path[0] == '~')
+        buf_addc(&url, '/');
+    url_add_path(&url, path);
     enum rc rc = buf_check(&url, "an address", err);
     int bad = rc == RC_OK && (curl.easy_setopt(s->easy, CURLOPT_URL, buf_str(&url)) != CURLE_OK ||
                               curl.easy_setopt(s->easy, CURLOPT_PROTOCOLS_STR, "sftp") != CURLE_OK);

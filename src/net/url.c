@@ -114,3 +114,28 @@ url_cut(struct url *url, const char *tail)
     if (cut <= len && strcmp(url->path + len - cut, tail) == 0)
         url->base[(size_t)(url->path - url->base) + len - cut] = '\0';
 }
+
+/* Characters that stand for themselves in the path of our URLs. Others, multi-byte ones included,
+ * are written as %XX, so that a path with any byte survives the configuration file. */
+static int
+url_plain(unsigned char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c != '\0' && strchr("/-._~!$&'()*+,;=:@", c) != NULL);
+}
+
+void
+url_add_path(struct buf *out, const char *path)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (; *path != '\0'; path++) {
+        unsigned char c = (unsigned char)*path;
+        if (url_plain(c)) {
+            buf_addc(out, *path);
+        } else {
+            buf_addc(out, '%');
+            buf_addc(out, digits[c >> 4]);
+            buf_addc(out, digits[c & 15]);
+        }
+    }
+}

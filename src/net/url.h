@@ -2,6 +2,7 @@
 #ifndef NET_URL_H
 #define NET_URL_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 enum { URL_HOST = 253, URL_TEXT = 512 };
@@ -21,6 +22,8 @@ struct url {
  * (path points inside).
  */
 enum rc url_parse(struct url *out, const char *text, const char *what, struct err *err) MUST_CHECK;
+/* Appends a path as it stands in an address: bytes that do not stand for themselves as %XX. */
+void url_add_path(struct buf *out, const char *path);
 /* Cuts `tail` off the end of the base, where it stands there. */
 void url_cut(struct url *url, const char *tail);
 

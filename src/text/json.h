@@ -64,6 +64,7 @@ void jw_end_arr(struct jw *w);
 void jw_str(struct jw *w, const char *name, const char *text); /* NULL writes null */
 void jw_strn(struct jw *w, const char *name, const char *text, size_t len);
 void jw_opt(struct jw *w, const char *name, const char *text); /* nothing for NULL or "" */
+void jw_base64(struct jw *w, const char *name, const void *bytes, size_t len);
 void jw_int(struct jw *w, const char *name, int64_t n);
 void jw_bool(struct jw *w, const char *name, int yes);
 void jw_null(struct jw *w, const char *name);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "text/enc.h"
 #include "text/json.h"
 #include "text/uni.h"
 
@@ -153,6 +154,15 @@ jw_strn(struct jw *w, const char *name, const char *text, size_t len)
 {
     lead(w, name);
     put_text(w->out, text, len);
+}
+
+void
+jw_base64(struct jw *w, const char *name, const void *bytes, size_t len)
+{
+    lead(w, name);
+    buf_addc(w->out, '"');
+    base64_encode(w->out, bytes, len);
+    buf_addc(w->out, '"');
 }
 
 void

@@ -3,6 +3,7 @@
 # countersigned later; and what each reader of the log makes of those that do not verify.
 # shellcheck disable=SC2154 # bats sets stderr
 load ../lib/cli.bash
+load ../lib/runs.bash
 load ../lib/term.bash
 
 teardown() {
@@ -15,9 +16,6 @@ until_gone() {
         sleep 0.1
     done
     until_shows '> '
-}
-kinds() { # STORE
-    "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
 }
 last_of() { # STORE KIND FILTER
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -rs --arg k "$2" "map(.entry | select(.kind? == \$k)) | last | $3"

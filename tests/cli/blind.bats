@@ -2,6 +2,7 @@
 # A blind drill: a colleague gets a key back by START-HERE alone, against a clock; by answers and on a real terminal.
 # What status says of who recovered a key last.
 load ../lib/cli.bash
+load ../lib/runs.bash
 load ../lib/term.bash
 
 teardown() {
@@ -31,9 +32,6 @@ cleared() {
         sleep 0.1
     done
     return 1
-}
-kinds() { # STORE: kinds of its entries about runs, in order
-    "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
 }
 run_id() { ask '.items[0].run' -C "$1" recover list; }
 blind() { # STATUS ARG...: at fra, nobody at a terminal

@@ -8,9 +8,6 @@ teardown() {
     term_stop
     stop_started
 }
-kinds() { # STORE: kinds of its entries about runs, in order
-    "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
-}
 run_id() { ask '.items[0].run' -C "$1" recover list; }
 
 # A runbook of a check, an action, a reveal and a manual step, and its answers.

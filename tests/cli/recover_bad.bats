@@ -4,6 +4,7 @@
 # shellcheck disable=SC2030,SC2031
 load ../lib/ibm.bash
 load ../lib/cli.bash
+load ../lib/runs.bash
 load ../lib/term.bash
 
 setup() { fresh_home; }
@@ -12,9 +13,6 @@ teardown() {
     stop_started
     sim_stop
     if [ -n "${mounted-}" ]; then umount "$mounted" || true; fi
-}
-kinds() { # STORE: kinds of its entries about runs, in order
-    "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
 }
 run_id() { ask '.items[0].run' -C "$1" recover list; }
 state_of() { ask ".steps[] | select(.id == \"$2\") | .state" -C "$1" recover show "$(run_id "$1")"; }

@@ -20,3 +20,7 @@ answers_total_loss() { # LINE...
         printf '[step "hand-over"]\ndo = done\nfile = y.bco\nsha256 = %s\n' "$hash"
     } >answers
 }
+
+kinds() { # STORE: kinds of its entries about runs, in order
+    "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
+}
