@@ -225,7 +225,7 @@ static const struct opt_spec join_options[] = {
     {OPT_SPARE, "spare", 0, "FILE", 0, "key of a spare author, made by author spare"},
     {OPT_CREDENTIAL, "credential", 0, "[copy=|spare=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
      "credential of the copy; passphrase of --spare"},
-    PLACE_KEY_OPTIONS,
+    PLACE_SERVER_OPTIONS,
     OPT_END,
 };
 /* clang-format on */

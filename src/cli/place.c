@@ -8,21 +8,27 @@
 #include "copy/copy.h"
 #include "sys/file.h"
 
-const char *
-place_credential(const struct ctx *ctx, const char *name)
+/* What an option says for the copy: copy=VALUE, or a VALUE alone where no KMS is asked. */
+static const char *
+said(const struct ctx *ctx, enum opt_id id, const char *name)
 {
     size_t len = strlen(name);
-    /* Elsewhere a reference without a name is for a KMS. */
-    int plain = strcmp(name, "copy") == 0 &&
+    int alone = strcmp(name, "copy") == 0 &&
                 (!opt_has(&ctx->opts, OPT_FROM) || strcmp(ctx->cmd->verb, "join") == 0);
-    for (size_t i = 0; i < opt_count(&ctx->opts, OPT_CREDENTIAL); i++) {
-        const char *text = opt_at(&ctx->opts, OPT_CREDENTIAL, i);
+    for (size_t i = 0; i < opt_count(&ctx->opts, id); i++) {
+        const char *text = opt_at(&ctx->opts, id, i);
         if (strncmp(text, name, len) == 0 && text[len] == '=')
             return text + len + 1;
-        if (plain && ref_is(text))
+        if (alone && (id != OPT_CREDENTIAL || ref_is(text)))
             return text;
     }
     return NULL;
+}
+
+const char *
+place_credential(const struct ctx *ctx, const char *name)
+{
+    return said(ctx, OPT_CREDENTIAL, name);
 }
 
 void
@@ -30,7 +36,18 @@ place_access(const struct ctx *ctx, struct remote_access *out)
 {
     *out = (struct remote_access){.credential = place_credential(ctx, "copy"),
                                   .known_hosts = opt_get(&ctx->opts, OPT_KNOWN_HOSTS),
-                                  .host_key = opt_get(&ctx->opts, OPT_HOST_KEY)};
+                                  .host_key = opt_get(&ctx->opts, OPT_HOST_KEY),
+                                  .endpoint = said(ctx, OPT_ENDPOINT, "copy"),
+                                  .region = opt_get(&ctx->opts, OPT_REGION),
+                                  .ca = said(ctx, OPT_CA, "copy"),
+                                  .proxy = opt_get(&ctx->opts, OPT_PROXY)};
+}
+
+static void
+keep(const char **said, const char *kept)
+{
+    if (*said == NULL)
+        *said = kept;
 }
 
 void
@@ -39,13 +56,28 @@ place_access_kept(const struct ctx *ctx, const char *name, struct remote_access 
     struct remote_access kept;
     place_access(ctx, out);
     copy_access(ctx->store, name, &kept);
-    if (out->credential == NULL)
-        out->credential = kept.credential;
+    keep(&out->credential, kept.credential);
     if (out->host_key == NULL && out->known_hosts == NULL) { /* one takes the place of the other */
         out->host_key = kept.host_key;
         out->known_hosts = kept.known_hosts;
     }
-    out->ca = kept.ca;
+    keep(&out->endpoint, kept.endpoint);
+    keep(&out->region, kept.region);
+    keep(&out->ca, kept.ca);
+    keep(&out->proxy, kept.proxy);
+}
+
+/* Keeps what was said under this key; a file by its absolute path. */
+static enum rc
+bind_one(struct ctx *ctx, const char *name, const char *key, const char *value, int file,
+         struct err *err)
+{
+    char path[PATH_SIZE];
+    if (value == NULL)
+        return RC_OK;
+    enum rc rc = file ? path_absolute(path, value, err) : RC_OK;
+    return rc == RC_OK ? store_conf_set(ctx->store, "copy", name, key, file ? path : value, err)
+                       : rc;
 }
 
 enum rc
@@ -53,18 +85,21 @@ place_bind(struct ctx *ctx, const char *copy, struct err *err)
 {
     struct remote_access access;
     char name[LIMIT_NAME + 1]; /* copy may be borrowed from what store_conf_set replaces */
-    char path[PATH_SIZE];
     int kept = 0;
     enum rc rc = RC_OK;
     (void)snprintf(name, sizeof name, "%s", copy);
     place_access(ctx, &access);
     if (access.credential != NULL)
         rc = session_keep_credential(ctx, "copy", name, access.credential, &kept, err);
-    if (rc == RC_OK && access.known_hosts != NULL)
-        rc = path_absolute(path, access.known_hosts, err);
-    if (rc == RC_OK && access.known_hosts != NULL)
-        rc = store_conf_set(ctx->store, "copy", name, "known-hosts", path, err);
+    if (rc == RC_OK)
+        rc = bind_one(ctx, name, "known-hosts", access.known_hosts, 1, err);
     if (rc == RC_OK && (access.known_hosts != NULL || access.host_key != NULL))
         rc = store_conf_set(ctx->store, "copy", name, "host-key", access.host_key, err);
-    return rc;
+    if (rc == RC_OK)
+        rc = bind_one(ctx, name, "endpoint", access.endpoint, 0, err);
+    if (rc == RC_OK)
+        rc = bind_one(ctx, name, "region", access.region, 0, err);
+    if (rc == RC_OK)
+        rc = bind_one(ctx, name, "ca", access.ca, 1, err);
+    return rc == RC_OK ? bind_one(ctx, name, "proxy", access.proxy, 0, err) : rc;
 }

@@ -8,13 +8,20 @@
 
 /* Rows of option tables. */
 /* clang-format off */
+/* Beside the options of KMSs: --endpoint copy=URL and --ca copy=FILE are the copy's. */
 #define PLACE_KEY_OPTIONS                                                                          \
     {OPT_KNOWN_HOSTS, "known-hosts", 0, "FILE", 0, "SFTP: keys of servers, as OpenSSH has them"},  \
-    {OPT_HOST_KEY, "host-key", 0, "SHA256:...", 0, "SFTP: the server's key, by its fingerprint"}
+    {OPT_HOST_KEY, "host-key", 0, "SHA256:...", 0, "SFTP: the server's key, by its fingerprint"},  \
+    {OPT_REGION, "region", 0, "REGION", 0, "S3: region, where the endpoint does not say it"},      \
+    {OPT_PROXY, "proxy", 0, "URL", 0, "the copy's way through a proxy: http://HOST:PORT"}
+#define PLACE_SERVER_OPTIONS                                                                       \
+    PLACE_KEY_OPTIONS,                                                                             \
+    {OPT_ENDPOINT, "endpoint", 0, "URL", 0, "S3: where the service answers"},                      \
+    {OPT_CA, "ca", 0, "FILE", 0, "certificates that vouch for the server, not the system's"}
 #define PLACE_OPTIONS                                                                              \
     {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,                                       \
      "a server's: private key or password (file:PATH, prompt...)"},                                \
-    PLACE_KEY_OPTIONS
+    PLACE_SERVER_OPTIONS
 /* clang-format on */
 
 /* One of --credential: NAME=REF of that name; for "copy" also a REF without a name, unless it goes

@@ -219,7 +219,12 @@ copy_access(const struct store *store, const char *name, struct remote_access *o
     out->credential = store_conf(store, "copy", name, "credential");
     out->known_hosts = store_conf(store, "copy", name, "known-hosts");
     out->host_key = store_conf(store, "copy", name, "host-key");
+    out->endpoint = store_conf(store, "copy", name, "endpoint");
+    out->region = store_conf(store, "copy", name, "region");
     out->ca = store_conf(store, "copy", name, "ca");
+    out->proxy = store_conf(store, "copy", name, "proxy");
+    if (out->proxy == NULL)
+        out->proxy = store_conf(store, "network", NULL, "proxy");
 }
 
 /* Opens and identifies; *out is zero on failure. */

@@ -122,26 +122,81 @@ remote_get(struct remote *r, const char *name, struct buf *out, struct err *err)
     return rc == RC_OK ? r->kind->get(r, name, out, err) : rc;
 }
 
+/* A place that refused a name which nothing has refuses for another reason. */
+static enum rc
+closed_after(const struct remote *r, const char *name, const struct err *refused, struct err *err)
+{
+    (void)err_set(err, RC_COPY_READ_ONLY, "%.400s", refused->msg);
+    return remote_closed(r, "writing", name, RC_COPY_READ_ONLY, err);
+}
+
+/* What has a name already: mine is RC_OK, else RC_CREATE_ONCE; *torn: it is the beginning of mine.
+ */
+static enum rc
+settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
+       struct err *err)
+{
+    struct buf there;
+    buf_init(&there, len);
+    enum rc rc = r->kind->get(r, name, &there, err);
+    int begins = rc == RC_OK && (there.len == 0 || memcmp(buf_str(&there), bytes, there.len) == 0);
+    int mine = begins && there.len == len;
+    buf_release(&there);
+    *torn = begins && !mine;
+    if (mine || (rc != RC_OK && rc != RC_COPY_TAMPERED))
+        return rc;
+    (void)err_set(err, RC_CREATE_ONCE, "%.200s at %.250s exists with other bytes", name,
+                  remote_url(r));
+    return err_hint(err, "objects of a copy are written once; what is there was left as it is");
+}
+
+/* My own beginning is there: it is made whole. */
+static enum rc
+complete(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+{
+    int torn = 0;
+    enum rc rc = r->kind->replace(r, name, bytes, len, err);
+    if (rc == RC_OK)
+        rc = settle(r, name, bytes, len, &torn, err);
+    if (rc == RC_CREATE_ONCE || rc == RC_NOT_FOUND)
+        rc = err_set(err, RC_COPY_UNREACHABLE, "%.200s at %.250s reads back with other bytes", name,
+                     remote_url(r));
+    return rc;
+}
+
 enum rc
 remote_create_once(struct remote *r, const char *name, const void *bytes, size_t len,
                    struct err *err)
 {
+    int torn = 0;
     enum rc rc = check_name(name, err);
-    return rc == RC_OK ? r->kind->create_once(r, name, bytes, len, err) : rc;
+    if (rc == RC_OK)
+        rc = r->kind->create(r, name, bytes, len, err);
+    if (rc != RC_EXISTS)
+        return rc;
+    const struct err refused = *err;
+    rc = settle(r, name, bytes, len, &torn, err);
+    if (rc == RC_CREATE_ONCE && torn)
+        return complete(r, name, bytes, len, err);
+    return rc == RC_NOT_FOUND ? closed_after(r, name, &refused, err) : rc;
 }
 
 enum rc
 remote_put(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
 {
+    struct err none = ERR_INIT;
+    int torn = 0;
     enum rc rc = check_name(name, err);
-    return rc == RC_OK ? r->kind->put(r, name, bytes, len, err) : rc;
+    if (rc != RC_OK || settle(r, name, bytes, len, &torn, &none) == RC_OK)
+        return rc;
+    return r->kind->replace(r, name, bytes, len, err);
 }
 
 enum rc
 remote_withdraw(struct remote *r, const char *name, struct err *err)
 {
     enum rc rc = check_name(name, err);
-    return rc == RC_OK ? r->kind->withdraw(r, name, err) : rc;
+    return rc == RC_OK ? r->kind->remove(r, name, err) : rc;
 }
 
 enum rc
@@ -166,27 +221,63 @@ remote_temporary(char out[PATH_SIZE], const char *name)
 }
 
 enum rc
-remote_settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
+remote_closed(const struct remote *r, const char *verb, const char *name, enum rc rc,
               struct err *err)
 {
-    struct buf there;
-    buf_init(&there, len);
-    enum rc rc = r->kind->get(r, name, &there, err);
-    int begins = rc == RC_OK && (there.len == 0 || memcmp(buf_str(&there), bytes, there.len) == 0);
-    int mine = begins && there.len == len;
-    buf_release(&there);
-    if (torn != NULL)
-        *torn = begins && !mine;
-    if (mine || (rc != RC_OK && rc != RC_COPY_TAMPERED))
+    const struct err cause = *err;
+    (void)err_set(err, rc, "%s %.200s at %.250s", verb, name, remote_url(r));
+    err->os_errno = cause.os_errno;
+    (void)err_why(err, "%.500s", cause.why[0] != '\0' ? cause.why : cause.msg);
+    if (rc == RC_COPY_FULL)
+        (void)err_hint(err, "free some space there, then run `keymuster sync`; nothing was left "
+                            "half-written under a final name");
+    if (rc == RC_COPY_READ_ONLY)
+        (void)err_hint(err, "the place can be read; to publish there, make it writable for this "
+                            "user and run `keymuster sync`");
+    return rc;
+}
+
+/* ---- probe ---- */
+
+enum { PROBE_TEXT = 16, PROBE_ID = 16 };
+
+/* The name is taken; what a second creation with other bytes comes to. */
+static enum rc
+probe_again(struct remote *r, const char *name, const char *first, const char *second,
+            const char **verdict, struct err *err)
+{
+    struct err none = ERR_INIT;
+    int torn = 0;
+    enum rc again = r->kind->create(r, name, second, PROBE_TEXT, &none);
+    enum rc rc = settle(r, name, first, PROBE_TEXT, &torn, err);
+    int usual = r->kind->only_usual != NULL && r->kind->only_usual(r);
+    if (rc == RC_OK && again == RC_EXISTS)
+        *verdict = usual ? "usual" : "enforced";
+    else if (rc == RC_OK)
+        *verdict = "refused";
+    else if (rc == RC_CREATE_ONCE)
+        *verdict = "ignored";
+    if (rc != RC_CREATE_ONCE)
         return rc;
-    (void)err_set(err, RC_CREATE_ONCE, "%.200s at %.250s exists with other bytes", name,
-                  remote_url(r));
-    return err_hint(err, "objects of a copy are written once; what is there was left as it is");
+    err_clear(err);
+    return RC_OK;
 }
 
 enum rc
 remote_probe(struct remote *r, const char **verdict, struct err *err)
 {
+    static const char first[] = "probe, first one";
+    static const char second[] = "probe, other one";
+    char name[6 + 2 * PROBE_ID + 1] = "probe-";
+    unsigned char raw[PROBE_ID];
+    struct err none = ERR_INIT;
     *verdict = "";
-    return r->kind->probe(r, verdict, err);
+    random_bytes(raw, sizeof raw);
+    hex_encode(name + 6, raw, sizeof raw);
+    enum rc rc = remote_create_once(r, name, first, PROBE_TEXT, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = probe_again(r, name, first, second, verdict, err);
+    enum rc gone = r->kind->remove(r, name, rc == RC_OK ? err : &none);
+    return rc == RC_OK ? gone : rc;
 }

@@ -16,12 +16,15 @@ struct remote;
 struct store; /* escrow's */
 
 /* How a place that is no folder is reached; all NULL for one that is. Borrowed during remote_open.
- */
+ * keymuster.conf keeps each under its name, with "-" for "_". */
 struct remote_access {
     const char *credential;  /* a reference, see cli/ref.h */
     const char *known_hosts; /* SFTP: a file as of OpenSSH */
     const char *host_key;    /* SFTP: "SHA256:..." */
-    const char *ca;
+    const char *endpoint;    /* S3: https://... */
+    const char *region;      /* S3 */
+    const char *ca;          /* a file; else the system's */
+    const char *proxy;       /* as in net/http.h */
 };
 /* How a reference is read: cli/ does that. Set once, before the first remote_open. */
 typedef enum rc (*remote_secret_fn)(struct secret **out, const char *ref, const char *what,

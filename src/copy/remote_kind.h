@@ -5,17 +5,26 @@
 #include "copy/remote.h"
 #include "sys/file.h"
 
-/* Meanings as in remote.h. */
+/*
+ * One try each; remote.c makes remote.h's promises of them. Errors name the object and the place:
+ * remote_closed.
+ */
 struct remote_kind {
     enum rc (*reach)(struct remote *r, struct err *err);
+    /* Appended. RC_NOT_FOUND; RC_COPY_TAMPERED when it is larger than out->max or no object. */
     enum rc (*get)(struct remote *r, const char *name, struct buf *out, struct err *err);
-    enum rc (*create_once)(struct remote *r, const char *name, const void *bytes, size_t len,
-                           struct err *err);
-    enum rc (*put)(struct remote *r, const char *name, const void *bytes, size_t len,
-                   struct err *err);
-    enum rc (*withdraw)(struct remote *r, const char *name, struct err *err);
+    /* Whole and under this name, or not at all. RC_EXISTS when it was refused and the reason may be
+     * that the name is taken: the caller looks. */
+    enum rc (*create)(struct remote *r, const char *name, const void *bytes, size_t len,
+                      struct err *err);
+    /* The same whatever has the name. */
+    enum rc (*replace)(struct remote *r, const char *name, const void *bytes, size_t len,
+                       struct err *err);
+    /* RC_OK, too, when it is not there. */
+    enum rc (*remove)(struct remote *r, const char *name, struct err *err);
     enum rc (*list)(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err);
-    enum rc (*probe)(struct remote *r, const char **verdict, struct err *err);
+    /* Whether two that create one name at the same time are told apart for certain; NULL: yes. */
+    int (*only_usual)(const struct remote *r);
     void (*close)(struct remote *r); /* NULL: nothing to close */
 };
 
@@ -26,6 +35,8 @@ struct remote {
     char folder[PATH_SIZE];    /* absolute; "" when the place is no folder */
     char path[PATH_SIZE];      /* of a server's, "/..." or "~/..." */
     struct sftp *sftp;
+    struct http *http;
+    struct secret *login[2]; /* see remote_http_login; NULL */
 };
 
 extern const struct remote_kind remote_dir_kind;
@@ -51,10 +62,11 @@ enum rc remote_sftp_open(struct remote *r, const struct remote_server *server,
 /* The credential of a place, read by what cli/ gave. RC_COPY_NO_CREDENTIAL. */
 enum rc remote_secret(struct secret **out, const struct remote *r,
                       const struct remote_access *access, struct err *err) MUST_CHECK;
-/* What has a name already, when another write of it was refused: mine is RC_OK, else
- * RC_CREATE_ONCE. torn (may be NULL): it is the beginning of mine. */
-enum rc remote_settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
-                      struct err *err) MUST_CHECK;
+/* A write that a place refuses, or has no room for: names the object and the place, and what to do.
+ * The cause is what err says so far. Returns rc; codes but RC_COPY_READ_ONLY and RC_COPY_FULL are
+ * left as they are. */
+enum rc remote_closed(const struct remote *r, const char *verb, const char *name, enum rc rc,
+                      struct err *err);
 /* A new name in the folder of an object, for what is not whole yet. */
 void remote_temporary(char out[PATH_SIZE], const char *name);
 

@@ -8,11 +8,9 @@
 #include <string.h>
 
 #include "copy/remote_kind.h"
-#include "crypt/hash.h"
 #include "net/sftp.h"
-#include "text/enc.h"
 
-enum { LISTING = 8 * 1024 * 1024, PROBE_TEXT = 16 };
+enum { LISTING = 8 * 1024 * 1024 };
 
 enum rc
 remote_sftp_open(struct remote *r, const struct remote_server *server,
@@ -95,22 +93,6 @@ get(struct remote *r, const char *name, struct buf *out, struct err *err)
     return rc;
 }
 
-/* What a refusal to write means for a copy: names the object and the place, and what to do. */
-static enum rc
-explain(const struct remote *r, const char *name, enum rc rc, struct err *err)
-{
-    const struct err cause = *err;
-    if (rc != RC_COPY_READ_ONLY && rc != RC_COPY_FULL)
-        return rc;
-    (void)err_set(err, rc, "writing %.200s at %.250s", name, remote_url(r));
-    (void)err_why(err, "%.400s", cause.why[0] != '\0' ? cause.why : cause.msg);
-    return err_hint(err, rc == RC_COPY_FULL
-                             ? "free some space there, then run `keymuster sync`; nothing was left "
-                               "half-written under a final name"
-                             : "the place can be read; to publish there, make it writable for this "
-                               "user and run `keymuster sync`");
-}
-
 static void
 forget(struct remote *r, const char *path)
 {
@@ -136,43 +118,26 @@ put_by(struct remote *r, const char *name, const void *bytes, size_t len, int re
         rc = sftp_rename(r->sftp, from, to, replace, err);
     if (rc == RC_EXISTS)
         forget(r, from);
-    return explain(r, name, rc, err);
+    return rc == RC_COPY_READ_ONLY || rc == RC_COPY_FULL
+               ? remote_closed(r, "writing", name, rc, err)
+               : rc;
 }
 
 static enum rc
-create_once(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+create(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
 {
-    int torn = 0;
-    enum rc rc = put_by(r, name, bytes, len, 0, err);
-    if (rc != RC_EXISTS)
-        return rc;
-    const struct err refused = *err;
-    rc = remote_settle(r, name, bytes, len, &torn, err);
-    if (rc == RC_CREATE_ONCE && torn)
-        rc = put_by(r, name, bytes, len, 1, err);
-    if (rc == RC_NOT_FOUND) { /* refused for another reason than that it is there */
-        (void)err_set(err, RC_COPY_READ_ONLY, "writing %.200s at %.250s", name, remote_url(r));
-        (void)err_why(err, "%.400s", refused.msg);
-        rc = explain(r, name, RC_COPY_READ_ONLY, err);
-    }
-    return rc;
+    return put_by(r, name, bytes, len, 0, err);
 }
 
 static enum rc
-put(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+replace(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
 {
-    struct buf there;
-    struct err none = ERR_INIT;
-    buf_init(&there, len);
-    int same = get(r, name, &there, &none) == RC_OK && there.len == len &&
-               memcmp(buf_str(&there), bytes, len) == 0;
-    buf_release(&there);
-    enum rc rc = same ? RC_OK : put_by(r, name, bytes, len, 1, err);
-    return rc == RC_EXISTS ? explain(r, name, RC_COPY_READ_ONLY, err) : rc;
+    enum rc rc = put_by(r, name, bytes, len, 1, err);
+    return rc == RC_EXISTS ? remote_closed(r, "writing", name, RC_COPY_READ_ONLY, err) : rc;
 }
 
 static enum rc
-withdraw(struct remote *r, const char *name, struct err *err)
+take_away(struct remote *r, const char *name, struct err *err)
 {
     char path[PATH_SIZE];
     struct buf there;
@@ -189,9 +154,9 @@ withdraw(struct remote *r, const char *name, struct err *err)
         err_clear(err);
         return RC_OK;
     }
-    return rc == RC_OK ? err_set(err, RC_COPY_READ_ONLY, "withdrawing %.200s at %.250s", name,
-                                 remote_url(r))
-                       : rc;
+    return rc == RC_OK || rc == RC_COPY_TAMPERED
+               ? remote_closed(r, "withdrawing", name, RC_COPY_READ_ONLY, err)
+               : rc;
 }
 
 /* ---- listing ---- */
@@ -245,37 +210,5 @@ list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *
     return rc;
 }
 
-/* ---- probe ---- */
-
-static enum rc
-probe(struct remote *r, const char **verdict, struct err *err)
-{
-    static const char first[] = "probe, first one";
-    static const char second[] = "probe, other one";
-    char name[6 + 2 * PROBE_TEXT + 1] = "probe-";
-    unsigned char raw[PROBE_TEXT];
-    char path[PATH_SIZE];
-    struct err none = ERR_INIT;
-    random_bytes(raw, sizeof raw);
-    hex_encode(name + 6, raw, sizeof raw);
-    enum rc rc = path_of(path, r, name, err);
-    if (rc == RC_OK)
-        rc = create_once(r, name, first, PROBE_TEXT, err);
-    if (rc != RC_OK)
-        return rc;
-    enum rc again = put_by(r, name, second, PROBE_TEXT, 0, &none);
-    rc = remote_settle(r, name, first, PROBE_TEXT, NULL, err);
-    if (rc == RC_OK)
-        *verdict = again == RC_EXISTS ? "enforced" : "refused";
-    else if (rc == RC_CREATE_ONCE)
-        *verdict = "ignored";
-    if (rc == RC_CREATE_ONCE) {
-        err_clear(err);
-        rc = RC_OK;
-    }
-    forget(r, path);
-    return rc;
-}
-
-const struct remote_kind remote_sftp_kind = {sftp_reach, get,  create_once, put,
-                                             withdraw,   list, probe,       close_sftp};
+const struct remote_kind remote_sftp_kind = {sftp_reach, get,  create, replace,
+                                             take_away,  list, NULL,   close_sftp};

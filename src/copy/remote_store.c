@@ -135,16 +135,8 @@ store_withdraw(struct remote *r, const char *name, struct err *err)
     return refuse(r, err);
 }
 
-static enum rc
-store_probe(struct remote *r, const char **verdict, struct err *err)
-{
-    (void)verdict;
-    return refuse(r, err);
-}
-
 static const struct remote_kind remote_store_kind = {
-    store_reach,    store_get,  store_write, store_write,
-    store_withdraw, store_list, store_probe, NULL};
+    store_reach, store_get, store_write, store_write, store_withdraw, store_list, NULL, NULL};
 
 enum rc
 remote_of_store(struct remote **out, const struct store *store, struct err *err)

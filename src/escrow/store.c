@@ -41,7 +41,10 @@ static const struct ini_rule conf_rules[] = {
     {"copy", 1, "program"},
     {"copy", 1, "known-hosts"},
     {"copy", 1, "host-key"},
+    {"copy", 1, "endpoint"},
+    {"copy", 1, "region"},
     {"copy", 1, "ca"},
+    {"copy", 1, "proxy"},
     {NULL, 0, NULL},
 };
 

@@ -224,7 +224,12 @@ add_bearer(struct transfer *t)
 static int
 add_headers(struct transfer *t)
 {
-    int failed = add_header(t, "Expect:") | add_header(t, "Accept: application/json");
+    char accept[128];
+    const char *type = t->r->accept != NULL ? t->r->accept : "application/json";
+    (void)snprintf(accept, sizeof accept, "Accept: %.100s", type);
+    int failed = add_header(t, accept);
+    if (t->r->sigv4 == NULL) /* there a header that is taken out is signed all the same */
+        failed |= add_header(t, "Expect:");
     for (size_t i = 0; i < t->r->header_count; i++)
         failed |= add_header(t, t->r->headers[i]);
     return failed | add_bearer(t);
@@ -276,6 +281,20 @@ set_limits(const struct transfer *t, CURL *easy, int64_t now)
     (void)curl.easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->text.max);
 }
 
+/* 0 when all were taken. libcurl keeps copies of user and password until the end of the try. */
+static int
+set_login(const struct http_request *r, CURL *easy)
+{
+    if (r->login[0] == NULL)
+        return 0;
+    int bad =
+        curl.easy_setopt(easy, CURLOPT_USERNAME, (const char *)r->login[0]->bytes) != CURLE_OK;
+    bad |= curl.easy_setopt(easy, CURLOPT_PASSWORD, (const char *)r->login[1]->bytes) != CURLE_OK;
+    if (r->sigv4 != NULL)
+        return bad | (curl.easy_setopt(easy, CURLOPT_AWS_SIGV4, r->sigv4) != CURLE_OK);
+    return bad | (curl.easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) != CURLE_OK);
+}
+
 /* The options without which nothing may go out; each must have been taken. */
 static int
 set_guards(const struct http *h, const struct transfer *t, CURL *easy)
@@ -286,7 +305,7 @@ set_guards(const struct http *h, const struct transfer *t, CURL *easy)
     bad |= curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
     bad |= curl.easy_setopt(easy, CURLOPT_PROXY, h->proxy) != CURLE_OK;
     bad |= curl.easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) != CURLE_OK;
-    return bad;
+    return bad | set_login(t->r, easy);
 }
 
 static enum rc

@@ -52,6 +52,10 @@ struct http_request {
     const char *const *headers;
     size_t header_count;            /* "Name: value", no CR, LF */
     const struct secret *bearer[2]; /* Authorization: Bearer, both parts together; NULL */
+    const struct secret *login[2];  /* user and password, each with its NUL; NULL. As Basic, or: */
+    const char *sigv4;              /* "aws:amz:REGION:s3": they sign. The caller gives the header
+                                       x-amz-content-sha256; libcurl 7.88 does not. NULL */
+    const char *accept;             /* NULL: application/json */
     const void *body;               /* NULL: none */
     size_t body_len;
     size_t most;    /* largest body of the answer; 0: 1 MiB */
