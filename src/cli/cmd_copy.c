@@ -6,6 +6,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "cli/place.h"
+#include "cli/probe.h"
 #include "cli/repair.h"
 #include "cli/session.h"
 #include "copy/copy.h"
@@ -82,50 +83,14 @@ record_copy(struct ctx *ctx, const char *name, const char *uuid, const char *url
 }
 
 static enum rc
-probe(struct ctx *ctx, struct remote *r, const char *id, const char **verdict, struct err *err)
-{
-    enum rc rc = remote_probe(r, verdict, err);
-    struct stmt *q = NULL;
-    char now[TIME_TEXT + 1];
-    time_format(now, clock_now_ms());
-    if (rc == RC_OK)
-        rc = log_begin(ctx->store, err);
-    if (rc == RC_OK)
-        rc = db_query(
-            ctx->store->db, &q,
-            "INSERT INTO copy_state (copy, location, create_once, reached_at) VALUES (?1, ?2, ?3, "
-            "?4)"
-            " ON CONFLICT (copy) DO UPDATE SET location = ?2, create_once = ?3, reached_at = ?4",
-            err);
-    if (rc == RC_OK) {
-        stmt_text(q, 1, id);
-        stmt_text(q, 2, remote_url(r));
-        stmt_text(q, 3, *verdict);
-        stmt_text(q, 4, now);
-        rc = stmt_run(q, err);
-    }
-    return log_finish(ctx->store, rc, err);
-}
-
-static const char *
-verdict_words(const char *verdict)
-{
-    if (strcmp(verdict, "enforced") == 0)
-        return "nothing there can be overwritten by mistake";
-    if (strcmp(verdict, "usual") == 0)
-        return "overwriting is usually refused; every head is read back";
-    return "that place does not refuse overwriting; every object is read back";
-}
-
-static enum rc
-answer_add(struct ctx *ctx, const char *name, const char *url, const char *id, const char *verdict,
-           struct err *err)
+answer_add(struct ctx *ctx, const char *name, const char *url, const char *id,
+           const struct remote_verdict *verdict, struct err *err)
 {
     if (!out_is_json(ctx)) {
         out_field(ctx, "copy", name);
         out_field(ctx, "place", url);
         out_field(ctx, "id", id);
-        out_printf(ctx, "%-11s %s: %s\n", "once", verdict, verdict_words(verdict));
+        probe_lines(ctx, verdict);
         return RC_OK;
     }
     struct buf doc;
@@ -134,20 +99,20 @@ answer_add(struct ctx *ctx, const char *name, const char *url, const char *id, c
     jw_str(&w, "name", name);
     jw_str(&w, "url", url);
     jw_str(&w, "id", id);
-    jw_str(&w, "create_once", verdict);
+    probe_members(&w, verdict);
     return out_object(ctx, &doc, &w, err);
 }
 
 static enum rc
 lay_out(struct ctx *ctx, struct remote *r, const char *name, const struct object *site,
-        const char **verdict, char id[AUTHOR_TEXT + 1], struct err *err)
+        struct remote_verdict *verdict, char id[AUTHOR_TEXT + 1], struct err *err)
 {
     char uuid[UUID_TEXT + 1];
     struct object known;
     struct err scratch = ERR_INIT;
     enum rc rc = copy_lay_out(ctx->store, r, id, err);
     if (rc == RC_OK)
-        rc = probe(ctx, r, id, verdict, err);
+        rc = probe_place(ctx, r, id, 0, verdict, err);
     if (rc != RC_OK)
         return rc;
     copy_id_to_uuid(uuid, id);
@@ -172,7 +137,7 @@ run_add(struct ctx *ctx, struct err *err)
 {
     const char *name = opt_arg(&ctx->opts, 0);
     const char *where = opt_get(&ctx->opts, OPT_SITE);
-    const char *verdict = "";
+    struct remote_verdict verdict = {.create_once = ""};
     struct object site;
     struct remote *r = NULL;
     char id[AUTHOR_TEXT + 1] = "";
@@ -201,7 +166,7 @@ run_add(struct ctx *ctx, struct err *err)
         fs_same_device(remote_folder(r), ctx->store->dir))
         out_warn(ctx, "%s lies on the same disk as the store: one broken disk takes both", name);
     if (rc == RC_OK)
-        rc = answer_add(ctx, name, remote_url(r), id, verdict, err);
+        rc = answer_add(ctx, name, remote_url(r), id, &verdict, err);
     remote_close(r);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
@@ -362,7 +327,7 @@ check_one(struct listing *l, const char *name, struct err *err)
     struct ctx *ctx = l->ctx;
     struct copy copy;
     struct pull_report report = {0};
-    const char *verdict = "";
+    struct remote_verdict verdict = {.create_once = ""};
     int deep = opt_has(&ctx->opts, OPT_DEEP);
     enum pull_flags flags = deep ? (enum pull_flags)(PULL_DRY | PULL_DEEP) : PULL_DRY;
     enum rc rc = deep ? check_objects(ctx, name, err) : RC_OK;
@@ -372,14 +337,15 @@ check_one(struct listing *l, const char *name, struct err *err)
         return rc;
     rc = pull_from(ctx->store, &copy, flags, &report, err);
     if (rc == RC_OK)
-        rc = remote_probe(copy.remote, &verdict, err);
-    if (rc == RC_COPY_READ_ONLY) {
-        verdict = "read-only";
-        rc = RC_OK;
-    }
+        rc = probe_place(ctx, copy.remote, copy.id, 1, &verdict, err);
     copy_close(&copy);
     if (rc != RC_OK)
         return rc;
+    if (verdict.large == LARGE_REFUSED) {
+        out_warn(ctx, "%s: a segment of a large escrow may be refused there: %s", name,
+                 verdict.large_why);
+        ctx->findings++;
+    }
     if (report.skipped > 0) {
         out_warn(ctx, "%s: %s", name, report.note);
         ctx->findings++;
@@ -392,14 +358,15 @@ check_one(struct listing *l, const char *name, struct err *err)
         jw_int(l->w, "new_entries", report.new_entries);
         jw_int(l->w, "lagging", report.lagging);
         jw_int(l->w, "skipped", report.skipped);
-        jw_str(l->w, "create_once", verdict);
+        probe_members(l->w, &verdict);
         jw_opt(l->w, "newest_at", report.newest_at);
         jw_end_obj(l->w);
         return RC_OK;
     }
-    out_printf(ctx, "%s verifies: %lld author%s, newest head %s, overwriting %s\n", name,
-               (long long)report.authors, report.authors == 1 ? "" : "s",
-               report.newest_at[0] != '\0' ? report.newest_at : "none", verdict);
+    out_printf(ctx, "%s verifies: %lld author%s, newest head %s\n", name, (long long)report.authors,
+               report.authors == 1 ? "" : "s",
+               report.newest_at[0] != '\0' ? report.newest_at : "none");
+    probe_lines(ctx, &verdict);
     return RC_OK;
 }
 

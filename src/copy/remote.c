@@ -130,11 +130,9 @@ closed_after(const struct remote *r, const char *name, const struct err *refused
     return remote_closed(r, "writing", name, RC_COPY_READ_ONLY, err);
 }
 
-/* What has a name already: mine is RC_OK, else RC_CREATE_ONCE; *torn: it is the beginning of mine.
- */
-static enum rc
-settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
-       struct err *err)
+enum rc
+remote_settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
+              struct err *err)
 {
     struct buf there;
     buf_init(&there, len);
@@ -157,7 +155,7 @@ complete(struct remote *r, const char *name, const void *bytes, size_t len, stru
     int torn = 0;
     enum rc rc = r->kind->replace(r, name, bytes, len, err);
     if (rc == RC_OK)
-        rc = settle(r, name, bytes, len, &torn, err);
+        rc = remote_settle(r, name, bytes, len, &torn, err);
     if (rc == RC_CREATE_ONCE || rc == RC_NOT_FOUND)
         rc = err_set(err, RC_COPY_UNREACHABLE, "%.200s at %.250s reads back with other bytes", name,
                      remote_url(r));
@@ -175,7 +173,7 @@ remote_create_once(struct remote *r, const char *name, const void *bytes, size_t
     if (rc != RC_EXISTS)
         return rc;
     const struct err refused = *err;
-    rc = settle(r, name, bytes, len, &torn, err);
+    rc = remote_settle(r, name, bytes, len, &torn, err);
     if (rc == RC_CREATE_ONCE && torn)
         return complete(r, name, bytes, len, err);
     return rc == RC_NOT_FOUND ? closed_after(r, name, &refused, err) : rc;
@@ -187,7 +185,7 @@ remote_put(struct remote *r, const char *name, const void *bytes, size_t len, st
     struct err none = ERR_INIT;
     int torn = 0;
     enum rc rc = check_name(name, err);
-    if (rc != RC_OK || settle(r, name, bytes, len, &torn, &none) == RC_OK)
+    if (rc != RC_OK || remote_settle(r, name, bytes, len, &torn, &none) == RC_OK)
         return rc;
     return r->kind->replace(r, name, bytes, len, err);
 }
@@ -235,49 +233,4 @@ remote_closed(const struct remote *r, const char *verb, const char *name, enum r
         (void)err_hint(err, "the place can be read; to publish there, make it writable for this "
                             "user and run `keymuster sync`");
     return rc;
-}
-
-/* ---- probe ---- */
-
-enum { PROBE_TEXT = 16, PROBE_ID = 16 };
-
-/* The name is taken; what a second creation with other bytes comes to. */
-static enum rc
-probe_again(struct remote *r, const char *name, const char *first, const char *second,
-            const char **verdict, struct err *err)
-{
-    struct err none = ERR_INIT;
-    int torn = 0;
-    enum rc again = r->kind->create(r, name, second, PROBE_TEXT, &none);
-    enum rc rc = settle(r, name, first, PROBE_TEXT, &torn, err);
-    int usual = r->kind->only_usual != NULL && r->kind->only_usual(r);
-    if (rc == RC_OK && again == RC_EXISTS)
-        *verdict = usual ? "usual" : "enforced";
-    else if (rc == RC_OK)
-        *verdict = "refused";
-    else if (rc == RC_CREATE_ONCE)
-        *verdict = "ignored";
-    if (rc != RC_CREATE_ONCE)
-        return rc;
-    err_clear(err);
-    return RC_OK;
-}
-
-enum rc
-remote_probe(struct remote *r, const char **verdict, struct err *err)
-{
-    static const char first[] = "probe, first one";
-    static const char second[] = "probe, other one";
-    char name[6 + 2 * PROBE_ID + 1] = "probe-";
-    unsigned char raw[PROBE_ID];
-    struct err none = ERR_INIT;
-    *verdict = "";
-    random_bytes(raw, sizeof raw);
-    hex_encode(name + 6, raw, sizeof raw);
-    enum rc rc = remote_create_once(r, name, first, PROBE_TEXT, err);
-    if (rc != RC_OK)
-        return rc;
-    rc = probe_again(r, name, first, second, verdict, err);
-    enum rc gone = r->kind->remove(r, name, rc == RC_OK ? err : &none);
-    return rc == RC_OK ? gone : rc;
 }

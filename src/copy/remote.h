@@ -70,8 +70,23 @@ typedef enum rc (*remote_fn)(void *arg, const char *name, struct err *err);
 enum rc remote_list(struct remote *r, const char *folder, remote_fn fn, void *arg,
                     struct err *err) MUST_CHECK;
 
-/* Whether create-once holds there: creates a probe object, again with other bytes, reads back,
- * removes it. *verdict: "enforced", "refused", "ignored" or "usual". */
-enum rc remote_probe(struct remote *r, const char **verdict, struct err *err) MUST_CHECK;
+/* What a place does with objects, tried with some of no meaning, which are taken away again where
+ * that is allowed. */
+struct remote_verdict {
+    /* A second creation under a name: "enforced", refused and told apart for certain; "usual",
+     * refused, though two at the same moment may both succeed; "refused", and not because of the
+     * name; "ignored", it overwrites. "read-only": nothing can be written there. */
+    const char *create_once;
+    /* An object of REMOTE_LARGE bytes: there is room (a folder), it came and went, or not. */
+    enum remote_large { LARGE_UNTRIED, LARGE_ROOM, LARGE_TAKEN, LARGE_REFUSED } large;
+    char large_why[160];
+    int overwrites; /* this account can put other bytes in the place of what is there */
+    int removes;    /* it can take objects away */
+};
+enum { REMOTE_LARGE = 32 * 1024 * 1024 }; /* bytes; the largest segment is hardly larger */
+/* again: the large object is left out where it could not be taken away. RC_OK, too, for a place
+ * that refuses to be written to. */
+enum rc remote_probe(struct remote *r, int again, struct remote_verdict *out,
+                     struct err *err) MUST_CHECK;
 
 #endif

@@ -166,5 +166,17 @@ dir_only_usual(const struct remote *r)
     return fs_is_network(r->folder, &type);
 }
 
-const struct remote_kind remote_dir_kind = {dir_reach,  dir_get,  dir_create,     dir_replace,
-                                            dir_remove, dir_list, dir_only_usual, NULL};
+static enum rc
+dir_room(const struct remote *r, size_t len, struct err *err)
+{
+    return file_room(r->folder, len, err);
+}
+
+const struct remote_kind remote_dir_kind = {.reach = dir_reach,
+                                            .get = dir_get,
+                                            .create = dir_create,
+                                            .replace = dir_replace,
+                                            .remove = dir_remove,
+                                            .list = dir_list,
+                                            .only_usual = dir_only_usual,
+                                            .room = dir_room};

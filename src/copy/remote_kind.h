@@ -25,6 +25,8 @@ struct remote_kind {
     enum rc (*list)(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err);
     /* Whether two that create one name at the same time are told apart for certain; NULL: yes. */
     int (*only_usual)(const struct remote *r);
+    /* Whether an object of this size finds room; NULL: only by writing one. */
+    enum rc (*room)(const struct remote *r, size_t len, struct err *err);
     void (*close)(struct remote *r); /* NULL: nothing to close */
 };
 
@@ -62,6 +64,10 @@ enum rc remote_sftp_open(struct remote *r, const struct remote_server *server,
 /* The credential of a place, read by what cli/ gave. RC_COPY_NO_CREDENTIAL. */
 enum rc remote_secret(struct secret **out, const struct remote *r,
                       const struct remote_access *access, struct err *err) MUST_CHECK;
+/* What has a name already: mine is RC_OK, else RC_CREATE_ONCE; *torn: it is the beginning of mine.
+ */
+enum rc remote_settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
+                      struct err *err) MUST_CHECK;
 /* A write that a place refuses, or has no room for: names the object and the place, and what to do.
  * The cause is what err says so far. Returns rc; codes but RC_COPY_READ_ONLY and RC_COPY_FULL are
  * left as they are. */

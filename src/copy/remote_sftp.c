@@ -210,5 +210,10 @@ list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *
     return rc;
 }
 
-const struct remote_kind remote_sftp_kind = {sftp_reach, get,  create, replace,
-                                             take_away,  list, NULL,   close_sftp};
+const struct remote_kind remote_sftp_kind = {.reach = sftp_reach,
+                                             .get = get,
+                                             .create = create,
+                                             .replace = replace,
+                                             .remove = take_away,
+                                             .list = list,
+                                             .close = close_sftp};

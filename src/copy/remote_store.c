@@ -135,8 +135,12 @@ store_withdraw(struct remote *r, const char *name, struct err *err)
     return refuse(r, err);
 }
 
-static const struct remote_kind remote_store_kind = {
-    store_reach, store_get, store_write, store_write, store_withdraw, store_list, NULL, NULL};
+static const struct remote_kind remote_store_kind = {.reach = store_reach,
+                                                     .get = store_get,
+                                                     .create = store_write,
+                                                     .replace = store_write,
+                                                     .remove = store_withdraw,
+                                                     .list = store_list};
 
 enum rc
 remote_of_store(struct remote **out, const struct store *store, struct err *err)

@@ -279,6 +279,24 @@ open_new(const char *path, mode_t mode)
     return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 }
 
+enum rc
+file_room(const char *folder, size_t len, struct err *err)
+{
+    char temp[PATH_SIZE];
+    enum rc rc = temp_name(temp, folder, err);
+    if (rc != RC_OK)
+        return rc;
+    int fd = open_new(temp, 0600);
+    if (fd < 0)
+        return err_errno(err, RC_IO, "creating %s", temp);
+    errno = posix_fallocate(fd, 0, (off_t)len);
+    if (errno != 0)
+        rc = err_errno(err, RC_IO, "setting %zu bytes aside in %s", len, folder);
+    close_quietly(fd);
+    (void)unlink(temp);
+    return rc;
+}
+
 /* A complete and synced temporary file beside path; temp is empty when none was left. */
 static enum rc
 write_temp(char temp[PATH_SIZE], const char *path, const void *bytes, size_t len, mode_t mode,

@@ -49,6 +49,10 @@ enum rc file_create_once(const char *path, const void *bytes, size_t len, mode_t
 /* Most bytes of a path, with its zero (PATH_MAX). */
 enum { PATH_SIZE = 4096 };
 
+/* Whether a file of len bytes has room in folder: set aside, and given back. RC_DISK_FULL; RC_IO.
+ */
+enum rc file_room(const char *folder, size_t len, struct err *err) MUST_CHECK;
+
 /* mkdir of all missing components, with mode; the last one's parents are synced. */
 enum rc dir_make(const char *path, mode_t mode, struct err *err) MUST_CHECK;
 /*

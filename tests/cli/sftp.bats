@@ -20,7 +20,7 @@ scene_far() {
 @test "a copy is made, published to, joined from, and the two sites agree" {
     scene_fra
     ends 0 -o json -C "$FRA" copy add far "$SSHD_URL" --site mad --credential "file:$SSHD_KEY" --known-hosts "$SSHD_KNOWN"
-    json '.create_once == "enforced"'
+    json '.create_once == "enforced" and .large_object == "taken" and .can_overwrite and .can_remove'
     ends 0 -o json -C "$FRA" create vbr/config --purpose config-backup --root mad-main
     json .released
     [ -z "$(find "$SSHD_FILES" -name '*.tmp' -o -name 'probe-*')" ]

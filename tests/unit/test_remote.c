@@ -217,11 +217,13 @@ test_probe(void **state)
 {
     struct remote *r = place("probe");
     struct buf b;
-    const char *verdict = NULL;
+    struct remote_verdict v;
     (void)state;
     buf_init(&b, 1000);
-    assert_ok(remote_probe(r, &verdict, err));
-    assert_true(strcmp(verdict, "enforced") == 0 || strcmp(verdict, "usual") == 0);
+    assert_ok(remote_probe(r, 0, &v, err));
+    assert_true(strcmp(v.create_once, "enforced") == 0 || strcmp(v.create_once, "usual") == 0);
+    assert_int_equal(v.large, LARGE_ROOM);
+    assert_true(v.overwrites && v.removes);
     assert_ok(dir_each(stores_path("probe"), collect, &b, err));
     assert_string_equal(buf_str(&b), ""); /* nothing left */
     buf_release(&b);
