@@ -4,6 +4,7 @@
 
 #include "cli/cmd.h"
 #include "cli/out.h"
+#include "cli/place.h"
 #include "cli/ref.h"
 #include "copy/remote.h"
 #include "sys/env.h"
@@ -27,6 +28,7 @@ ctx_release(struct ctx *ctx)
     buf_release(&ctx->out);
     buf_release(&ctx->summary);
     opt_release(&ctx->opts);
+    place_forget();
 }
 
 /* The option's value, else the variable's (if it is not empty), else NULL. *from names which. */
@@ -171,7 +173,7 @@ ctx_settle(struct ctx *ctx, struct err *err)
     ctx->ticket = opt_get(o, OPT_TICKET);
     ctx->accept_risk = opt_get(o, OPT_ACCEPT_RISK);
     ref_set_no_input(ctx->no_input);
-    remote_read_secrets_by(ref_read);
+    remote_read_secrets_by(place_secret);
     if (opt_has(o, OPT_FIELDS) && !(ctx->cmd->flags & CMD_CSV)) {
         char name[CMD_NAME];
         cmd_name(name, ctx->cmd);

@@ -8,6 +8,54 @@
 #include "copy/copy.h"
 #include "sys/file.h"
 
+enum { ASKED_MOST = 4, ASKED_WHAT = 512 };
+
+static struct asked {
+    char what[ASKED_WHAT];
+    struct secret *secret; /* NULL: free */
+} asked[ASKED_MOST];
+
+static struct asked *
+find_asked(const char *what)
+{
+    for (size_t i = 0; i < ASKED_MOST; i++) {
+        if (asked[i].secret == NULL || strcmp(asked[i].what, what) == 0)
+            return &asked[i];
+    }
+    return NULL;
+}
+
+static enum rc
+copy_secret(struct secret **out, const struct secret *from, struct err *err)
+{
+    enum rc rc = secret_new(out, err);
+    return rc == RC_OK ? secret_add(*out, from->bytes, from->len, err) : rc;
+}
+
+enum rc
+place_secret(struct secret **out, const char *ref, const char *what, struct err *err)
+{
+    struct asked *a = ref_is_lasting(ref) ? NULL : find_asked(what);
+    if (a == NULL)
+        return ref_read(out, ref, what, err);
+    if (a->secret == NULL) {
+        enum rc rc = ref_read(&a->secret, ref, what, err);
+        if (rc != RC_OK)
+            return rc;
+        (void)snprintf(a->what, sizeof a->what, "%s", what);
+    }
+    return copy_secret(out, a->secret, err);
+}
+
+void
+place_forget(void)
+{
+    for (size_t i = 0; i < ASKED_MOST; i++) {
+        secret_free(asked[i].secret);
+        asked[i].secret = NULL;
+    }
+}
+
 /* What an option says for the copy: copy=VALUE, or a VALUE alone where no KMS is asked. */
 static const char *
 said(const struct ctx *ctx, enum opt_id id, const char *name)

@@ -28,6 +28,12 @@
  * to a KMS. NULL: not said. */
 const char *place_credential(const struct ctx *ctx, const char *name);
 
+/* A credential for remote_read_secrets_by: what can be read only once, or is asked for, is read
+ * once in a command, however often its place is opened. */
+enum rc place_secret(struct secret **out, const char *ref, const char *what,
+                     struct err *err) MUST_CHECK;
+void place_forget(void); /* wipes them */
+
 /* What the options say; borrowed from them. */
 void place_access(const struct ctx *ctx, struct remote_access *out);
 /* The same, and what is not said as keymuster.conf has it for this copy. */

@@ -51,6 +51,10 @@ scene_far() {
     local from=(--from "$SSHD_URL" --site mad --yes --credential "copy=file:$SSHD_KEY" --credential "kp-mad=file:$T/kp-mad.pass" --kms-file "kp-mad=$T/kp-mad.kms")
     ends 0 reveal vbr/config "${from[@]}" --host-key "$SSHD_FINGERPRINT" --reason test --to file:got
     cmp want got
+    # One that can be read once is enough, however often the place is opened.
+    ends 0 reveal vbr/config --from "$SSHD_URL" --evidence "$T/own" --yes --host-key "$SSHD_FINGERPRINT" --credential copy=fd:3 --reason test \
+        --credential "kp-mad=file:$T/kp-mad.pass" --kms-file "kp-mad=$T/kp-mad.kms" --to file:again 3<"$SSHD_KEY"
+    cmp want again
     # The record went back, and what was bound by it is used the next time.
     grep -q reveal.shown -r "$SSHD_FILES/log"
     ends 0 -o json drill "${from[@]}" --known-hosts "$SSHD_KNOWN"
