@@ -52,6 +52,8 @@ struct ctx {
     struct store *records; /* where own entries go, when store is only a view (--from EXPORT) */
     char export[HASH_TEXT + 1];   /* its SHA-256; "" without one */
     char signer[AUTHOR_TEXT + 1]; /* who signed it */
+    int view;                     /* store is a view of records (--until) */
+    char until[256];              /* what is left out: AUTHOR:SEQ, by blanks; or "" */
     struct pool *pool;            /* see cli/session.h */
 };
 

@@ -14,6 +14,7 @@
 #include "cli/ref.h"
 #include "cli/session.h"
 #include "cli/showing.h"
+#include "cli/until.h"
 
 enum { KINDS = 32, TOLD = 3 };
 
@@ -217,6 +218,7 @@ write_totals(struct jw *w, const struct ctx *ctx, const struct drill_run *r, con
     jw_opt(w, "copy", r->copy.uuid);
     jw_opt(w, "copy_site", copy_site);
     jw_opt(w, "export", ctx->export);
+    jw_opt(w, "until", ctx->until);
     jw_opt(w, "site", site);
     jw_int(w, "keys", r->keys);
     jw_int(w, "planned", r->planned);
@@ -347,6 +349,8 @@ run_drill(struct ctx *ctx, struct err *err)
         rc = showing_memory(ctx, err);
     if (rc == RC_OK)
         rc = from_open(ctx, err);
+    if (rc == RC_OK)
+        rc = until_view(ctx, err);
     if (rc != RC_OK)
         return rc;
     struct drill_run *r = calloc(1, sizeof *r);
@@ -381,6 +385,7 @@ static const struct opt_spec drill_options[] = {
     KEY_AT_OPTION,
     KMS_OPTIONS,
     FROM_OPTIONS,
+    UNTIL_OPTION,
     OPT_END,
 };
 /* clang-format on */

@@ -8,6 +8,7 @@
 #include "cli/drills.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "cli/until.h"
 
 struct counts {
     struct ctx *ctx;
@@ -234,8 +235,11 @@ run_list(struct ctx *ctx, struct err *err)
     struct root last = {0};
     struct listing l = {.ctx = ctx, .last = &last};
     enum rc rc = out_check_fields(ctx, columns, err);
+    if (rc == RC_OK)
+        rc = until_view(ctx, err);
     if (rc == RC_OK && ctx->format == OUT_JSON) {
         session_answer(&doc, &w, "list");
+        jw_opt(&w, "until", ctx->until);
         jw_arr(&w, "keys");
         l.w = &w;
     } else if (rc == RC_OK && ctx->format != OUT_NDJSON) {
@@ -433,7 +437,9 @@ run_show(struct ctx *ctx, struct err *err)
     enum rc rc = RC_OK;
     if (ctx->format == OUT_JSON && ctx->opts.arg_count > 1)
         return err_set(err, RC_USAGE, "-o json is one document; for several keys: -o ndjson");
-    rc = session_keys_check(ctx, ctx->opts.arg_count, err);
+    rc = until_view(ctx, err);
+    if (rc == RC_OK)
+        rc = session_keys_check(ctx, ctx->opts.arg_count, err);
     for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++) {
         if (i > 0 && !out_is_json(ctx))
             out_printf(ctx, "\n");
@@ -444,12 +450,14 @@ run_show(struct ctx *ctx, struct err *err)
 
 static const struct opt_spec list_options[] = {
     {OPT_PURPOSE, "purpose", 0, "PURPOSE", 0, "only keys of this purpose"},
+    UNTIL_OPTION,
     OPT_END,
 };
 static const struct opt_spec show_options[] = {
     {OPT_WRAPS, "wraps", 0, NULL, 0, "the wraps themselves, too"},
     {OPT_HISTORY, "history", 0, NULL, 0, "what happened to it, and who did it"},
     KEY_AT_OPTION,
+    UNTIL_OPTION,
     OPT_END,
 };
 

@@ -17,6 +17,7 @@
 #include "cli/run_screen.h"
 #include "cli/run_start.h"
 #include "cli/session.h"
+#include "cli/until.h"
 #include "cli/who.h"
 #include "escrow/runs.h"
 #include "sys/file.h"
@@ -174,6 +175,8 @@ open_place(struct ctx *ctx, struct err *err)
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_FROM))
         out_note(ctx, "this machine's store is %s; for other commands: keymuster -C %s",
                  ctx->store->dir, ctx->store->dir);
+    if (rc == RC_OK)
+        rc = until_keep(ctx, err);
     return rc == RC_OK ? run_bind(ctx, err) : rc;
 }
 
@@ -321,6 +324,7 @@ run_note(struct ctx *ctx, struct err *err)
 
 static const struct opt_spec start_options[] = {
     FROM_OPTIONS,
+    UNTIL_OPTION,
     KMS_OPTIONS,
     PICK_OPTIONS,
     {OPT_DRILL, "drill", 0, NULL, 0,
@@ -335,6 +339,7 @@ static const struct opt_spec start_options[] = {
 };
 static const struct opt_spec resume_options[] = {
     FROM_OPTIONS,
+    UNTIL_OPTION,
     KMS_OPTIONS,
     ALONE_OPTION,
     AS_OPTION,

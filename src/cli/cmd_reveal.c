@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "cli/show_request.h"
 #include "cli/showing.h"
+#include "cli/until.h"
 #include "copy/memory.h"
 #include "recover/child.h"
 #include "recover/deliver.h"
@@ -260,6 +261,8 @@ run_reveal(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = from_open(ctx, err);
     if (rc == RC_OK)
+        rc = until_view(ctx, err);
+    if (rc == RC_OK)
         rc = find_keys(ctx, &keys, err);
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_SHOW_REQUEST)) {
         rc = show_requests(ctx, keys, err);
@@ -388,6 +391,8 @@ run_exec(struct ctx *ctx, struct err *err)
         rc = child_check(&plan, err);
     if (rc == RC_OK)
         rc = from_open(ctx, err);
+    if (rc == RC_OK)
+        rc = until_view(ctx, err);
     if (rc == RC_OK)
         rc = session_key(ctx, opt_arg(&ctx->opts, 0), &s.key, err);
     if (rc == RC_OK)
@@ -546,6 +551,7 @@ static const struct opt_spec reveal_options[] = {
     {OPT_TO, "to", 0, "DEST", 0, "- tty file:PATH or fd:N; else the terminal"},
     GATE_OPTIONS,
     FROM_OPTIONS,
+    UNTIL_OPTION,
     SHOW_REQUEST_OPTION,
     {OPT_WRAPPED, "wrapped", 0, "REF", 0, "nothing but this wrap is left: file:PATH or -"},
     {OPT_AAD, "aad", 0, "TEXT", OPT_MANY, "with --wrapped: its additional data, in order"},
@@ -560,6 +566,7 @@ static const struct opt_spec exec_options[] = {
     {OPT_TEMPLATE, "template", 0, "FILE", 0, "as --tmpfile, FILE with each {{secret}} filled in, escaped in XML"},
     GATE_OPTIONS,
     FROM_OPTIONS,
+    UNTIL_OPTION,
     OPT_END,
 };
 static const struct opt_spec check_options[] = {

@@ -358,6 +358,7 @@ commit_wave(struct drill_run *r, struct err *err)
     struct store *store = session_records(ctx);
     struct drill_of of = {.run = r->id,
                           .export = ctx->export,
+                          .until = ctx->until,
                           .reason = ctx->reason,
                           .ticket = ctx->ticket,
                           .rpo_ms = r->has_lag ? drill_rpo(r) : -1,

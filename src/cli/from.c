@@ -8,6 +8,7 @@
 #include "cli/from_export.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "cli/until.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
 #include "escrow/log.h"
@@ -185,6 +186,13 @@ check_pulled(void *arg, const struct store *pulled, const struct join_seen *seen
     return err_set(err, RC_NO_CONFIRM, "only looked at");
 }
 
+static enum rc
+before_pull(void *arg, struct store *store, struct err *err)
+{
+    struct anchor *a = arg;
+    return until_before(a->ctx, store, &a->cuts, err);
+}
+
 enum rc
 expected_read(struct expected *out, const struct ctx *ctx, struct err *err)
 {
@@ -215,6 +223,7 @@ anchor_set(struct anchor *a, struct ctx *ctx, struct join *how, struct err *err)
     memset(a, 0, sizeof *a);
     a->ctx = ctx;
     how->confirm = confirm_seen;
+    how->before = before_pull;
     how->check = check_pulled;
     how->arg = a;
     place_access(ctx, &how->access);
@@ -275,15 +284,18 @@ from_copy(struct ctx *ctx, const char *from, struct err *err)
         out_warn(ctx, "%s", seen.report.note);
     if (ctx->verbose)
         out_note(ctx, "records are kept in %s", ctx->store->dir);
-    return RC_OK;
+    return until_after(ctx->store, &anchor.cuts, err);
 }
 
 enum rc
 from_open(struct ctx *ctx, struct err *err)
 {
     const char *from = opt_get(&ctx->opts, OPT_FROM);
+    enum rc rc = until_check(ctx, err);
+    if (rc != RC_OK)
+        return rc;
     if (from == NULL) {
-        enum rc rc = check_usage(ctx, err);
+        rc = check_usage(ctx, err);
         if (rc == RC_OK)
             rc = session_open(ctx, err);
         if (rc == RC_NO_STORE)
@@ -291,7 +303,12 @@ from_open(struct ctx *ctx, struct err *err)
         return from_no_place(
             rc, "work from a copy, with records elsewhere: --from COPY [--evidence DIR]", err);
     }
-    return from_is_export(from) ? from_export(ctx, from, err) : from_copy(ctx, from, err);
+    if (!from_is_export(from))
+        return from_copy(ctx, from, err);
+    if (!opt_has(&ctx->opts, OPT_UNTIL))
+        return from_export(ctx, from, err);
+    (void)err_set(err, RC_USAGE, "--until does not go with an export");
+    return err_hint(err, "an export says what was known when it was made, and has no log to cut");
 }
 
 /* The copy of --from alone: the others bound to that store are of former commands. */
@@ -302,12 +319,13 @@ publish_back(struct ctx *ctx, const char *from, struct err *err)
     struct copy copy = {.remote = NULL};
     struct remote_access access;
     struct publish_report report;
-    enum rc rc = publish_prepare(ctx->store, &made, err);
+    struct store *store = session_records(ctx);
+    enum rc rc = publish_prepare(store, &made, err);
     place_access(ctx, &access);
     if (rc == RC_OK)
-        rc = copy_open_url(ctx->store, from, &access, "from", &copy, err);
+        rc = copy_open_url(store, from, &access, "from", &copy, err);
     if (rc == RC_OK)
-        rc = publish_to(ctx->store, &copy, 0, &report, err);
+        rc = publish_to(store, &copy, 0, &report, err);
     copy_close(&copy);
     return rc;
 }
@@ -319,7 +337,7 @@ from_publish_early(struct ctx *ctx, struct err *err)
     int quiet = ctx->quiet;
     if (ctx->dry_run || ctx->offline)
         return RC_OK;
-    if (from != NULL && ctx->records == NULL)
+    if (from != NULL && (ctx->records == NULL || ctx->view))
         return publish_back(ctx, from, err);
     ctx->quiet = 1; /* what is away is said once, at the end */
     enum rc rc = session_publish(ctx, err);

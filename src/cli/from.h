@@ -10,6 +10,7 @@
 
 #include "cli/cmd.h"
 #include "cli/place.h"
+#include "cli/until.h"
 #include "crypt/hash.h"
 #include "escrow/store.h"
 #include "recover/join.h"
@@ -56,6 +57,7 @@ enum rc expected_read(struct expected *out, const struct ctx *ctx, struct err *e
 struct anchor {
     struct ctx *ctx;
     struct expected expected;
+    struct until_set cuts;
     int dry;         /* join -n: stop before anything is kept */
     int dry_reached; /* it was */
 };

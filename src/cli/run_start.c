@@ -136,6 +136,7 @@ put_facts(struct starting *s, struct jw *w, struct err *err)
     enum rc rc = run_brief_newest(s->ctx->store, NULL, newest, err);
     jw_opt(w, "newest", newest);
     jw_opt(w, "from", opt_get(&s->ctx->opts, OPT_FROM));
+    jw_opt(w, "until", s->ctx->until);
     run_pick_write(w, &s->pick);
     return rc;
 }

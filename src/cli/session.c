@@ -9,6 +9,7 @@
 #include "cli/ref.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
+#include "escrow/cut.h"
 #include "escrow/log.h"
 #include "sys/env.h"
 
@@ -76,7 +77,10 @@ session_close(struct ctx *ctx)
         kms_close(ctx->pool->open[i].kms);
     free(ctx->pool);
     ctx->pool = NULL;
-    store_close(ctx->store);
+    if (ctx->view)
+        cut_view_close(ctx->store);
+    else
+        store_close(ctx->store);
     ctx->store = NULL;
     store_close(ctx->records);
     ctx->records = NULL;

@@ -88,11 +88,12 @@ static enum rc
 check_released(struct ctx *ctx, struct showing *s, struct err *err)
 {
     struct err ignored = ERR_INIT;
-    if (ctx->records != NULL)
+    if (ctx->records != NULL && !ctx->view)
         return RC_OK; /* an export does not say what copies have */
-    enum rc rc = reveal_released(ctx->store, &s->key, err);
+    const struct store *store = session_records(ctx);
+    enum rc rc = reveal_released(store, &s->key, err);
     if (rc == RC_NOT_RELEASED && from_publish_early(ctx, &ignored) == RC_OK)
-        rc = reveal_released(ctx->store, &s->key, err);
+        rc = reveal_released(store, &s->key, err);
     if (rc != RC_NOT_RELEASED)
         return rc;
     if (ctx->unsynced) {
@@ -152,7 +153,8 @@ showing_open(struct ctx *ctx, struct showing *s, const struct asker *asker, cons
                                 .unlocked = secret_unlocked(),
                                 .accept_risk = ctx->accept_risk,
                                 .export = ctx->export,
-                                .signer = ctx->signer};
+                                .signer = ctx->signer,
+                                .until = ctx->until};
     showing_label(s->label, &s->key);
     enum rc rc = wanted != NULL ? root_find(ctx->store, wanted, &root, err) : RC_OK;
     if (rc == RC_OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escrow/cut.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 #include "text/enc.h"
@@ -27,6 +28,16 @@ trust_own(struct store *alone, const struct store *own, struct err *err)
                                            : rc;
 }
 
+/* Before anything is pulled, so that what is cut off need not even verify. */
+static enum rc
+take_cuts(struct store *alone, const struct store *own, struct err *err)
+{
+    enum rc rc = log_begin(alone, err);
+    if (rc == RC_OK)
+        rc = log_finish(alone, cut_copy(own, alone, err), err);
+    return rc;
+}
+
 enum rc
 copy_alone(struct store **out, const struct store *own, struct copy *copy,
            struct pull_report *report, struct err *err)
@@ -46,6 +57,8 @@ copy_alone(struct store **out, const struct store *own, struct copy *copy,
     random_bytes(nobody, sizeof nobody);
     hex_encode(alone->self.author, nobody, sizeof nobody);
     enum rc rc = db_create(&alone->db, ":memory:", err);
+    if (rc == RC_OK)
+        rc = take_cuts(alone, own, err);
     if (rc == RC_OK)
         rc = pull_from(alone, copy, PULL_STORE, report, err);
     if (rc == RC_OK)

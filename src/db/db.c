@@ -249,6 +249,28 @@ db_create_at(struct db **out, const char *path, int version, struct err *err)
     return rc;
 }
 
+enum rc
+db_copy(struct db **out, struct db *from, struct err *err)
+{
+    enum rc rc = open_raw(out, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0, err);
+    if (rc != RC_OK)
+        return rc;
+    sqlite3_backup *copying = sqlite3_backup_init((*out)->raw, "main", from->raw, "main");
+    int code = sqlite3_errcode((*out)->raw);
+    if (copying != NULL) {
+        int step = sqlite3_backup_step(copying, -1);
+        code = sqlite3_backup_finish(copying); /* says what failed, but not that it is busy */
+        if (step != SQLITE_DONE && code == SQLITE_OK)
+            code = step;
+    }
+    if (code == SQLITE_OK)
+        return RC_OK;
+    rc = fail(*out, code, "copying", err);
+    db_close(*out);
+    *out = NULL;
+    return rc;
+}
+
 /* The connection, its statements and the locks of this process. A statement in use stays, and fails
  * from now on. */
 static void

@@ -29,6 +29,8 @@ enum rc db_open(struct db **out, const char *path, enum db_flags flags, int wait
 enum rc db_create(struct db **out, const char *path, struct err *err) MUST_CHECK;
 /* The same as it was at an older schema version. */
 enum rc db_create_at(struct db **out, const char *path, int version, struct err *err) MUST_CHECK;
+/* All of it as it is now, in memory. RC_STORE_BUSY. */
+enum rc db_copy(struct db **out, struct db *from, struct err *err) MUST_CHECK;
 void db_close(struct db *db);
 /*
  * Closes and opens again, to see what is on disk: this process's own locks and pages are forgotten.

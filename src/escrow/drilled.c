@@ -28,6 +28,7 @@ drilled_append(struct store *store, const struct drilled *d, const struct drill_
     jw_opt(&w, "root", d->root);
     jw_opt(&w, "copy", d->copy);
     jw_opt(&w, "export", of->export);
+    jw_opt(&w, "until", of->until);
     jw_opt(&w, "site", d->site);
     jw_str(&w, "host", d->host);
     jw_str(&w, "outcome", outcomes[d->outcome]);

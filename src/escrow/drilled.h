@@ -34,7 +34,7 @@ struct drilled {
  * its start to this result (-1: not said); rpo_ms the age of the earliest of `lost` entries that
  * the copy lacks (-1: not known), newest the time of the newest entry in it ("": not known). */
 struct drill_of {
-    const char *run, *export, *reason, *ticket;
+    const char *run, *export, *until, *reason, *ticket;
     int64_t after_ms, rpo_ms, lost;
     const char *newest;
 };

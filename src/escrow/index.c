@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "escrow/apply.h"
+#include "escrow/cut.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 
@@ -105,7 +106,7 @@ feed_overrides(const struct store *from, struct store *to, struct err *err)
             break;
     }
     stmt_done(q);
-    return rc;
+    return rc == RC_OK ? cut_copy(from, to, err) : rc;
 }
 
 static enum rc

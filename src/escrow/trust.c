@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escrow/cut.h"
 #include "escrow/log.h"
 #include "text/enc.h"
 
@@ -25,6 +26,7 @@ struct node {
     int blocked;
     int trusted; /* by this machine */
     int64_t limit;
+    int64_t cut; /* by this machine */
     const char *standing;
 };
 
@@ -112,6 +114,7 @@ node_of(struct eval *ev, const char *id)
     (void)snprintf(n->id, sizeof n->id, "%s", id);
     n->depth = DEPTH_NONE;
     n->limit = NO_LIMIT;
+    n->cut = NO_LIMIT;
     n->standing = "unknown";
     return n;
 }
@@ -142,6 +145,15 @@ load_facts(const struct store *store, struct eval *ev, struct err *err)
     return rc;
 }
 
+/* Of an author that nobody admitted it changes nothing. */
+static enum rc
+take_cut(void *arg, const char *author, int64_t last, struct err *err)
+{
+    (void)err;
+    node_of(arg, author)->cut = last;
+    return RC_OK;
+}
+
 static enum rc
 load_overrides(const struct store *store, struct eval *ev, struct err *err)
 {
@@ -156,7 +168,7 @@ load_overrides(const struct store *store, struct eval *ev, struct err *err)
         n->depth = DEPTH_TRUSTED; /* a blocked one too, so that the table names it */
     }
     stmt_done(q);
-    return rc;
+    return rc == RC_OK ? cut_each(store, take_cut, ev, err) : rc;
 }
 
 /* Where the node's log stops counting: the earliest retirement by a higher rank or by itself. */
@@ -180,6 +192,8 @@ settle_node(struct eval *ev, struct node *n, const char *standing)
 {
     n->rank = ev->next_rank++;
     n->limit = n->blocked ? 0 : (n->trusted ? NO_LIMIT : limit_of(ev, n));
+    if (n->limit > n->cut)
+        n->limit = n->cut;
     n->standing = n->blocked ? "blocked" : standing;
     n->done = 1;
     for (size_t i = 0; i < ev->fact_count; i++) {
@@ -327,8 +341,10 @@ trust_refresh(struct store *store, int *changed, struct err *err)
     *changed = 0;
     struct eval ev;
     enum rc rc = eval_all(store, &ev, 1, err);
-    if (rc == RC_OK) /* a store always applies its own log */
-        node_of(&ev, store->self.author)->limit = NO_LIMIT;
+    if (rc == RC_OK) { /* a store always applies its own log */
+        struct node *self = node_of(&ev, store->self.author);
+        self->limit = self->cut;
+    }
     for (size_t i = 0; rc == RC_OK && i < ev.node_count; i++) {
         if (ev.nodes[i].done)
             rc = store_node(store, &ev.nodes[i], changed, err);

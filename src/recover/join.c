@@ -242,7 +242,9 @@ pull(struct store *store, const struct join *how, int confirmed, struct copy *co
      struct join_seen *seen, struct err *err)
 {
     const char *name = how->bind_name != NULL ? how->bind_name : FALLBACK_NAME;
-    enum rc rc = copy_open_url(store, how->url, &how->access, name, copy, err);
+    enum rc rc = how->before != NULL ? how->before(how->arg, store, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = copy_open_url(store, how->url, &how->access, name, copy, err);
     if (rc == RC_OK)
         rc = pull_from(store, copy, PULL_STORE, &seen->report, err);
     if (rc == RC_OK && how->check != NULL)

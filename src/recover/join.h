@@ -29,6 +29,8 @@ struct join {
     /* Asked before anything is kept when expect is NULL; anything but RC_OK ends it. May be NULL.
      */
     enum rc (*confirm)(void *arg, const struct join_seen *seen, struct err *err);
+    /* Asked before every pull, for what it must know of the store. May be NULL. */
+    enum rc (*before)(void *arg, struct store *store, struct err *err);
     /* Asked after every pull, before join_copy keeps anything: a card's floor. May be NULL. */
     enum rc (*check)(void *arg, const struct store *pulled, const struct join_seen *seen,
                      struct err *err);

@@ -60,6 +60,7 @@ reveal_intended(struct store *store, struct reveal *r, struct err *err)
     jw_opt(&w, "accepted_risk", r->accept_risk);
     jw_opt(&w, "export", r->export);
     jw_opt(&w, "signer", r->signer);
+    jw_opt(&w, "until", r->until);
     jw_end_obj(&w);
     char hash[HASH_TEXT + 1];
     enum rc rc = log_append_one(store, "reveal.intended", &body, hash, err);
