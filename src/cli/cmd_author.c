@@ -1,6 +1,7 @@
 /* author list|admit|trust|block: whose entries count. spare, renew: cmd_author_key.c; retire,
  * adopt: cmd_author_retire.c. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cmd_tables.h"
@@ -8,6 +9,7 @@
 #include "cli/session.h"
 #include "copy/pull.h"
 #include "escrow/author.h"
+#include "escrow/cut.h"
 #include "text/enc.h"
 
 static enum rc
@@ -16,7 +18,7 @@ list_author(void *arg, const struct log_author *a, struct err *err)
     struct listing *l = arg;
     struct trust t;
     char site[LIMIT_NAME + 1];
-    char shown[32];
+    char shown[48];
     char entries[24];
     char quarantined[24] = "";
     int64_t held_back = 0;
@@ -37,6 +39,13 @@ list_author(void *arg, const struct log_author *a, struct err *err)
                                ? "not admitted"
                                : t.standing;
     int retired = trust_accepted(&t) && t.upto < LIMIT_NUMBER;
+    int64_t cut = LIMIT_NUMBER; /* here alone */
+    rc = cut_of(l->ctx->store, a->author, &cut, err);
+    if (rc == RC_OK && retired && cut < LIMIT_NUMBER && !own)
+        rc = trust_elsewhere(l->ctx->store, a->author, &t, err);
+    if (rc != RC_OK)
+        return rc;
+    retired = trust_accepted(&t) && t.upto < LIMIT_NUMBER;
     if (l->w != NULL) {
         jw_obj(l->w, NULL);
         jw_str(l->w, "author", a->author);
@@ -51,12 +60,15 @@ list_author(void *arg, const struct log_author *a, struct err *err)
         jw_bool(l->w, "retired", retired);
         if (retired)
             jw_int(l->w, "last", t.upto);
+        if (cut < LIMIT_NUMBER)
+            jw_int(l->w, "last_here", cut);
         jw_str(l->w, "public_key", a->public_key);
         jw_end_obj(l->w);
         return RC_OK;
     }
     (void)snprintf(entries, sizeof entries, "%lld", (long long)a->entries);
-    (void)snprintf(shown, sizeof shown, "%s%s", standing, retired ? ", retired" : "");
+    (void)snprintf(shown, sizeof shown, "%s%s%s", standing, retired ? ", retired" : "",
+                   cut < LIMIT_NUMBER ? ", cut here" : "");
     if (held_back > 0)
         (void)snprintf(quarantined, sizeof quarantined, "%lld", (long long)held_back);
     const char *cells[] = {a->author,         a->name, site,       shown,
@@ -227,11 +239,61 @@ run_trust(struct ctx *ctx, struct err *err)
     return override(ctx, "trust", "trusted on this machine:", err);
 }
 
+/* Entries that are not held yet may be named: what follows them need not even verify then. */
+static enum rc
+block_after(struct ctx *ctx, const char *text, struct err *err)
+{
+    const char *id = NULL;
+    size_t digits = strlen(text);
+    enum rc rc = author_argument(ctx, &id, err);
+    if (rc == RC_OK && (digits == 0 || digits > 15 || strspn(text, "0123456789") != digits))
+        rc = err_set(err, RC_BAD_VALUE, "--last wants the number of an entry");
+    if (rc == RC_OK && strcmp(id, ctx->store->self.author) == 0)
+        rc = err_set(err, RC_USAGE, "author %s is this store's own, which always counts here", id);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = log_begin(ctx->store, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = log_finish(ctx->store, cut_set(ctx->store, id, strtoll(text, NULL, 10), err), err);
+    return rc == RC_OK ? cmd_answer_object(ctx, "author.override", "author", id, id,
+                                           "its later entries are left out on this machine:", err)
+                       : rc;
+}
+
+/* As the log says it, and so as everywhere else. */
+static enum rc
+lift(struct ctx *ctx, struct err *err)
+{
+    const char *id = NULL;
+    enum rc rc = author_argument(ctx, &id, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = trust_override(ctx->store, id, NULL, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = log_begin(ctx->store, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = log_finish(ctx->store, cut_forget(ctx->store, id, err), err);
+    return rc == RC_OK ? cmd_answer_object(ctx, "author.override", "author", id, id,
+                                           "as everywhere else from now on:", err)
+                       : rc;
+}
+
 static enum rc
 run_block(struct ctx *ctx, struct err *err)
 {
-    return override(ctx, "block", "blocked on this machine:", err);
+    const char *last = opt_get(&ctx->opts, OPT_LAST);
+    if (last != NULL && opt_has(&ctx->opts, OPT_LIFT))
+        return err_set(err, RC_USAGE, "author block: --last or --lift, not both");
+    if (last != NULL)
+        return block_after(ctx, last, err);
+    return opt_has(&ctx->opts, OPT_LIFT)
+               ? lift(ctx, err)
+               : override(ctx, "block", "blocked on this machine:", err);
 }
+
+static const struct opt_spec block_options[] = {
+    {OPT_LAST, "last", 0, "SEQ", 0, "only what it recorded after this entry"},
+    {OPT_LIFT, "lift", 0, NULL, 0, "takes back what `author trust` and `author block` said of it"},
+    OPT_END,
+};
 
 const struct cmd cmd_author_table[] = {
     {"author", "list", "", "Lists the authors and whether their entries count.", NULL, 0, 0,
@@ -241,7 +303,8 @@ const struct cmd cmd_author_table[] = {
      "keymuster author admit 0123456789abcdef0123456789abcdef\n"},
     {"author", "trust", "ID", "Accepts an author on this machine only.", NULL, 1, 1, CMD_WRITE,
      GROUP_SET_UP, run_trust, NULL},
-    {"author", "block", "ID", "Ignores an author on this machine.", NULL, 1, 1, CMD_WRITE,
+    {"author", "block", "ID [--last SEQ|--lift]",
+     "Ignores an author, or what it recorded late, on this machine.", block_options, 1, 1, CMD_WRITE,
      GROUP_SET_UP, run_block, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

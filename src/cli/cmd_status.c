@@ -13,6 +13,7 @@
 #include "copy/verify.h"
 #include "escrow/apply.h"
 #include "escrow/author.h"
+#include "escrow/cut.h"
 #include "escrow/duty.h"
 #include "escrow/export.h"
 #include "escrow/log.h"
@@ -182,6 +183,32 @@ status_clock(struct status *s, const struct log_author *a, int own, struct err *
     return rc;
 }
 
+/* What a retired author, or one that is cut here, recorded later: kept, shown, and counted nowhere.
+ */
+static enum rc
+status_ended(struct status *s, const struct log_author *a, const struct trust *t, struct err *err)
+{
+    int64_t held_back = 0;
+    int64_t cut = LIMIT_NUMBER;
+    enum rc rc = author_quarantined(s->ctx->store, a->author, &held_back, err);
+    if (rc == RC_OK)
+        rc = cut_of(s->ctx->store, a->author, &cut, err);
+    if (rc != RC_OK)
+        return rc;
+    if (cut <= t->upto)
+        status_warn(s,
+                    "author %.8s (%s): %lld entries after its entry %lld are left out here alone "
+                    "(author block, --until); as elsewhere: keymuster author block %s --lift",
+                    a->author, a->name, (long long)held_back, (long long)cut, a->author);
+    else if (held_back > 0)
+        status_warn(s,
+                    "author %.8s (%s) was retired after its entry %lld; %lld later ones are "
+                    "quarantined: kept, and not counted. What is genuine: keymuster author adopt "
+                    "HASH",
+                    a->author, a->name, (long long)t->upto, (long long)held_back);
+    return RC_OK;
+}
+
 static enum rc
 status_author(void *arg, const struct log_author *a, struct err *err)
 {
@@ -203,6 +230,8 @@ status_author(void *arg, const struct log_author *a, struct err *err)
             "this store's author was retired after its entry %lld: other sites ignore what it "
             "records since. Make a store with another one: keymuster join --from URL -C DIR",
             (long long)t.upto);
+    if (trust_accepted(&t) && !own && t.upto < LIMIT_NUMBER)
+        rc = status_ended(s, a, &t, err);
     if (!trust_accepted(&t) && own)
         status_warn(
             s,
@@ -212,6 +241,8 @@ status_author(void *arg, const struct log_author *a, struct err *err)
     else if (!trust_accepted(&t))
         status_warn(s, "author %.8s (%s) is not admitted; its %lld entries are kept and ignored",
                     a->author, a->name, (long long)a->entries);
+    if (rc != RC_OK)
+        return rc;
     return own || trust_accepted(&t) ? status_clock(s, a, own, err) : RC_OK;
 }
 

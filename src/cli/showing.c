@@ -205,6 +205,7 @@ showing_members(struct jw *w, const struct showing *s)
     jw_bool(w, "checked", s->unwrap.checked);
     jw_str(w, "to", s->record.to);
     jw_str(w, "intended", s->record.intended);
+    jw_opt(w, "until", s->record.until);
     if (s->unwrap.note[0] != '\0')
         jw_str(w, "note", s->unwrap.note);
 }

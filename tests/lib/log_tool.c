@@ -1,6 +1,7 @@
 /*
  * For tests: an author who does not keep to what keymuster records. log_tool append STORE KIND BODY
- * appends an entry with any kind and body to a store's own log.
+ * appends an entry with any kind and body to a store's own log; log_tool line STORE TEXT a line that
+ * need not be an entry at all, which the next publication signs like any other.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,21 +9,50 @@
 #include "escrow/log.h"
 #include "escrow/store.h"
 
+/* As log.c's insert_line, without asking what the line says. */
+static enum rc
+put_line(struct store *store, const char *text, struct err *err)
+{
+    struct stmt *q = NULL;
+    struct log_end end;
+    unsigned char hash[HASH_SIZE];
+    sha256(hash, text, strlen(text));
+    enum rc rc = log_begin(store, err);
+    if (rc == RC_OK)
+        rc = log_end(store, store->self.author, &end, err);
+    if (rc == RC_OK)
+        rc = db_query(store->db, &q,
+                      "INSERT INTO entry (author, seq, hash, line) VALUES (?1, ?2, ?3, ?4)", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, store->self.author);
+    stmt_int(q, 2, end.seq + 1);
+    stmt_blob(q, 3, hash, HASH_SIZE);
+    stmt_text(q, 4, text);
+    rc = stmt_run(q, err);
+    /* Not log_commit, which would look at it. */
+    if (rc == RC_OK)
+        rc = db_commit(store->db, err);
+    return rc;
+}
+
 int
 main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
     struct store *store = NULL;
     struct buf body;
-    if (argc != 5 || strcmp(argv[1], "append") != 0) {
-        (void)fprintf(stderr, "usage: log_tool append STORE KIND BODY\n");
+    int append = argc == 5 && strcmp(argv[1], "append") == 0;
+    if (!append && (argc != 4 || strcmp(argv[1], "line") != 0)) {
+        (void)fprintf(stderr, "usage: log_tool append STORE KIND BODY | line STORE TEXT\n");
         return 2;
     }
     buf_init(&body, LIMIT_BODY);
-    buf_adds(&body, argv[4]);
+    buf_adds(&body, append ? argv[4] : "");
     enum rc rc = store_open(&store, argv[2], DB_WRITE, &err);
     if (rc == RC_OK)
-        rc = log_append_one(store, argv[3], &body, NULL, &err);
+        rc = append ? log_append_one(store, argv[3], &body, NULL, &err)
+                    : put_line(store, argv[3], &err);
     if (rc != RC_OK)
         (void)fprintf(stderr, "log_tool: %s\n", err.msg);
     store_close(store);

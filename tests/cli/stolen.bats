@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# The founder's key is stolen, and the thief records and publishes what harms most. The spare, on another machine,
+# ends that log where it was still the owner's; everything is got back, before and after, and both sites agree.
+load ../lib/cli.bash
+
+id_of() { ask .author -C "$1" status; }
+digest_of() { ask .digest -C "$1" status; }
+thief() { XDG_STATE_HOME=$T/thief-state "$KEYMUSTER" -C "$T/thief" "$@" >/dev/null 2>"$T/stderr"; }
+forge() { "$KM_TOOLS/log_tool" append "$T/thief" "$1" "$(tr -d '\n' <<<"$2")"; }
+
+# Two sites, a spare, a card, the true password of vbr/config; then the founder's folder is copied by a thief.
+# $last: the founder's last entry; $fra_id, $mad_id, $spare.
+scene_stolen() {
+    scene_two
+    printf 'canary-spare-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/spare.pass"
+    spare=$(ask .author -C "$FRA" author spare --file "$T/spare.key" --credential "file:$T/spare.pass" --site mad)
+    mad sync
+    "$KEYMUSTER" -C "$FRA" copy card >"$T/card"
+    password_of "$FRA" vbr/config "$T/want"
+    fra sync
+    mad sync
+    fra_id=$(id_of "$FRA") mad_id=$(id_of "$MAD")
+    last=$(ask ".items[] | select(.author == \"$fra_id\").entries" -C "$FRA" author list)
+    cp -r "$FRA" "$T/thief"
+}
+
+# All that a thief can say against a recovery, signed with the founder's key.
+harm() {
+    local key wrap kms
+    key=$(ask .uuid -C "$FRA" show vbr/config)
+    kms=$(ask '.items[] | select(.name == "kp-mad").uuid' -C "$FRA" kms list)
+    while read -r wrap; do
+        forge wrap.retired "{\"key\":\"$key\",\"wrap\":\"$wrap\",\"reason\":\"canary-harm\"}"
+    done < <("$KEYMUSTER" -C "$FRA" -o json show vbr/config --wraps | jq -r '.wraps[].id')
+    forge key.changed "{\"key\":\"$key\",\"set\":{\"state\":{\"value\":\"destroyed\",\"supersedes\":[],\"reason\":\"x\"}}}"
+    forge kms.changed "{\"uuid\":\"$kms\",\"set\":{\"file\":{\"value\":\"/nowhere\",\"supersedes\":[]},
+        \"endpoint\":{\"value\":\"https://evil.invalid\",\"supersedes\":[]}}}"
+    forge key.created "{\"uuid\":\"00000000-0000-4000-8000-00000000beef\",\"name\":\"vbr/config\",\"generation\":9,
+        \"purpose\":\"config-backup\",\"form\":\"base64\",\"origin\":\"kms\",\"wraps\":[]}"
+    forge author.retired "{\"author\":\"$mad_id\",\"entries\":0,\"last\":\"$(printf '0%.0s' {1..64})\",\"reason\":\"x\"}"
+    "$KEYMUSTER" -C "$T/rogue" init --site x >/dev/null
+    forge author.admitted "$(ask '.items[0] | {author, public_key, name: "rogue"} | tostring' -C "$T/rogue" author list)"
+}
+
+# Where the true password is got back without the thief's word: STATUS of plain commands is not asked.
+gets_back() { # ARG...
+    rm -f "$T/got"
+    ends 0 reveal vbr/config --reason 'test compares' --to "file:$T/got" "$@"
+    cmp "$T/got" "$T/want"
+}
+
+@test "a stolen primary: --until gets the key back at once, and leaves the store as it is" {
+    scene_stolen
+    harm
+    thief sync
+    mad sync
+    # Without it: the thief's word is all there is.
+    ends 0 -C "$MAD" list
+    [ "$(ask '.keys[] | select(.name == "vbr/config" and .generation == 1).state' -C "$MAD" list)" != active ]
+    local before
+    before=$(digest_of "$MAD")
+    ends 0 -o json -C "$MAD" list --until "${fra_id:0:8}:$last"
+    json '[.keys[] | select(.name == "vbr/config") | [.generation, .state]] == [[1, "active"]]
+          and (.until | contains($at))' --arg at "$fra_id:$last"
+    says "${fra_id:0:8}" 'are left out'
+    ends 0 -o json -C "$MAD" show vbr/config --wraps --until "$fra_id:$last"
+    json '.generation == 1 and ([.wraps[].retired] | any | not)'
+    [ "$(digest_of "$MAD")" = "$before" ]
+    gets_back -C "$MAD" --until "$fra_id:$last"
+    ends 0 -C "$MAD" audit log
+    says "\"until\":\"$fra_id:$last\""
+    ends 0 -o json -C "$MAD" drill vbr/config --until "$fra_id:$last"
+    json '.proven == 1 and .failed == 0'
+    ends 0 -C "$MAD" exec vbr/config --reason test --until "$fra_id:$last" -- cmp - "$T/want"
+    # A bare machine, from the copy alone.
+    lost_options
+    gets_back "${lost[@]}" --until "$fra_id:$last"
+    ends 0 drill vbr/config "${lost[@]}" --until "$fra_id:$last"
+    ends 0 -C "$MAD" verify
+}
+
+@test "a stolen primary: the spare ends its log; all is recoverable, nothing of the thief's counts, digests are equal" {
+    scene_stolen
+    harm
+    thief sync
+    ends 0 -C "$T/new" join --from "file://$USB" --site mad --card "$T/card" --spare "$T/spare.key" \
+        --credential "spare=file:$T/spare.pass"
+    ends 0 -C "$T/new" author retire "${fra_id:0:8}" --last "$last" --reason 'its key was stolen' --confirm "${fra_id:0:8}"
+    says 'later entries are kept and not counted'
+    mad sync
+    local store
+    for store in "$MAD" "$T/new"; do
+        ends 0 -o json -C "$store" author list
+        json '[.items[] | select(.author == $id) | [.retired, .last, .quarantined > 5]] == [[true, $last, true]]
+              and ([.items[] | select(.name == "rogue" and .accepted)] == [])' --arg id "$fra_id" --argjson last "$last"
+        ends 0 -C "$store" status
+        says 'quarantined'
+        ends 0 -C "$store" verify
+        ends 0 -C "$store" sync
+        [ "$(ask '[.keys[] | select(.name == "vbr/config") | [.generation, .state]] | tostring' -C "$store" list)" = \
+            '[[1,"active"]]' ]
+    done
+    [ "$(digest_of "$MAD")" = "$(digest_of "$T/new")" ]
+    ends 0 -C "$T/new" kms set kp-mad --credential "file:$T/kp-mad.pass" --file "$T/kp-mad.kms"
+    gets_back -C "$MAD"
+    gets_back -C "$T/new"
+    ends 0 -C "$MAD" drill vbr/config
+    # The thief writes on; nobody listens, nothing stops.
+    thief site add more-evil
+    ends 0 -C "$MAD" sync
+    ends 0 -C "$T/new" sync
+    ends 0 -C "$MAD" site list
+    silent_on more-evil
+    lost_options
+    gets_back "${lost[@]}"
+}
