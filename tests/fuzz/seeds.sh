@@ -50,6 +50,14 @@ END
 
 # ---- text ----
 
+lines xml <<'END'
+<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus xmlns:D="DAV:"><D:response><D:href>/files/a%20b/</D:href><D:propstat><D:prop><D:resourcetype><D:collection/></D:resourcetype></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>\n
+<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated><Contents><Key>a/b&amp;c</Key><Size>3</Size></Contents></ListBucketResult>
+<a><!-- x --><b y='>'>&#65;&#x20ac;&quot;</b><![CDATA[z]]></a>
+<!DOCTYPE html>\n<html><p>one<br>two</p></html>
+<a><b><c><d></d></c></b></a
+END
+
 lines json <<'END'
 {"a":1,"b":[true,false,null,-12.5,"x\\u00e9\\n"],"c":{"d":{}}}
 [[[[[[1]]]]]]
