@@ -263,7 +263,8 @@ fetch(struct iam *iam, struct err *err)
     r.most = REPLY_MOST;
     r.repeatable = 1;
     r.try_ms = TRY_MS;
-    r.codes = (struct http_codes){RC_IAM_UNREACHABLE, RC_KMS_CERTIFICATE, RC_KMS_REPLY};
+    r.codes = (struct http_codes){
+        .unreachable = RC_IAM_UNREACHABLE, .untrusted = RC_KMS_CERTIFICATE, .reply = RC_KMS_REPLY};
     memset(&ahead, 0, sizeof ahead);
     enum rc rc = secret_new(&form, err);
     if (rc == RC_OK)

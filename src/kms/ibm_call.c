@@ -45,7 +45,8 @@ ibm_call_init(struct ibm_call *c, const struct ibm *ibm, const char *method, con
     c->http.most = REPLY_MOST;
     c->http.repeatable = 1;
     c->http.permanent = ibm_error_permanent;
-    c->http.codes = (struct http_codes){RC_KMS_UNREACHABLE, RC_KMS_CERTIFICATE, RC_KMS_REPLY};
+    c->http.codes = (struct http_codes){
+        .unreachable = RC_KMS_UNREACHABLE, .untrusted = RC_KMS_CERTIFICATE, .reply = RC_KMS_REPLY};
 }
 
 void

@@ -50,11 +50,53 @@ unreachable(struct transfer *t, enum fault fault, const char *why)
     return fault;
 }
 
-static enum fault
-unfit(struct transfer *t, const char *why)
+/* "http://host:port" to "host:port". */
+static const char *
+proxy_of(const struct transfer *t)
 {
-    (void)err_set(&t->r->err, t->r->codes.reply, "%s at %s: its answer cannot be used", t->r->what,
-                  t->host);
+    const char *host = strstr(t->proxy, "://");
+    return host != NULL ? host + 3 : t->proxy;
+}
+
+/* The way to the service; the service itself was not asked. */
+static enum fault
+no_proxy(struct transfer *t, const char *why)
+{
+    (void)err_set(&t->r->err, t->r->codes.unreachable, "%s at %s: its proxy %.200s does not answer",
+                  t->r->what, t->host, proxy_of(t));
+    (void)err_why(&t->r->err, "%s", why);
+    return FAULT_UNCONNECTED;
+}
+
+static enum fault
+proxy_refuses(struct transfer *t, long status)
+{
+    const struct http_codes *codes = &t->r->codes;
+    struct err *err = &t->r->err;
+    int login = status == 401 || status == 407;
+    if (status >= 500) {
+        (void)err_set(err, codes->unreachable, "%s at %s: the proxy %.200s does not reach it",
+                      t->r->what, t->host, proxy_of(t));
+        (void)err_why(err, "the proxy answers %ld", status);
+        return FAULT_UNCONNECTED;
+    }
+    (void)err_set(err, codes->proxy != RC_OK ? codes->proxy : codes->unreachable,
+                  "%s at %s: the proxy %.200s refuses", t->r->what, t->host, proxy_of(t));
+    (void)err_why(err, "it answers %ld: %s", status,
+                  !login           ? "it does not let this connection through"
+                  : t->proxy_login ? "it does not know this user or password"
+                                   : "it wants a login, and none is bound here");
+    if (!login)
+        (void)err_hint(err, "ask whoever runs the proxy to allow CONNECT to %s", t->host);
+    else if (codes->proxy != RC_OK) /* elsewhere there is no way to give it one */
+        (void)err_hint(err, "say where its login is: --credential proxy=REF");
+    return FAULT_REPLY;
+}
+
+static enum fault
+unfit(struct transfer *t, enum rc code, const char *why)
+{
+    (void)err_set(&t->r->err, code, "%s at %s: its answer cannot be used", t->r->what, t->host);
     (void)err_why(&t->r->err, "%s", why);
     return FAULT_REPLY;
 }
@@ -81,6 +123,8 @@ connect_fault(struct transfer *t)
     (void)curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
     int known = os != 0 && strerror_r((int)os, text, sizeof text) == 0;
     (void)snprintf(why, sizeof why, "no connection: %.120s", known ? text : t->detail);
+    if (t->proxy[0] != '\0')
+        return no_proxy(t, why);
     return unreachable(t, FAULT_UNCONNECTED, why);
 }
 
@@ -89,6 +133,8 @@ timeout_fault(struct transfer *t)
 {
     curl_off_t connected = 0;
     (void)curl.easy_getinfo(t->easy, CURLINFO_APPCONNECT_TIME_T, &connected);
+    if (connected == 0 && t->proxy[0] != '\0')
+        return no_proxy(t, "no connection in time");
     return connected == 0 ? unreachable(t, FAULT_UNCONNECTED, "no connection in time")
                           : unreachable(t, FAULT_BROKEN, "connected, but no answer in time");
 }
@@ -97,6 +143,9 @@ static enum fault
 verify_fault(struct transfer *t)
 {
     long result = 0;
+    (void)curl.easy_getinfo(t->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &result);
+    if (result != 0)
+        return untrusted(t, "the certificate of the proxy does not verify");
     (void)curl.easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &result);
     /* The name is judged first, by libcurl itself, which then leaves "unspecified". */
     if (result <= 1 && strstr(t->detail, "host name") != NULL)
@@ -121,17 +170,23 @@ enum fault
 fault_of(struct transfer *t, CURLcode code)
 {
     /* By ranges of meaning; what is not listed is a mistake of ours. */
+    long connect = 0;
     if (code == CURLE_OK)
         return FAULT_NONE;
+    if (t->proxy[0] != '\0')
+        (void)curl.easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &connect);
+    if (connect >= 300 && (code == CURLE_RECV_ERROR || code == CURLE_PROXY))
+        return proxy_refuses(t, connect);
     if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
         char why[80];
+        enum rc large = t->r->codes.large != RC_OK ? t->r->codes.large : t->r->codes.reply;
         (void)snprintf(why, sizeof why, "it is larger than %zu bytes", t->r->text.max);
-        return unfit(t, why);
+        return unfit(t, large, why);
     }
     if (code == CURLE_COULDNT_RESOLVE_HOST)
         return unreachable(t, FAULT_UNCONNECTED, "its name cannot be resolved");
     if (code == CURLE_COULDNT_RESOLVE_PROXY)
-        return unreachable(t, FAULT_UNCONNECTED, "the proxy's name cannot be resolved");
+        return no_proxy(t, "its name cannot be resolved");
     if (code == CURLE_COULDNT_CONNECT || code == CURLE_PROXY)
         return connect_fault(t);
     if (code == CURLE_OPERATION_TIMEDOUT)
@@ -141,7 +196,7 @@ fault_of(struct transfer *t, CURLcode code)
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR)
         return verify_fault(t);
     if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL)
-        return unfit(t, "it is not HTTP");
+        return unfit(t, t->r->codes.reply, "it is not HTTP");
     if (code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR ||
         code == CURLE_RECV_ERROR || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM)
         return unreachable(t, FAULT_BROKEN, "it broke off before its answer was complete");
@@ -163,5 +218,5 @@ fault_redirected(struct transfer *t)
                        url.host);
     else
         (void)snprintf(why, sizeof why, "it sends elsewhere, which is not followed");
-    return unfit(t, why);
+    return unfit(t, t->r->codes.reply, why);
 }

@@ -37,7 +37,8 @@ static const char suites[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 struct http {
     CURLM *multi;
     char *ca;
-    char *proxy;
+    char *proxy;                         /* "": none */
+    const struct secret *proxy_login[2]; /* borrowed; NULL */
     int64_t timeout_ms;
 };
 
@@ -49,11 +50,30 @@ check_ca(const char *path, struct err *err)
     return err_errno(err, RC_CONFIG, "the certificates of --ca cannot be read: %s", path);
 }
 
+static enum rc
+check_proxy(const char *proxy, struct err *err)
+{
+    const char *host = proxy != NULL ? strstr(proxy, "://") : NULL;
+    if (proxy == NULL)
+        return RC_OK;
+    if (strchr(proxy, '@') != NULL) {
+        (void)err_set(err, RC_SECRET_LITERAL, "a proxy's address must not have a login in it");
+        return err_hint(err, "leave it out, and say where it is: --credential proxy=REF");
+    }
+    if (host != NULL && (strncmp(proxy, "http://", 7) == 0 || strncmp(proxy, "https://", 8) == 0) &&
+        host[3] != '\0' && strpbrk(host + 3, "?# \t\r\n") == NULL)
+        return RC_OK;
+    (void)err_set(err, RC_BAD_VALUE, "\"%.200s\" is no address of a proxy", proxy);
+    return err_hint(err, "write http://HOST:PORT, or https://HOST:PORT");
+}
+
 enum rc
 http_new(struct http **out, const struct http_config *config, struct err *err)
 {
     *out = NULL;
     enum rc rc = check_ca(config->ca, err);
+    if (rc == RC_OK)
+        rc = check_proxy(config->proxy, err);
     if (rc == RC_OK)
         rc = libcurl_load(err);
     if (rc != RC_OK)
@@ -65,6 +85,8 @@ http_new(struct http **out, const struct http_config *config, struct err *err)
     h->ca = config->ca != NULL ? strdup(config->ca) : NULL;
     h->proxy = strdup(config->proxy != NULL ? config->proxy : "");
     h->timeout_ms = config->timeout_ms;
+    h->proxy_login[0] = config->proxy_login[0];
+    h->proxy_login[1] = config->proxy_login[1];
     if (h->multi == NULL || h->proxy == NULL || (config->ca != NULL && h->ca == NULL)) {
         http_free(h);
         return err_nomem(err);
@@ -102,7 +124,7 @@ http_request_init(struct http_request *r, const char *method, const char *url)
     r->url = url;
     r->what = "service";
     r->wait_ms = -1;
-    r->codes = (struct http_codes){RC_IO, RC_IO, RC_MALFORMED};
+    r->codes = (struct http_codes){.unreachable = RC_IO, .untrusted = RC_IO, .reply = RC_MALFORMED};
 }
 
 static void
@@ -295,6 +317,19 @@ set_login(const struct http_request *r, CURL *easy)
     return bad | (curl.easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) != CURLE_OK);
 }
 
+static int
+set_proxy(const struct http *h, CURL *easy)
+{
+    int bad = curl.easy_setopt(easy, CURLOPT_PROXY, h->proxy) != CURLE_OK;
+    if (h->proxy_login[0] == NULL)
+        return bad;
+    const char *user = (const char *)h->proxy_login[0]->bytes;
+    const char *password = (const char *)h->proxy_login[1]->bytes;
+    bad |= curl.easy_setopt(easy, CURLOPT_PROXYUSERNAME, user) != CURLE_OK;
+    bad |= curl.easy_setopt(easy, CURLOPT_PROXYPASSWORD, password) != CURLE_OK;
+    return bad | (curl.easy_setopt(easy, CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC) != CURLE_OK);
+}
+
 /* The options without which nothing may go out; each must have been taken. */
 static int
 set_guards(const struct http *h, const struct transfer *t, CURL *easy)
@@ -303,7 +338,7 @@ set_guards(const struct http *h, const struct transfer *t, CURL *easy)
     bad |= curl.easy_setopt(easy, CURLOPT_URL, t->r->url) != CURLE_OK;
     bad |= curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") != CURLE_OK;
     bad |= curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
-    bad |= curl.easy_setopt(easy, CURLOPT_PROXY, h->proxy) != CURLE_OK;
+    bad |= set_proxy(h, easy);
     bad |= curl.easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) != CURLE_OK;
     return bad | set_login(t->r, easy);
 }
@@ -314,6 +349,8 @@ start(struct http *h, struct transfer *t, int64_t now)
     struct http_request *r = t->r;
     t->easy = curl.easy_init();
     t->too_large = 0;
+    t->proxy = h->proxy;
+    t->proxy_login = h->proxy_login[0] != NULL;
     t->detail[0] = '\0';
     wipe(&r->head);
     wipe(&r->text);
@@ -325,7 +362,8 @@ start(struct http *h, struct transfer *t, int64_t now)
     set_body(r, t->easy);
     set_limits(t, t->easy, now);
     (void)curl.easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
-    (void)curl.easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    (void)curl.easy_setopt(t->easy, CURLOPT_HTTP_VERSION,
+                           r->http1 ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
     (void)curl.easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L);
     (void)curl.easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, r->fresh || !r->repeatable ? 1L : 0L);
     if (PLANTED("verbose"))

@@ -33,11 +33,15 @@ struct http_codes {
     enum rc unreachable; /* no connection, broken off, too slow */
     enum rc untrusted;   /* certificate, protocol version, ciphers */
     enum rc reply;       /* not HTTP, too large, a redirect */
+    enum rc large;       /* too large; RC_OK: as reply */
+    enum rc proxy;       /* the proxy refuses; RC_OK: as unreachable */
 };
 
 struct http_config {
-    const char *ca;       /* PEM file that replaces the system's; NULL */
-    const char *proxy;    /* http[s]://HOST:PORT; NULL: none */
+    const char *ca;    /* PEM file that replaces the system's; NULL */
+    const char *proxy; /* http[s]://HOST:PORT; NULL: none. RC_SECRET_LITERAL with a login in it */
+    const struct secret *proxy_login[2]; /* user and password, each with its NUL, borrowed for the
+                                            life of the client; NULL */
     int64_t timeout_ms;   /* longest wait for one request, repeats included; 0: 30 s a try, 120 s in
                              all */
     unsigned connections; /* at once to one host that speaks HTTP/1.1 only, HTTP_CONNECTIONS_MOST
@@ -62,6 +66,7 @@ struct http_request {
     int repeatable; /* doing it twice is as doing it once */
     int fresh;      /* on a connection of its own: one that was used before may turn out to be
                        closed, and libcurl then sends again by itself, unseen */
+    int http1;      /* HTTP/1.1 only: an answer that comes before the body was read arrives */
     int aside;      /* only so that its connection is open for what comes next: tried once, and
                        hardly waited for; never the only one of a run */
     int64_t try_ms; /* one try; 0: 30 s */

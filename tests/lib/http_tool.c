@@ -23,7 +23,8 @@ main(int argc, char **argv)
     struct http_config config = {.ca = argc > 2 && *argv[2] != '\0' ? argv[2] : NULL,
                                  .timeout_ms = argc > 4 ? strtol(argv[4], NULL, 10) : 0};
     http_request_init(&r, "GET", argv[1]);
-    r.codes = (struct http_codes){RC_KMS_UNREACHABLE, RC_KMS_CERTIFICATE, RC_KMS_REPLY};
+    r.codes = (struct http_codes){
+        .unreachable = RC_KMS_UNREACHABLE, .untrusted = RC_KMS_CERTIFICATE, .reply = RC_KMS_REPLY};
     r.repeatable = 1;
     r.most = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
     enum rc rc = http_new(&http, &config, &err);
