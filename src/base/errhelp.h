@@ -443,6 +443,29 @@
       "--from without --credential copy=REF", \
       "keymuster copy set NAME URL --credential REF\n" \
       "with --from: --credential copy=REF") \
+    X(RC_COPY_REPLY, \
+      "At the copy's address something answers, but not as a place for copies: a web page, a redirect, or what is not HTTP. " \
+      "Nothing of it was used.", \
+      "a login page, of the network here or of a portal before the server\n" \
+      "a proxy that opens connections\n" \
+      "an address that is the web site's, not the one for WebDAV", \
+      "open the address in a browser at this machine and see what comes\n" \
+      "bind the right one: keymuster copy set NAME URL; through a proxy: --proxy http://HOST:PORT") \
+    X(RC_COPY_PROXY, \
+      "The proxy between here and the copy's server was reached, and does not let the connection through. The server was not " \
+      "asked, and it saw no credential.", \
+      "a proxy that wants a login, or another one\n" \
+      "a rule of the proxy: that server or that port is not allowed\n" \
+      "a proxy that cannot reach the server itself", \
+      "say another way: keymuster copy set NAME URL --proxy http://HOST:PORT\n" \
+      "its login: --credential proxy=REF, USER:PASSWORD") \
+    X(RC_COPY_LIMIT, \
+      "The server takes no object of that size. Nothing was left half-written. Most objects of a copy are small; one of 4,096 " \
+      "entries may have 32 MiB.", \
+      "nginx takes 1 MiB unless told otherwise", \
+      "raise the limit at the server to 40 MiB: nginx client_max_body_size, lighttpd server.max-request-size, Apache " \
+      "LimitRequestBody\n" \
+      "then: keymuster sync") \
     /* ---- 5: runbooks and runs ---- */ \
     X(RC_RUNBOOK, \
       "A person could not follow the runbook on paper, or keymuster not at their side.", \

@@ -252,7 +252,8 @@ static int
 is_away(enum rc rc)
 {
     return rc == RC_COPY_UNREACHABLE || rc == RC_COPY_READ_ONLY || rc == RC_COPY_FULL ||
-           rc == RC_COPY_NONE || rc == RC_COPY_NOT_BOUND;
+           rc == RC_COPY_NONE || rc == RC_COPY_NOT_BOUND || rc == RC_COPY_REPLY ||
+           rc == RC_COPY_LIMIT;
 }
 
 static enum rc

@@ -37,9 +37,11 @@ static enum rc
 unknown_scheme(const char *url, struct err *err)
 {
     (void)err_set(err, RC_BAD_VALUE, "\"%.200s\" is no place for a copy", url);
-    (void)err_why(err, "this keymuster knows folders, shares, disks and SFTP servers only");
-    return err_hint(err, "write file:///path/of/the/folder, /path/of/the/folder, or "
-                         "sftp://USER@HOST/path");
+    (void)err_why(err, "this keymuster knows folders, shares, disks, SFTP and WebDAV servers only");
+    if (strncmp(url, "https:", 6) == 0)
+        return err_hint(err, "WebDAV over HTTPS is davs://HOST/path");
+    return err_hint(err, "write file:///path/of/the/folder, /path/of/the/folder, "
+                         "sftp://USER@HOST/path, or davs://HOST/path");
 }
 
 static enum rc
@@ -50,11 +52,15 @@ open_kind(struct remote *r, const char *url, const struct remote_access *access,
         r->kind = &remote_dir_kind;
         return remote_folder_url(r, url, err);
     }
-    if (strncmp(url, "sftp:", 5) != 0)
+    int dav = strncmp(url, "davs:", 5) == 0;
+    if (!dav && strncmp(url, "sftp:", 5) != 0)
         return unknown_scheme(url, err);
-    r->kind = &remote_sftp_kind;
+    r->kind = dav ? &remote_dav_kind : &remote_sftp_kind;
     enum rc rc = remote_server_url(r, url, &server, err);
-    return rc == RC_OK ? remote_sftp_open(r, &server, access, err) : rc;
+    if (rc != RC_OK)
+        return rc;
+    return dav ? remote_dav_open(r, &server, access, err)
+               : remote_sftp_open(r, &server, access, err);
 }
 
 enum rc
@@ -162,15 +168,30 @@ complete(struct remote *r, const char *name, const void *bytes, size_t len, stru
     return rc;
 }
 
+/* Two that create one name at the same time may both be told that they did: looked at before and
+ * after. */
+static int
+is_usual(const struct remote *r)
+{
+    return r->kind->only_usual != NULL && r->kind->only_usual(r);
+}
+
 enum rc
 remote_create_once(struct remote *r, const char *name, const void *bytes, size_t len,
                    struct err *err)
 {
     int torn = 0;
+    int look = is_usual(r);
     enum rc rc = check_name(name, err);
-    if (rc == RC_OK)
-        rc = r->kind->create(r, name, bytes, len, err);
-    if (rc != RC_EXISTS)
+    if (rc == RC_OK && look)
+        rc = remote_settle(r, name, bytes, len, &torn, err);
+    if (rc == RC_CREATE_ONCE && torn)
+        return complete(r, name, bytes, len, err);
+    if ((look && rc != RC_NOT_FOUND) || (!look && rc != RC_OK))
+        return rc;
+    err_clear(err);
+    rc = r->kind->create(r, name, bytes, len, err);
+    if (rc != RC_EXISTS && (rc != RC_OK || !look))
         return rc;
     const struct err refused = *err;
     rc = remote_settle(r, name, bytes, len, &torn, err);
@@ -205,6 +226,38 @@ remote_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struc
 }
 
 /* ---- what the kinds share ---- */
+
+static int
+by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum rc
+remote_each_line(char *text, remote_fn fn, void *arg, struct err *err)
+{
+    size_t count = 0;
+    char *rest = NULL;
+    for (const char *at = text; *at != '\0'; at++)
+        count += *at == '\n';
+    char **names = calloc(count + 1, sizeof *names);
+    if (names == NULL)
+        return err_nomem(err);
+    size_t n = 0;
+    for (char *at = strtok_r(text, "\r\n", &rest); at != NULL && n <= count;
+         at = strtok_r(NULL, "\r\n", &rest)) {
+        if (strcmp(at, ".") != 0 && strcmp(at, "..") != 0)
+            names[n++] = at;
+    }
+    qsort(names, n, sizeof *names, by_name);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < n; i++) {
+        if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
+            rc = fn(arg, names[i], err);
+    }
+    free(names);
+    return rc;
+}
 
 void
 remote_temporary(char out[PATH_SIZE], const char *name)

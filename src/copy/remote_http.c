@@ -53,7 +53,9 @@ remote_http_request(const struct remote *r, struct http_request *q, const char *
     q->login[1] = r->login[1];
     q->codes = (struct http_codes){.unreachable = RC_COPY_UNREACHABLE,
                                    .untrusted = RC_COPY_UNTRUSTED,
-                                   .reply = RC_COPY_TAMPERED};
+                                   .reply = RC_COPY_REPLY,
+                                   .large = RC_COPY_TAMPERED,
+                                   .proxy = RC_COPY_PROXY};
 }
 
 enum rc

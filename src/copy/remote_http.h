@@ -22,7 +22,7 @@ enum rc remote_http_login(struct secret **out, const void *bytes, size_t len,
 void remote_http_request(const struct remote *r, struct http_request *q, const char *method,
                          const char *url);
 /* Runs one. RC_OK when an answer came, whatever its status. RC_COPY_TAMPERED when the answer is
- * larger than q->most or not HTTP. */
+ * larger than q->most; RC_COPY_REPLY when it is not HTTP, or sends elsewhere. */
 enum rc remote_http_run(struct remote *r, struct http_request *q, struct err *err) MUST_CHECK;
 
 /*

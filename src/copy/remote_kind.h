@@ -43,9 +43,12 @@ struct remote {
 
 extern const struct remote_kind remote_dir_kind;
 extern const struct remote_kind remote_sftp_kind;
+extern const struct remote_kind remote_dav_kind;
 
 /* remote_url.c */
 int remote_has_scheme(const char *url); /* as in "sftp://" */
+/* Undoes %XX. -1 when malformed, too long or with a NUL. */
+int remote_url_decode(char out[PATH_SIZE], const char *text) MUST_CHECK;
 /* A folder's path out of url, and its one spelling. RC_BAD_VALUE. */
 enum rc remote_folder_url(struct remote *r, const char *url, struct err *err) MUST_CHECK;
 /* scheme://[USER@]HOST[:PORT]/PATH: the path and the one spelling into r, the rest into out. */
@@ -61,6 +64,9 @@ enum rc remote_server_url(struct remote *r, const char *url, struct remote_serve
 /* remote_sftp.c: r->path is set. */
 enum rc remote_sftp_open(struct remote *r, const struct remote_server *server,
                          const struct remote_access *access, struct err *err) MUST_CHECK;
+/* remote_dav.c: the same. */
+enum rc remote_dav_open(struct remote *r, const struct remote_server *server,
+                        const struct remote_access *access, struct err *err) MUST_CHECK;
 /* The credential of a place, read by what cli/ gave. RC_COPY_NO_CREDENTIAL. */
 enum rc remote_secret(struct secret **out, const struct remote *r,
                       const struct remote_access *access, struct err *err) MUST_CHECK;
@@ -73,6 +79,8 @@ enum rc remote_settle(struct remote *r, const char *name, const void *bytes, siz
  * left as they are. */
 enum rc remote_closed(const struct remote *r, const char *verb, const char *name, enum rc rc,
                       struct err *err);
+/* Calls fn for each line of text, sorted, each once. text is altered. */
+enum rc remote_each_line(char *text, remote_fn fn, void *arg, struct err *err) MUST_CHECK;
 /* A new name in the folder of an object, for what is not whole yet. */
 void remote_temporary(char out[PATH_SIZE], const char *name);
 

@@ -161,36 +161,6 @@ take_away(struct remote *r, const char *name, struct err *err)
 
 /* ---- listing ---- */
 
-static int
-by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static enum rc
-each_name(char *text, remote_fn fn, void *arg, struct err *err)
-{
-    size_t count = 0;
-    char *rest = NULL;
-    for (const char *at = text; *at != '\0'; at++)
-        count += *at == '\n';
-    char **names = calloc(count + 1, sizeof *names);
-    if (names == NULL)
-        return err_nomem(err);
-    size_t n = 0;
-    for (char *at = strtok_r(text, "\r\n", &rest); at != NULL && n <= count;
-         at = strtok_r(NULL, "\r\n", &rest)) {
-        if (strcmp(at, ".") != 0 && strcmp(at, "..") != 0)
-            names[n++] = at;
-    }
-    qsort(names, n, sizeof *names, by_name);
-    enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < n; i++)
-        rc = fn(arg, names[i], err);
-    free(names);
-    return rc;
-}
-
 static enum rc
 list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err)
 {
@@ -204,7 +174,7 @@ list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *
         err_clear(err);
         rc = RC_OK; /* no folder, no names */
     } else if (rc == RC_OK && names.len > 0) {
-        rc = each_name(names.data, fn, arg, err);
+        rc = remote_each_line(names.data, fn, arg, err);
     }
     buf_release(&names);
     return rc;

@@ -18,9 +18,8 @@ hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Undoes %XX. -1 when malformed, too long or with a NUL. */
-static int
-url_decode(char out[PATH_SIZE], const char *text)
+int
+remote_url_decode(char out[PATH_SIZE], const char *text)
 {
     size_t len = 0;
     for (; *text != '\0'; text++) {
@@ -46,8 +45,8 @@ bad_url(const char *url, const char *why, struct err *err)
 {
     (void)err_set(err, RC_BAD_VALUE, "\"%.200s\" is no place for a copy", url);
     (void)err_why(err, "%s", why);
-    return err_hint(err, "write file:///path/of/the/folder or /path/of/the/folder, or "
-                         "sftp://USER@HOST/path");
+    return err_hint(err, "write file:///path/of/the/folder or /path/of/the/folder, "
+                         "sftp://USER@HOST/path, or davs://HOST/path");
 }
 
 int
@@ -67,7 +66,8 @@ folder_of(char out[PATH_SIZE], const char *url, struct err *err)
             path += 9;
         if (path[0] != '/')
             return bad_url(url, "a file: URL has three slashes, then an absolute path", err);
-        return url_decode(out, path) == 0 ? RC_OK : bad_url(url, "its path is malformed", err);
+        return remote_url_decode(out, path) == 0 ? RC_OK
+                                                 : bad_url(url, "its path is malformed", err);
     }
     if (strchr(url, '/') == NULL)
         return bad_url(url, "a folder is written with a slash", err);
@@ -178,7 +178,7 @@ remote_server_url(struct remote *r, const char *url, struct remote_server *out, 
     if (rc != RC_OK)
         return rc;
     int home = strncmp(end, "/~/", 3) == 0 || strcmp(end, "/~") == 0;
-    if (url_decode(r->path, *end != '\0' ? end : "/") != 0)
+    if (remote_url_decode(r->path, *end != '\0' ? end : "/") != 0)
         return bad_url(url, "its path is malformed", err);
     if (strstr(r->path, "/../") != NULL || strchr(r->path, '\n') != NULL)
         return bad_url(url, "its path is not plain", err);

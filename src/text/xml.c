@@ -106,8 +106,7 @@ take_reference(struct scan *s, struct err *err)
     static const struct {
         const char *text;
         char c;
-    } known[] = {
-        {"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}};
+    } known[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (begins(s, known[i].text)) {
             buf_addc(&s->text, known[i].c);
@@ -116,9 +115,8 @@ take_reference(struct scan *s, struct err *err)
         }
     }
     const char *stop = memchr(s->at, ';', (size_t)(s->end - s->at));
-    unsigned long c = begins(s, "&#") && stop != NULL
-                          ? code_point(s->at + 2, (size_t)(stop - s->at) - 2)
-                          : 0;
+    unsigned long c =
+        begins(s, "&#") && stop != NULL ? code_point(s->at + 2, (size_t)(stop - s->at) - 2) : 0;
     if (c == 0)
         return bad(s, "a reference that is not known", err);
     add_code_point(&s->text, c);
@@ -147,7 +145,8 @@ static enum rc
 take_name(struct scan *s, char out[XML_NAME], struct err *err)
 {
     size_t len = 0;
-    while (s->at + len < s->end && !is_blank(s->at[len]) && strchr("/><=&\"'!?", s->at[len]) == NULL)
+    while (s->at + len < s->end && !is_blank(s->at[len]) &&
+           strchr("/><=&\"'!?", s->at[len]) == NULL)
         len++;
     if (len == 0 || len >= XML_NAME)
         return bad(s, "an element's name is malformed", err);

@@ -54,10 +54,19 @@ test_urls(void **state)
         {"/\xc3\xa9", "file:///%C3%A9"},
         {"/a/../b", "file:///a/../b"},
     };
-    static const char *const bad[] = {
-        "",           "word",         "sftp://h/p",      "s3://b/p",
-        "file://h/p", "file:///a%2",  "file:///a%00b",   "file:///%zz",
-        "https://x/", "file://local", "davs://host/path"};
+    static const char *const bad[] = {"",
+                                      "word",
+                                      "sftp://h/p",
+                                      "s3://b/p",
+                                      "file://h/p",
+                                      "file:///a%2",
+                                      "file:///a%00b",
+                                      "file:///%zz",
+                                      "https://x/",
+                                      "file://local",
+                                      "dav://host/path",
+                                      "davs://me@host/path",
+                                      "https://host/path"};
     struct remote *r = NULL;
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
