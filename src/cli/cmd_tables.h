@@ -30,6 +30,7 @@ extern const struct cmd cmd_author_retire_table[];
 extern const struct cmd cmd_copy_table[];
 extern const struct cmd cmd_sync_table[];
 extern const struct cmd cmd_reveal_table[];
+extern const struct cmd cmd_identify_table[];
 extern const struct cmd cmd_drill_table[];
 extern const struct cmd cmd_report_table[];
 extern const struct cmd cmd_export_table[];

@@ -56,6 +56,7 @@ commands() {
 0 status
 0 verify
 0 sync
+any identify $T/description
 0 check vbr/canary --secret file:$T/secret
 3 check vbr/job-sql --secret file:$T/secret
 2 audit log
