@@ -40,6 +40,13 @@ remote_http_login(struct secret **out, const void *bytes, size_t len, struct err
     return rc == RC_OK ? secret_add(*out, "", 1, err) : rc;
 }
 
+/* Room does not come by asking again. */
+static int
+is_permanent(const struct http_request *q)
+{
+    return q->status == NO_ROOM;
+}
+
 void
 remote_http_request(const struct remote *r, struct http_request *q, const char *method,
                     const char *url)
@@ -48,6 +55,7 @@ remote_http_request(const struct remote *r, struct http_request *q, const char *
     q->what = "the copy";
     q->accept = "*/*";
     q->repeatable = 1;
+    q->permanent = is_permanent;
     q->try_ms = TRY_MS;
     q->login[0] = r->login[0];
     q->login[1] = r->login[1];

@@ -219,11 +219,10 @@ add_header(struct transfer *t, const char *line)
     return 0;
 }
 
+/* A header with a secret, in one or two parts, in it; none where the first is NULL. */
 static int
-add_bearer(struct transfer *t)
+add_secret(struct transfer *t, const char *name, const struct secret *const part[2])
 {
-    static const char name[] = "Authorization: Bearer ";
-    const struct secret *const *part = t->r->bearer;
     if (part[0] == NULL)
         return 0;
     size_t at = strlen(name);
@@ -254,7 +253,9 @@ add_headers(struct transfer *t)
         failed |= add_header(t, "Expect:");
     for (size_t i = 0; i < t->r->header_count; i++)
         failed |= add_header(t, t->r->headers[i]);
-    return failed | add_bearer(t);
+    const struct secret *const token[2] = {t->r->token, NULL};
+    failed |= add_secret(t, "x-amz-security-token: ", token);
+    return failed | add_secret(t, "Authorization: Bearer ", t->r->bearer);
 }
 
 static void

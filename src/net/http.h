@@ -59,6 +59,7 @@ struct http_request {
     const struct secret *login[2];  /* user and password, each with its NUL; NULL. As Basic, or: */
     const char *sigv4;              /* "aws:amz:REGION:s3": they sign. The caller gives the header
                                        x-amz-content-sha256; libcurl 7.88 does not. NULL */
+    const struct secret *token;     /* X-Amz-Security-Token: signed with the rest; NULL */
     const char *accept;             /* NULL: application/json */
     const void *body;               /* NULL: none */
     size_t body_len;
