@@ -443,6 +443,20 @@
       "--from without --credential copy=REF", \
       "keymuster copy set NAME URL --credential REF\n" \
       "with --from: --credential copy=REF") \
+    X(RC_COPY_CLOCK, \
+      "The server where the copy lies compares each request with its clock and refuses those that are a quarter of an hour off. " \
+      "The message shows both clocks; it is not asked again.", \
+      "this machine's clock is wrong, as after a restored image or a flat battery\n" \
+      "the server's clock is wrong", \
+      "set the clock that is wrong: timedatectl set-time, timedatectl set-ntp true\n" \
+      "keymuster sync") \
+    X(RC_COPY_NO_BUCKET, \
+      "The S3 server answers, and has no bucket of this name. A bucket is made at the provider; keymuster makes none.", \
+      "a slip in the bucket's name, or another endpoint or account\n" \
+      "the bucket was removed, and with it this copy", \
+      "make it at the provider (best with versioning or object lock), or correct the address: keymuster copy set NAME " \
+      "s3://BUCKET/PREFIX --endpoint URL\n" \
+      "if a copy was lost with it, make a new one: keymuster copy add") \
     X(RC_COPY_REPLY, \
       "At the copy's address something answers, but not as a place for copies: a web page, a redirect, or what is not HTTP. " \
       "Nothing of it was used.", \

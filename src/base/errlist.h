@@ -84,6 +84,8 @@
     X(RC_COPY_UNTRUSTED, 4019, 4, 0, "the copy's server is not trusted")                           \
     X(RC_COPY_HOST_KEY, 4020, 15, 0, "the copy's server has another key")                          \
     X(RC_COPY_NO_CREDENTIAL, 4021, 4, 0, "no credential for the copy")                             \
+    X(RC_COPY_CLOCK, 4022, 4, 0, "the clocks here and at the copy's server differ too much")       \
+    X(RC_COPY_NO_BUCKET, 4023, 13, 0, "the copy's bucket is not there")                            \
     X(RC_COPY_REPLY, 4030, 5, 0, "something else than the copy's server answers")                  \
     X(RC_COPY_PROXY, 4031, 4, 0, "the proxy on the way to the copy refuses")                       \
     X(RC_COPY_LIMIT, 4032, 5, 0, "an object is over the limit of the copy's server")               \

@@ -87,6 +87,7 @@ place_access(const struct ctx *ctx, struct remote_access *out)
                                   .host_key = opt_get(&ctx->opts, OPT_HOST_KEY),
                                   .endpoint = said(ctx, OPT_ENDPOINT, "copy"),
                                   .region = opt_get(&ctx->opts, OPT_REGION),
+                                  .iam = said(ctx, OPT_IAM, "copy"),
                                   .ca = said(ctx, OPT_CA, "copy"),
                                   .proxy = opt_get(&ctx->opts, OPT_PROXY)};
 }
@@ -111,6 +112,7 @@ place_access_kept(const struct ctx *ctx, const char *name, struct remote_access 
     }
     keep(&out->endpoint, kept.endpoint);
     keep(&out->region, kept.region);
+    keep(&out->iam, kept.iam);
     keep(&out->ca, kept.ca);
     keep(&out->proxy, kept.proxy);
 }
@@ -147,6 +149,8 @@ place_bind(struct ctx *ctx, const char *copy, struct err *err)
         rc = bind_one(ctx, name, "endpoint", access.endpoint, 0, err);
     if (rc == RC_OK)
         rc = bind_one(ctx, name, "region", access.region, 0, err);
+    if (rc == RC_OK)
+        rc = bind_one(ctx, name, "iam", access.iam, 0, err);
     if (rc == RC_OK)
         rc = bind_one(ctx, name, "ca", access.ca, 1, err);
     return rc == RC_OK ? bind_one(ctx, name, "proxy", access.proxy, 0, err) : rc;

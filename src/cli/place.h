@@ -8,7 +8,7 @@
 
 /* Rows of option tables. */
 /* clang-format off */
-/* Beside the options of KMSs: --endpoint copy=URL and --ca copy=FILE are the copy's. */
+/* Beside the options of KMSs: --endpoint copy=URL, --iam copy=URL, --ca copy=FILE are the copy's. */
 #define PLACE_KEY_OPTIONS                                                                          \
     {OPT_KNOWN_HOSTS, "known-hosts", 0, "FILE", 0, "SFTP: keys of servers, as OpenSSH has them"},  \
     {OPT_HOST_KEY, "host-key", 0, "SHA256:...", 0, "SFTP: the server's key, by its fingerprint"},  \
@@ -17,10 +17,11 @@
 #define PLACE_SERVER_OPTIONS                                                                       \
     PLACE_KEY_OPTIONS,                                                                             \
     {OPT_ENDPOINT, "endpoint", 0, "URL", 0, "S3: where the service answers"},                      \
+    {OPT_IAM, "iam", 0, "URL", 0, "S3 with IBM API key: where tokens come from"},                  \
     {OPT_CA, "ca", 0, "FILE", 0, "certificates that vouch for the server, not the system's"}
 #define PLACE_OPTIONS                                                                              \
     {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,                                       \
-     "a server's: private key or password (file:PATH, prompt...)"},                                \
+     "private key or password; S3: keys (file:PATH, prompt...)"},                                  \
     PLACE_SERVER_OPTIONS
 /* clang-format on */
 

@@ -221,6 +221,7 @@ copy_access(const struct store *store, const char *name, struct remote_access *o
     out->host_key = store_conf(store, "copy", name, "host-key");
     out->endpoint = store_conf(store, "copy", name, "endpoint");
     out->region = store_conf(store, "copy", name, "region");
+    out->iam = store_conf(store, "copy", name, "iam");
     out->ca = store_conf(store, "copy", name, "ca");
     out->proxy = store_conf(store, "copy", name, "proxy");
     if (out->proxy == NULL)
@@ -272,7 +273,10 @@ nothing_there(struct remote *r, const char *name, struct err *err)
     }
     (void)err_set(err, RC_COPY_UNREACHABLE, "copy %s cannot be reached", name);
     (void)err_why(err, "nothing is there at %.300s", remote_url(r));
-    return err_hint(err, "is the disk or share mounted? then run `keymuster sync`");
+    return err_hint(err, remote_folder(r) != NULL
+                             ? "is the disk or share mounted? then run `keymuster sync`"
+                             : "is the address right (keymuster copy list)? then run "
+                               "`keymuster sync`");
 }
 
 static enum rc

@@ -33,15 +33,36 @@ remote_secret(struct secret **out, const struct remote *r, const struct remote_a
     return read_secret(out, access->credential, what, err);
 }
 
+static const struct server_kind {
+    const char *scheme;
+    const struct remote_kind *kind;
+    enum rc (*open)(struct remote *r, const struct remote_server *server,
+                    const struct remote_access *access, struct err *err);
+} servers[] = {{"sftp:", &remote_sftp_kind, remote_sftp_open},
+               {"davs:", &remote_dav_kind, remote_dav_open},
+               {"s3:", &remote_s3_kind, remote_s3_open}};
+
+static const struct server_kind *
+find_server(const char *url)
+{
+    for (size_t i = 0; i < sizeof servers / sizeof servers[0]; i++) {
+        if (strncmp(url, servers[i].scheme, strlen(servers[i].scheme)) == 0)
+            return &servers[i];
+    }
+    return NULL;
+}
+
 static enum rc
 unknown_scheme(const char *url, struct err *err)
 {
     (void)err_set(err, RC_BAD_VALUE, "\"%.200s\" is no place for a copy", url);
-    (void)err_why(err, "this keymuster knows folders, shares, disks, SFTP and WebDAV servers only");
+    (void)err_why(err,
+                  "this keymuster knows folders, shares, disks, SFTP and WebDAV servers and S3");
     if (strncmp(url, "https:", 6) == 0)
-        return err_hint(err, "WebDAV over HTTPS is davs://HOST/path");
+        return err_hint(err, "WebDAV over HTTPS is davs://HOST/path; S3 is s3://BUCKET/PREFIX "
+                             "--endpoint URL");
     return err_hint(err, "write file:///path/of/the/folder, /path/of/the/folder, "
-                         "sftp://USER@HOST/path, or davs://HOST/path");
+                         "sftp://USER@HOST/path, davs://HOST/path or s3://BUCKET/PREFIX");
 }
 
 static enum rc
@@ -52,15 +73,12 @@ open_kind(struct remote *r, const char *url, const struct remote_access *access,
         r->kind = &remote_dir_kind;
         return remote_folder_url(r, url, err);
     }
-    int dav = strncmp(url, "davs:", 5) == 0;
-    if (!dav && strncmp(url, "sftp:", 5) != 0)
+    const struct server_kind *k = find_server(url);
+    if (k == NULL)
         return unknown_scheme(url, err);
-    r->kind = dav ? &remote_dav_kind : &remote_sftp_kind;
+    r->kind = k->kind;
     enum rc rc = remote_server_url(r, url, &server, err);
-    if (rc != RC_OK)
-        return rc;
-    return dav ? remote_dav_open(r, &server, access, err)
-               : remote_sftp_open(r, &server, access, err);
+    return rc == RC_OK ? k->open(r, &server, access, err) : rc;
 }
 
 enum rc

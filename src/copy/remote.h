@@ -1,6 +1,6 @@
 /*
  * Where the objects of a copy lie, whatever the kind of place: a folder, share or USB disk, an SFTP
- * server; S3 and WebDAV later behind the same functions. Names are relative, of fixed patterns that
+ * or WebDAV server, a bucket of S3, behind the same functions. Names are relative, of fixed patterns that
  * we make ourselves, with '/' between parts.
  */
 #ifndef COPY_REMOTE_H
@@ -23,6 +23,7 @@ struct remote_access {
     const char *host_key;    /* SFTP: "SHA256:..." */
     const char *endpoint;    /* S3: https://... */
     const char *region;      /* S3 */
+    const char *iam;         /* S3 with an API key of IBM's: where tokens come from */
     const char *ca;          /* a file; else the system's */
     const char *proxy;       /* as in net/http.h */
 };
@@ -34,8 +35,8 @@ void remote_read_secrets_by(remote_secret_fn fn);
 /*
  * "file:///path", "/path" or "a/path" (a word with a slash and no scheme);
  * "sftp://[USER@]HOST[:PORT]/PATH",
- * "/~/PATH" from the user's home. Nothing is touched or connected to yet. access may be NULL.
- * RC_BAD_VALUE; RC_COPY_NO_CREDENTIAL; what reading a credential may end with.
+ * "/~/PATH" from the user's home; "s3://BUCKET[/PREFIX]". Nothing is touched or connected to yet.
+ * access may be NULL. RC_BAD_VALUE; RC_COPY_NO_CREDENTIAL; what reading a credential may end with.
  */
 enum rc remote_open(struct remote **out, const char *url, const struct remote_access *access,
                     struct err *err) MUST_CHECK;

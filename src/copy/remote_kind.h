@@ -37,6 +37,7 @@ struct remote {
     char folder[PATH_SIZE];    /* absolute; "" when the place is no folder */
     char path[PATH_SIZE];      /* of a server's, "/..." or "~/..." */
     struct sftp *sftp;
+    struct s3 *s3;
     struct http *http;
     struct secret *login[2]; /* see remote_http_login; NULL */
 };
@@ -44,6 +45,7 @@ struct remote {
 extern const struct remote_kind remote_dir_kind;
 extern const struct remote_kind remote_sftp_kind;
 extern const struct remote_kind remote_dav_kind;
+extern const struct remote_kind remote_s3_kind;
 
 /* remote_url.c */
 int remote_has_scheme(const char *url); /* as in "sftp://" */
@@ -67,6 +69,9 @@ enum rc remote_sftp_open(struct remote *r, const struct remote_server *server,
 /* remote_dav.c: the same. */
 enum rc remote_dav_open(struct remote *r, const struct remote_server *server,
                         const struct remote_access *access, struct err *err) MUST_CHECK;
+/* remote_s3_open.c: as above; the server is access->endpoint, its host is the bucket. */
+enum rc remote_s3_open(struct remote *r, const struct remote_server *server,
+                       const struct remote_access *access, struct err *err) MUST_CHECK;
 /* The credential of a place, read by what cli/ gave. RC_COPY_NO_CREDENTIAL. */
 enum rc remote_secret(struct secret **out, const struct remote *r,
                       const struct remote_access *access, struct err *err) MUST_CHECK;

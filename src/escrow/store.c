@@ -45,6 +45,7 @@ static const struct ini_rule conf_rules[] = {
     {"copy", 1, "region"},
     {"copy", 1, "ca"},
     {"copy", 1, "proxy"},
+    {"copy", 1, "iam"},
     {NULL, 0, NULL},
 };
 
