@@ -194,6 +194,8 @@ run_join(struct ctx *ctx, struct err *err)
                        .accept_risk = ctx->accept_risk};
     memset(&j, 0, sizeof j);
     enum rc rc = check_usage(ctx, err);
+    if (rc == RC_OK)
+        rc = until_check(ctx, err);
     if (rc == RC_OK && how.dir == NULL) {
         rc = store_default_dir(dir, err);
         how.dir = dir;
@@ -211,6 +213,8 @@ run_join(struct ctx *ctx, struct err *err)
         out_warn(ctx, "%s", j.seen.report.note);
     rc = keep_access(ctx, err);
     if (rc == RC_OK)
+        rc = until_keep(ctx, err);
+    if (rc == RC_OK)
         rc = publish(ctx, err);
     return rc == RC_OK ? answer(ctx, &j, err) : rc;
 }
@@ -221,6 +225,7 @@ static const struct opt_spec join_options[] = {
     {OPT_SITE, "site", 0, "SITE", 0, "the site where this machine stands"},
     {OPT_NAME, "name", 0, "NAME", 0, "name of this installation; else the host's"},
     {OPT_CARD, "card", 0, "FILE", 0, "recovery card that the copy must agree with"},
+    UNTIL_OPTION,
     {OPT_EXPECT, "expect", 0, "ID", 0, "id of the escrow that the copy must be of"},
     {OPT_SPARE, "spare", 0, "FILE", 0, "key of a spare author, made by author spare"},
     {OPT_CREDENTIAL, "credential", 0, "[copy=|spare=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,

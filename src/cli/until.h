@@ -2,8 +2,8 @@
  * --until AUTHOR:SEQ or DATE: what is known as of then, for a log whose key was stolen. Entries of
  * AUTHOR after SEQ are not taken into account; with a DATE, those of every author from the first
  * that says a later time. The store is left as it is: the command works on a view of it, and its
- * records go into the store itself. In a run of a runbook the cut is kept in the store, for the
- * commands of its steps; `author block` shows and lifts it.
+ * records go into the store itself. In a run of a runbook, and by `join`, the cut is kept in
+ * the store, for what follows; `author list` shows it and `author block ID --lift` lifts it.
  */
 #ifndef CLI_UNTIL_H
 #define CLI_UNTIL_H

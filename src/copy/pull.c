@@ -16,11 +16,20 @@
 /* A listing can name any number of authors; a fleet has a handful. */
 enum { ROSTER_MAX = 4096 };
 
-enum state { TODO, DONE, SKIPPED };
+enum state { TODO, DONE, SKIPPED, BROKEN };
+
+/* What did not verify of an author that has to, until all who might have retired him were heard. */
+struct broken {
+    struct err cause;
+    struct buf evidence;
+    char author[AUTHOR_TEXT + 1];
+    char what[OBJECT_NAME];
+};
 
 struct row {
     char author[AUTHOR_TEXT + 1];
     enum state state;
+    struct broken *broken; /* of BROKEN */
 };
 
 /* All authors to ask for, in the order in which they were heard of. */
@@ -174,7 +183,7 @@ note_again(struct roster *r, const struct pulled *got)
 }
 
 static enum rc
-pull_one(struct roster *r, const char *author, struct err *err)
+pull_one(struct roster *r, const char *author, int64_t *good, struct err *err)
 {
     struct pulled got = {0};
     struct trust trust = {.standing = "unknown"};
@@ -198,6 +207,7 @@ pull_one(struct roster *r, const char *author, struct err *err)
         if (strcmp(got.head.at, report->newest_at) > 0)
             (void)snprintf(report->newest_at, sizeof report->newest_at, "%s", got.head.at);
     }
+    *good = got.good;
     head_release(&got.head);
     return rc;
 }
@@ -234,7 +244,8 @@ pull_lenient(struct roster *r, struct row *row, struct err *err)
     enum rc rc = db_exec(db, "SAVEPOINT pull", err);
     if (rc != RC_OK)
         return rc;
-    rc = pull_one(r, author, &cause);
+    int64_t good = 0;
+    rc = pull_one(r, author, &good, &cause);
     if (rc == RC_OK) {
         r->rows[at].state = DONE;
         return db_exec(db, "RELEASE pull", err);
@@ -249,15 +260,106 @@ pull_lenient(struct roster *r, struct row *row, struct err *err)
     return db_exec(db, "ROLLBACK TO pull; RELEASE pull", err);
 }
 
+/* Lines of before the damage, in case all that count are among them. What they lack is found out at
+ * the end. */
+static enum rc
+take_good(struct roster *r, const char *author, int64_t good, struct err *err)
+{
+    struct db *db = r->pull.store->db;
+    struct err cause = ERR_INIT;
+    enum rc rc = db_exec(db, "SAVEPOINT good", err);
+    if (rc != RC_OK)
+        return rc;
+    rc = pull_author_good(&r->pull, author, good, &cause);
+    if (rc == RC_OK)
+        rc = apply_settle(r->pull.store, &cause);
+    if (rc == RC_OK)
+        rc = add_named(r, &cause);
+    if (rc == RC_OK)
+        return db_exec(db, "RELEASE good", err);
+    if (!is_damage(rc)) {
+        *err = cause;
+        return rc;
+    }
+    return db_exec(db, "ROLLBACK TO good; RELEASE good", err);
+}
+
+static enum rc
+keep_broken(struct roster *r, size_t at, const struct err *cause, struct err *err)
+{
+    struct pull *p = &r->pull;
+    struct broken *b = calloc(1, sizeof *b);
+    if (b == NULL)
+        return err_nomem(err);
+    b->cause = *cause;
+    b->evidence = p->evidence; /* transferred */
+    memcpy(b->author, p->evidence_author, sizeof b->author);
+    memcpy(b->what, p->evidence_what, sizeof b->what);
+    buf_init(&p->evidence, LIMIT_SMALL_FILE);
+    r->rows[at].broken = b;
+    r->rows[at].state = BROKEN;
+    return RC_OK;
+}
+
+/*
+ * An author who has to verify. When he does not, somebody who was not heard yet may have retired
+ * him before that: a stolen key must not stop a site, nor a bare machine. My own log, and that of
+ * the evidence that is asked for, have no such excuse.
+ */
 static enum rc
 pull_strict(struct roster *r, struct row *row, struct err *err)
 {
     char author[AUTHOR_TEXT + 1];
-    size_t at = (size_t)(row - r->rows);
+    size_t at = (size_t)(row - r->rows); /* the list may move */
+    struct db *db = r->pull.store->db;
+    struct err cause = ERR_INIT;
+    int64_t good = 0;
     memcpy(author, row->author, sizeof author);
-    enum rc rc = pull_one(r, author, err);
-    r->rows[at].state = DONE;
+    enum rc rc = db_exec(db, "SAVEPOINT strict", err);
+    if (rc != RC_OK)
+        return rc;
+    rc = pull_one(r, author, &good, &cause);
+    if (rc == RC_OK) {
+        r->rows[at].state = DONE;
+        return db_exec(db, "RELEASE strict", err);
+    }
+    if (!is_damage(rc) || strcmp(author, r->pull.store->self.author) == 0 ||
+        (r->pull.must != NULL && strcmp(author, r->pull.must) == 0)) {
+        *err = cause;
+        return rc;
+    }
+    rc = keep_broken(r, at, &cause, err);
+    if (rc == RC_OK)
+        rc = db_exec(db, "ROLLBACK TO strict; RELEASE strict", err);
+    if (rc == RC_OK && good > 0)
+        rc = take_good(r, author, good, err);
     return rc;
+}
+
+/* Whoever still has to verify ends the pull now. */
+static enum rc
+judge_broken(struct roster *r, struct err *err)
+{
+    struct pull *p = &r->pull;
+    for (size_t i = 0; i < r->count; i++) {
+        struct broken *b = r->rows[i].broken;
+        int strict = 0;
+        enum rc rc = b != NULL ? is_strict(r, r->rows[i].author, &strict, err) : RC_OK;
+        if (rc != RC_OK)
+            return rc;
+        if (strict) {
+            *err = b->cause;
+            buf_release(&p->evidence);
+            p->evidence = b->evidence; /* transferred */
+            b->evidence = (struct buf){0};
+            memcpy(p->evidence_author, b->author, sizeof p->evidence_author);
+            memcpy(p->evidence_what, b->what, sizeof p->evidence_what);
+            return err->code;
+        }
+        if (b != NULL)
+            note_skipped(r, r->rows[i].author, &b->cause);
+    }
+    return RC_OK;
 }
 
 /* ---- all authors ---- */
@@ -271,7 +373,7 @@ next_strict(struct roster *r, struct row **out, struct err *err)
     for (size_t i = 0; i < r->count; i++) {
         int strict = 0;
         enum rc rc = RC_OK;
-        if (r->rows[i].state != DONE)
+        if (r->rows[i].state != DONE && r->rows[i].state != BROKEN)
             rc = is_strict(r, r->rows[i].author, &strict, err);
         if (rc != RC_OK)
             return rc;
@@ -308,7 +410,7 @@ pull_all(struct roster *r, struct err *err)
         } else {
             row = next_todo(r);
             if (row == NULL)
-                return RC_OK;
+                return judge_broken(r, err);
             rc = pull_lenient(r, row, err);
         }
         if (rc != RC_OK)
@@ -373,6 +475,11 @@ pull(struct roster *r, const struct look *look, struct err *err)
     if (rc != RC_OK && (p->flags & PULL_DRY) == 0)
         evidence_keep(p->store, p->copy, p->evidence_author, p->evidence_what, &p->evidence);
     buf_release(&p->evidence);
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->rows[i].broken != NULL)
+            buf_release(&r->rows[i].broken->evidence);
+        free(r->rows[i].broken);
+    }
     free(r->rows);
     return rc;
 }

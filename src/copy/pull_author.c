@@ -19,6 +19,7 @@ struct taking {
     struct buf object;  /* the newest head there */
     struct buf segment;
     struct pulled *out;
+    int64_t stop; /* take no entry after this one; LIMIT_NUMBER: all */
     char what[OBJECT_NAME + 80]; /* names the head in messages */
 };
 
@@ -246,13 +247,15 @@ take_segment(struct taking *t, const struct head_segment *s, struct err *err)
     const char *at = buf_str(&t->segment);
     const char *end = at + t->segment.len;
     int64_t seq = s->first;
-    for (; rc == RC_OK && at < end; seq++) {
+    for (; rc == RC_OK && at < end && seq <= t->stop; seq++) {
         const char *lf = memchr(at, '\n', (size_t)(end - at));
         if (lf == NULL || seq > s->last)
             return line_count(t, s, err);
         rc = take_line(t, seq, at, (size_t)(lf - at), err);
         at = lf + 1;
     }
+    if (rc == RC_OK && seq > t->stop)
+        return RC_OK;
     return rc == RC_OK && seq != s->last + 1 ? line_count(t, s, err) : rc;
 }
 
@@ -262,10 +265,12 @@ take_lines(struct taking *t, struct err *err)
     const struct head *h = &t->out->head;
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < h->segment_count; i++) {
+        if (h->segments[i].first > t->stop)
+            break;
         if (h->segments[i].last > t->had.seq || (t->p->flags & PULL_DEEP) != 0)
             rc = take_segment(t, &h->segments[i], err);
     }
-    if (rc != RC_OK || h->entries <= t->had.seq)
+    if (rc != RC_OK || h->entries <= t->had.seq || t->stop < h->entries)
         return rc;
     if (t->end.seq == h->entries && memcmp(t->end.hash, h->last, HASH_SIZE) == 0)
         return RC_OK;
@@ -400,6 +405,8 @@ take(struct taking *t, struct err *err)
         rc = check_head(t, err);
     if (rc == RC_OK)
         rc = take_lines(t, err);
+    if (rc != RC_OK)
+        t->out->good = t->end.seq;
     if (rc == RC_OK)
         rc = held_add(t->p->store, h, &t->object, err);
     mark_of(&mark, h);
@@ -417,13 +424,75 @@ take(struct taking *t, struct err *err)
 enum rc
 pull_author(struct pull *p, const char *author, struct pulled *out, struct err *err)
 {
-    struct taking t = {.p = p, .author = author, .out = out};
+    struct taking t = {.p = p, .author = author, .out = out, .stop = LIMIT_NUMBER};
     memset(out, 0, sizeof *out);
     buf_init(&t.object, LIMIT_SMALL_FILE);
     buf_init(&t.segment, SEGMENT_MAX);
     enum rc rc = take(&t, err);
     if (rc != RC_OK)
         head_release(&out->head);
+    buf_release(&t.object);
+    buf_release(&t.segment);
+    return rc;
+}
+
+/* ---- what verified of a log that does not ---- */
+
+/* An older head without which nobody else could be given these lines. None is no failure: a copy
+ * that was completed by another store has only the newest. */
+static enum rc
+hold_older(struct taking *t, int64_t number, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (; rc == RC_OK && number > t->held.number; number--) {
+        struct head *h = &t->out->head;
+        struct err scratch = ERR_INIT;
+        char name[OBJECT_NAME];
+        head_name(name, t->author, number);
+        buf_clear(&t->object);
+        head_release(h);
+        rc = remote_get(t->p->copy->remote, name, &t->object, &scratch);
+        if (rc == RC_NOT_FOUND)
+            return RC_OK;
+        if (rc == RC_OK)
+            rc = open_head(t, number, &scratch);
+        if (rc == RC_OK && h->entries <= t->end.seq)
+            rc = check_line(t, h->entries, h->last, &scratch);
+        if (rc == RC_OK && h->entries <= t->end.seq)
+            return held_add(t->p->store, h, &t->object, err);
+        if (rc != RC_OK)
+            return RC_OK; /* no better than the newest */
+        rc = newest_go_on(err);
+    }
+    return rc;
+}
+
+static enum rc
+take_good(struct taking *t, struct err *err)
+{
+    int64_t number = 0;
+    enum rc rc = load_known(t, err);
+    if (rc == RC_OK)
+        rc = newest_find(t->p->copy->remote, t->author, t->seen.number, t->held.number, &number,
+                         &t->object, err);
+    if (rc == RC_OK && number == 0)
+        return RC_OK;
+    if (rc == RC_OK)
+        rc = open_head(t, number, err);
+    if (rc == RC_OK)
+        rc = take_lines(t, err);
+    return rc == RC_OK ? hold_older(t, number - 1, err) : rc;
+}
+
+enum rc
+pull_author_good(struct pull *p, const char *author, int64_t good, struct err *err)
+{
+    struct pulled out = {0};
+    struct taking t = {.p = p, .author = author, .out = &out, .stop = good};
+    buf_init(&t.object, LIMIT_SMALL_FILE);
+    buf_init(&t.segment, SEGMENT_MAX);
+    enum rc rc = take_good(&t, err);
+    head_release(&out.head);
     buf_release(&t.object);
     buf_release(&t.segment);
     return rc;

@@ -24,6 +24,7 @@ struct pulled {
     int64_t new_entries;
     int64_t again, known; /* own entries recorded again, or that were there already */
     int lagging;          /* less is shown than is held here */
+    int64_t good;         /* on a failure: entries that verified before it; else 0 */
 };
 
 /* Fetches a segment that head `number` lists, and checks it against what the head says of it. out
@@ -37,5 +38,13 @@ enum rc pull_segment(struct copy *copy, const char *author, int64_t number,
  */
 enum rc pull_author(struct pull *p, const char *author, struct pulled *out,
                     struct err *err) MUST_CHECK;
+
+/*
+ * After that failed and was taken back: takes in only the lines up to entry `good` that the newest
+ * head lists, and the newest older head that they bear out. For an author who was retired, or cut
+ * here, before what does not verify.
+ */
+enum rc pull_author_good(struct pull *p, const char *author, int64_t good,
+                         struct err *err) MUST_CHECK;
 
 #endif

@@ -114,3 +114,52 @@ gets_back() { # ARG...
     lost_options
     gets_back "${lost[@]}"
 }
+
+@test "a stolen primary: what it signed need not even be entries; a bare machine, a new site and the old one go on" {
+    scene_stolen
+    harm
+    "$KM_TOOLS/log_tool" line "$T/thief" 'canary: no entry at all'
+    thief sync
+    # Nobody knows yet: 15, and nothing is taken.
+    ends 15 -C "$MAD" sync
+    says "$fra_id" 'malformed'
+    lost_options
+    ends 15 drill vbr/config "${lost[@]}"
+    # Cut off, it need not verify: on a bare machine, and on the old site.
+    gets_back "${lost[@]}" --until "$fra_id:$last"
+    ends 0 -C "$MAD" author block "$fra_id" --last "$last"
+    ends 0 -C "$MAD" sync
+    gets_back -C "$MAD"
+    ends 0 -C "$MAD" drill vbr/config
+    ends 0 -C "$MAD" status
+    says 'left out here alone' '--lift'
+    # The spare, from the copy alone, ends that log for everybody.
+    ends 0 -C "$T/new" join --from "file://$USB" --site mad --card "$T/card" --spare "$T/spare.key" \
+        --credential "spare=file:$T/spare.pass" --until "$fra_id:$last"
+    ends 0 -C "$T/new" author retire "${fra_id:0:8}" --last "$last" --reason 'its key was stolen' --confirm "${fra_id:0:8}"
+    ends 0 -C "$T/new" author block "$fra_id" --lift
+    ends 0 -C "$MAD" author block "$fra_id" --lift
+    ends 0 -C "$MAD" sync
+    says 'was skipped'
+    ends 0 -C "$T/new" sync
+    [ "$(digest_of "$MAD")" = "$(digest_of "$T/new")" ]
+    local store
+    for store in "$MAD" "$T/new"; do
+        ends 0 -C "$store" verify
+        ends 0 -C "$store" list
+    done
+    # Without any word of this machine's own now.
+    rm -rf "$XDG_STATE_HOME/keymuster/recover"
+    gets_back "${lost[@]}"
+    ends 0 drill vbr/config "${lost[@]}"
+    ends 0 -C "$MAD" drill vbr/config
+    ends 0 -C "$T/third" join --from "file://$USB" --site mad --card "$T/card"
+    [ "$(ask '.items[] | select(.author == "'"$fra_id"'").last' -C "$T/third" author list)" = "$last" ]
+    # What the owner still had recorded is carried to a copy that the thief never reached.
+    mkdir "$T/clean"
+    ends 0 -C "$MAD" copy add clean "file://$T/clean" --site mad
+    ends 0 -C "$MAD" sync
+    lost[1]="file://$T/clean"
+    rm -rf "$XDG_STATE_HOME/keymuster/recover"
+    gets_back "${lost[@]}"
+}

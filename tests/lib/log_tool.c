@@ -30,10 +30,15 @@ put_line(struct store *store, const char *text, struct err *err)
     stmt_blob(q, 3, hash, HASH_SIZE);
     stmt_text(q, 4, text);
     rc = stmt_run(q, err);
-    /* Not log_commit, which would look at it. */
+    /* Nor does this store look at it: it is said to be in the tables already. */
     if (rc == RC_OK)
-        rc = db_commit(store->db, err);
-    return rc;
+        rc = db_query(store->db, &q, "UPDATE accepted SET applied = ?2 WHERE author = ?1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, store->self.author);
+    stmt_int(q, 2, end.seq + 1);
+    rc = stmt_run(q, err);
+    return log_finish(store, rc, err);
 }
 
 int
