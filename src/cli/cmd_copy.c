@@ -1,4 +1,4 @@
-/* copy add|set|list|check|card: where the escrow's copies lie. */
+/* copy add|set|list|check: where the escrow's copies lie. card: cmd_card.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -404,107 +404,6 @@ run_check(struct ctx *ctx, struct err *err)
     return rc;
 }
 
-/* ---- card ---- */
-
-static enum rc
-card_floor(void *arg, const struct log_author *a, struct err *err)
-{
-    struct ctx *ctx = arg;
-    struct trust t;
-    struct log_end end = {0};
-    char hash[HASH_TEXT + 1];
-    enum rc rc = trust_of(ctx->store, a->author, &t, err);
-    if (rc == RC_OK && trust_accepted(&t))
-        rc = log_end(ctx->store, a->author, &end, err);
-    if (rc != RC_OK || !trust_accepted(&t))
-        return rc;
-    hex_encode(hash, end.hash, HASH_SIZE);
-    out_printf(ctx, "floor %s %lld %s\n", a->author, (long long)end.seq, hash);
-    return RC_OK;
-}
-
-static enum rc
-card_root(void *arg, const struct object *o, struct err *err)
-{
-    struct ctx *ctx = arg;
-    struct root r;
-    struct buf v;
-    buf_init(&v, LIMIT_TEXT);
-    enum rc rc = root_load(ctx->store, o, &r, err);
-    if (rc == RC_OK)
-        rc = field_get(ctx->store, o->uuid, "crn", &v, NULL, err);
-    if (rc == RC_OK)
-        out_printf(ctx, "root %s in %s: %s\n", o->name, r.kms.name, v.len > 0 ? buf_str(&v) : r.id);
-    buf_release(&v);
-    return rc;
-}
-
-static enum rc
-card_place(void *arg, const struct object *o, struct err *err)
-{
-    struct ctx *ctx = arg;
-    struct buf url, kept;
-    buf_init(&url, PATH_SIZE);
-    buf_init(&kept, LIMIT_TEXT);
-    int copy = strcmp(o->kind, "copy") == 0;
-    enum rc rc = field_get(ctx->store, o->uuid, copy ? "url" : "file", &url, NULL, err);
-    if (rc == RC_OK)
-        rc = field_get(ctx->store, o->uuid, "kept_at", &kept, NULL, err);
-    if (rc == RC_OK) {
-        out_printf(ctx, "%s %s: ", copy ? "copy" : "kms", o->name);
-        out_text(ctx, buf_str(&url));
-        out_printf(ctx, "   %s ", copy ? "kept at:" : "credential kept at:");
-        out_text(ctx, kept.len > 0 ? buf_str(&kept)
-                                   : "(not said; write it here) ______________________");
-        out_printf(ctx, "\n");
-    }
-    buf_release(&url);
-    buf_release(&kept);
-    return rc;
-}
-
-/* The card as a member of the answer: it is made to be printed or kept as it is. */
-static enum rc
-answer_card(struct ctx *ctx, struct err *err)
-{
-    struct buf doc;
-    struct jw w;
-    session_answer(&doc, &w, "copy.card");
-    jw_str(&w, "escrow", ctx->store->escrow);
-    jw_str(&w, "founder", ctx->store->founder.text);
-    jw_str(&w, "card", buf_str(&ctx->out));
-    jw_end_obj(&w);
-    buf_clear(&ctx->out);
-    enum rc rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
-}
-
-static enum rc
-run_card(struct ctx *ctx, struct err *err)
-{
-    char now[TIME_TEXT + 1];
-    time_format(now, clock_now_ms());
-    out_printf(ctx, "KEYMUSTER RECOVERY CARD   ");
-    out_text(ctx, ctx->store->name);
-    out_printf(ctx, "\nmade %s; keep it at the other site, away from the copies\n\n", now);
-    out_printf(ctx, "escrow %s\nfounder %s\n", ctx->store->escrow, ctx->store->founder.text);
-    enum rc rc = log_authors(ctx->store, card_floor, ctx, err);
-    out_printf(ctx, "\n");
-    if (rc == RC_OK)
-        rc = object_each(ctx->store, "root", card_root, ctx, err);
-    if (rc == RC_OK)
-        rc = object_each(ctx->store, "kms", card_place, ctx, err);
-    if (rc == RC_OK)
-        rc = object_each(ctx->store, "copy", card_place, ctx, err);
-    out_printf(ctx, "\nIn an emergency, at the other site, with a copy at PLACE:\n"
-                    "  keymuster exec KEY --from PLACE --card THIS-FILE --credential KMS=prompt "
-                    "--reason TEXT -- COMMAND\n"
-                    "  keymuster reveal KEY --from PLACE --card THIS-FILE --credential KMS=prompt "
-                    "--reason TEXT\n");
-    return rc == RC_OK && out_is_json(ctx) ? answer_card(ctx, err) : rc;
-}
-
 #define PROGRAM_OPTION                                                                             \
     {                                                                                              \
         OPT_WITH_PROGRAM, "with-program", 0, NULL, 0, "lay this program down there, too, signed"   \
@@ -542,7 +441,5 @@ const struct cmd cmd_copy_table[] = {
      run_list, NULL},
     {"copy", "check", "[NAME] [--deep]", "Verifies a copy and tries what it promises.",
      check_options, 0, 1, CMD_WRITE, GROUP_SET_UP, run_check, NULL},
-    {"copy", "card", "", "Prints the recovery card: what to know when everything here is gone.",
-     NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_card, "keymuster copy card >card.txt\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

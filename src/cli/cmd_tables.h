@@ -28,6 +28,7 @@ extern const struct cmd cmd_author_table[];
 extern const struct cmd cmd_author_key_table[];
 extern const struct cmd cmd_author_retire_table[];
 extern const struct cmd cmd_copy_table[];
+extern const struct cmd cmd_card_table[];
 extern const struct cmd cmd_sync_table[];
 extern const struct cmd cmd_reveal_table[];
 extern const struct cmd cmd_identify_table[];

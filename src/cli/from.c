@@ -15,145 +15,6 @@
 #include "text/enc.h"
 #include "text/time.h"
 
-/* ---- the card ---- */
-
-/* The next blank-separated word of a line into out; "" at its end. */
-static const char *
-next_word(const char *line, char *out, size_t size)
-{
-    line += strspn(line, " \t:\r");
-    size_t len = strcspn(line, " \t\r");
-    size_t kept = len < size ? len : size - 1;
-    memcpy(out, line, kept);
-    out[kept] = '\0';
-    return line + len;
-}
-
-static int
-parse_floor(struct card_floor *f, const char *rest)
-{
-    char entries[20];
-    char hash[HASH_TEXT + 2];
-    rest = next_word(rest, f->author, sizeof f->author);
-    rest = next_word(rest, entries, sizeof entries);
-    (void)next_word(rest, hash, sizeof hash);
-    size_t digits = strlen(entries);
-    if (digits == 0 || digits > 15 || strspn(entries, "0123456789") != digits)
-        return -1;
-    f->entries = strtoll(entries, NULL, 10);
-    if (!hex_is(f->author, AUTHOR_TEXT) || f->entries < 1)
-        return -1;
-    return hex_decode(f->hash, HASH_SIZE, hash);
-}
-
-static enum rc
-bad_line(const char *path, const char *word, struct err *err)
-{
-    (void)err_set(err, RC_BAD_VALUE, "%s: the line \"%s\" is malformed", path, word);
-    return err_hint(err, "a card has lines: escrow ID, founder KEY, floor AUTHOR ENTRIES HASH");
-}
-
-static enum rc
-take_line(struct card *card, struct sign_public *founder, const char *line, const char *path,
-          struct err *err)
-{
-    char word[16];
-    char text[SIGN_PUBLIC_TEXT + 2];
-    const char *rest = next_word(line, word, sizeof word);
-    if (strcmp(word, "escrow") == 0) {
-        (void)next_word(rest, text, sizeof text);
-        if (!hex_is(text, AUTHOR_TEXT))
-            return bad_line(path, word, err);
-        memcpy(card->escrow, text, sizeof card->escrow);
-    } else if (strcmp(word, "founder") == 0) {
-        (void)next_word(rest, text, sizeof text);
-        if (sign_public_parse(founder, text) != 0)
-            return bad_line(path, word, err);
-    } else if (strcmp(word, "floor") == 0) {
-        if (card->floor_count == CARD_FLOORS)
-            return err_set(err, RC_BAD_VALUE, "%s: more than %d floors", path, CARD_FLOORS);
-        if (parse_floor(&card->floors[card->floor_count], rest) != 0)
-            return bad_line(path, word, err);
-        card->floor_count++;
-    }
-    return RC_OK;
-}
-
-static enum rc
-settle_escrow(struct card *card, const struct sign_public *founder, const char *path,
-              struct err *err)
-{
-    char founded[AUTHOR_TEXT + 1] = "";
-    if (founder->text[0] != '\0')
-        escrow_id(founded, founder);
-    if (card->escrow[0] == '\0')
-        memcpy(card->escrow, founded, sizeof founded);
-    if (card->escrow[0] == '\0') {
-        (void)err_set(err, RC_BAD_VALUE, "%s is no recovery card", path);
-        return err_why(err, "it has neither a line \"escrow ID\" nor a line \"founder KEY\"");
-    }
-    if (founded[0] != '\0' && strcmp(founded, card->escrow) != 0)
-        return err_set(err, RC_NOT_ANCHORED, "%s: its founder's key did not found its escrow",
-                       path);
-    return RC_OK;
-}
-
-enum rc
-card_read(struct card *out, const char *path, struct err *err)
-{
-    struct buf text;
-    struct sign_public founder;
-    memset(out, 0, sizeof *out);
-    memset(&founder, 0, sizeof founder);
-    buf_init(&text, LIMIT_SMALL_FILE);
-    enum rc rc = file_read(&text, path, err);
-    char *line = text.data;
-    while (rc == RC_OK && line != NULL) {
-        char *end = strchr(line, '\n');
-        if (end != NULL)
-            *end = '\0';
-        rc = take_line(out, &founder, line, path, err);
-        line = end != NULL ? end + 1 : NULL;
-    }
-    buf_release(&text);
-    return rc == RC_OK ? settle_escrow(out, &founder, path, err) : rc;
-}
-
-/* Compares one line of the store with the card's hash of it. */
-static enum rc
-same_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
-{
-    const struct card_floor *f = arg;
-    unsigned char hash[HASH_SIZE];
-    sha256(hash, line, len);
-    if (memcmp(hash, f->hash, HASH_SIZE) == 0)
-        return RC_OK;
-    return err_set(err, RC_COPY_FORKED, "entry %lld of author %s is not the one of the card",
-                   (long long)seq, f->author);
-}
-
-enum rc
-card_check(const struct card *card, const struct store *store, struct err *err)
-{
-    enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < card->floor_count; i++) {
-        struct card_floor f = card->floors[i];
-        struct log_end end;
-        rc = log_end(store, f.author, &end, err);
-        if (rc == RC_OK && end.seq < f.entries) {
-            (void)err_set(err, RC_CARD_FLOOR, "the copy is older than the card");
-            (void)err_why(err,
-                          "author %s: %lld entries in the copy, %lld when the card was printed",
-                          f.author, (long long)end.seq, (long long)f.entries);
-            return err_hint(err, "look for a newer copy; without the card: --expect %s",
-                            card->escrow);
-        }
-        if (rc == RC_OK)
-            rc = log_each(store, f.author, f.entries, f.entries, same_line, &f, err);
-    }
-    return rc;
-}
-
 /* ---- the anchor ---- */
 
 /* Always said, also with --yes and --quiet: only a person can tell whether it is the right one. */
@@ -174,12 +35,29 @@ confirm_seen(void *arg, const struct join_seen *seen, struct err *err)
     return err_hint(err, "or name it: --expect %s, --card FILE", seen->identity.escrow);
 }
 
+/* What no card can tell, and no machine without memory knows. */
+static void
+tell_unknown(const struct anchor *a, const struct join_seen *seen)
+{
+    char ago[AGO_TEXT] = "never";
+    int64_t at = 0;
+    const char *made = a->expected.card.made;
+    if (time_parse(&at, seen->report.newest_at) == 0)
+        time_ago(ago, at, clock_now_ms());
+    out_note(a->ctx,
+             "the copy is no older than the card%s%.10s; its newest head: %s. Whether something "
+             "newer was taken out of it since, a machine without memory cannot know: another copy "
+             "or site can tell",
+             made[0] != '\0' ? " of " : "", made, ago);
+}
+
 static enum rc
 check_pulled(void *arg, const struct store *pulled, const struct join_seen *seen, struct err *err)
 {
-    (void)seen;
     struct anchor *a = arg;
     enum rc rc = a->expected.have_card ? card_check(&a->expected.card, pulled, err) : RC_OK;
+    if (rc == RC_OK && a->expected.have_card)
+        tell_unknown(a, seen);
     if (rc != RC_OK || !a->dry)
         return rc;
     a->dry_reached = 1;

@@ -8,6 +8,7 @@
 #ifndef CLI_FROM_H
 #define CLI_FROM_H
 
+#include "cli/card.h"
 #include "cli/cmd.h"
 #include "cli/place.h"
 #include "cli/until.h"
@@ -25,25 +26,6 @@
     {OPT_EXPECT, "expect", 0, "ID", 0, "id of the escrow that it must be of"},                     \
     PLACE_KEY_OPTIONS
 /* clang-format on */
-
-/* What a recovery card says; text with lines `escrow ID`, `founder KEY`, `floor AUTHOR ENTRIES
- * HASH`; other lines are for people. */
-enum { CARD_FLOORS = 64 };
-struct card_floor {
-    char author[AUTHOR_TEXT + 1];
-    int64_t entries;
-    unsigned char hash[HASH_SIZE];
-};
-struct card {
-    char escrow[AUTHOR_TEXT + 1];
-    struct card_floor floors[CARD_FLOORS];
-    size_t floor_count;
-};
-/* RC_BAD_VALUE naming the line; RC_NOT_ANCHORED when founder and escrow do not fit each other. */
-enum rc card_read(struct card *out, const char *path, struct err *err) MUST_CHECK;
-/* RC_CARD_FLOOR when the store knows less of an author, RC_COPY_FORKED when it knows another entry
- * there. */
-enum rc card_check(const struct card *card, const struct store *store, struct err *err) MUST_CHECK;
 
 /* The escrow that --card and --expect name, or NULL; card is filled when have_card. RC_USAGE. */
 struct expected {

@@ -21,6 +21,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_root_check_table,
     cmd_retire_table,
     cmd_copy_table,
+    cmd_card_table,
     cmd_author_table,
     cmd_author_key_table,
     cmd_author_retire_table,

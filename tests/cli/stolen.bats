@@ -163,3 +163,76 @@ gets_back() { # ARG...
     rm -rf "$XDG_STATE_HOME/keymuster/recover"
     gets_back "${lost[@]}"
 }
+
+@test "--until: what it cannot use is said: 2 for its form, 13 for what is not there" {
+    scene_two
+    local fra_id mad_id
+    fra_id=$(id_of "$FRA") mad_id=$(id_of "$MAD")
+    local text
+    for text in "$fra_id:" "$fra_id:x" "$fra_id:-1" "$fra_id:9999999999999999" abc:1 "${fra_id}0:1" 2026-13-01 yesterday \
+        2026-01-01T25:00:00Z :5 "$fra_id"; do
+        ends 2 -o json -C "$FRA" list --until "$text"
+        error_is KM1004
+        says AUTHOR:SEQ
+    done
+    ends 13 -C "$FRA" list --until 0123456789abcdef0123456789abcdef:1
+    says 'author list'
+    ends 13 -C "$FRA" list --until "$mad_id:500"
+    says 'has no entry 500 here' 'are held'
+    ends 13 -C "$FRA" list --until 2001-01-01
+    says 'as old as 2001-01-01'
+    ends 2 -C "$FRA" recover start --until "$fra_id:3"
+    says "this store's own" '--from'
+    ends 0 -C "$FRA" export vbr/config --file "$T/export.json"
+    ends 2 reveal vbr/config --reason x --from "$T/export.json" --until "$fra_id:3"
+    says 'export'
+    ends 2 -C "$FRA" reveal --wrapped "file:$T/none" --root x --until "$fra_id:3"
+    # Nothing is left out: said, and all is there. Before the first key: none, and still no failure.
+    ends 0 -C "$FRA" list --until 2999-01-01
+    says 'nothing is left out' vbr/config
+    ends 0 -o json -C "$FRA" list --until "$fra_id:1"
+    json '.keys == []'
+    ends 13 -C "$FRA" show vbr/config --until "$fra_id:1"
+    # The earliest of several counts; short ids and capitals will do.
+    ends 0 -o json -C "$FRA" list --until "$(tr a-f A-F <<<"${fra_id:0:6}"):9" --until "$fra_id:2" --until "$mad_id:0"
+    json '.until == ([$f + ":2", $m + ":0"] | sort | join(" "))' --arg f "$fra_id" --arg m "$mad_id"
+    # This machine's own word, and back.
+    ends 2 -C "$FRA" author block "$fra_id" --last 3
+    ends 2 -C "$FRA" author block "$mad_id" --last x
+    ends 2 -C "$FRA" author block "$mad_id" --last 1 --lift
+    local before
+    before=$(digest_of "$FRA")
+    ends 0 -C "$FRA" author block "$mad_id" --last 0
+    ends 0 -C "$FRA" verify
+    ends 0 -o json -C "$FRA" author list
+    json '.items[] | select(.author == $m) | .last_here == 0 and .applied == 0' --arg m "$mad_id"
+    ends 0 -C "$FRA" author block "$mad_id" --lift
+    [ "$(digest_of "$FRA")" = "$before" ]
+    ends 0 -C "$FRA" verify
+}
+
+@test "--until DATE: the authors' own word, and that is said; a clock that was set back is, too" {
+    scene_keys
+    local id
+    id=$(id_of "$FRA")
+    sleep 1.1
+    local then
+    then=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    sleep 1.1
+    fra create vbr/late --purpose backup-job --root fra-main
+    ends 0 -C "$FRA" list --until "$then"
+    says vbr/config "${id:0:8}" 'what the authors themselves say' '--until AUTHOR:SEQ'
+    silent_on vbr/late
+    # The same as a number, which is certain.
+    local at
+    at=$(ask .until -C "$FRA" list --until "$then")
+    [ "$(ask '.keys | tostring' -C "$FRA" list --until "$at")" = "$(ask '.keys | tostring' -C "$FRA" list --until "$then")" ]
+    # An entry after it that says an earlier time.
+    "$KM_TOOLS/log_tool" append "$FRA" note '{"text":"x"}'
+    ends 0 -C "$FRA" list --until "$then"
+    silent_on 'clock was wrong'
+    "$KM_TOOLS/log_tool" note-at "$FRA" 2026-01-02T03:04:05.678Z
+    ends 0 -C "$FRA" list --until "$then"
+    says 'clock was wrong'
+    silent_on vbr/late
+}
