@@ -237,8 +237,7 @@ check_usage(const struct ctx *ctx, struct bare *b, struct err *err)
     b->form = opt_get(o, OPT_FORM);
     if (b->form == NULL)
         b->form = "base64";
-    if (o->arg_count > 0 || opt_has(o, OPT_FROM) || opt_has(o, OPT_AT) ||
-        opt_has(o, OPT_UNTIL))
+    if (o->arg_count > 0 || opt_has(o, OPT_FROM) || opt_has(o, OPT_AT) || opt_has(o, OPT_UNTIL))
         return err_set(err, RC_USAGE, "reveal: --wrapped excludes a key, --at, --until and --from");
     if (strcmp(b->form, "base64") != 0 && strcmp(b->form, "bytes") != 0)
         return err_set(err, RC_USAGE, "--form is base64 or bytes");

@@ -210,8 +210,8 @@ static void
 narrow(struct buf *text)
 {
     unsigned char *bytes = (unsigned char *)text->data;
-    if (text->len < 2 || !((bytes[0] == 0xff && bytes[1] == 0xfe) ||
-                           (bytes[0] == 0xfe && bytes[1] == 0xff)))
+    if (text->len < 2 ||
+        !((bytes[0] == 0xff && bytes[1] == 0xfe) || (bytes[0] == 0xfe && bytes[1] == 0xff)))
         return;
     size_t low = bytes[0] == 0xff ? 0 : 1;
     size_t count = 0;

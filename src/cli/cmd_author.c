@@ -1,5 +1,5 @@
-/* author list|admit|trust|block: whose entries count. spare, renew: cmd_author_key.c; retire,
- * adopt: cmd_author_retire.c. */
+/* author list|trust|block: whose entries count. admit, request: cmd_author_admit.c; spare, renew:
+ * cmd_author_key.c; retire, adopt: cmd_author_retire.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,6 @@
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "cli/session.h"
-#include "copy/pull.h"
 #include "escrow/author.h"
 #include "escrow/cut.h"
 #include "text/enc.h"
@@ -106,49 +105,8 @@ run_list(struct ctx *ctx, struct err *err)
     return rc;
 }
 
-static enum rc
-pull_copy(struct ctx *ctx, const char *name, unsigned *reached, struct err *err)
-{
-    struct copy copy;
-    struct pull_report report;
-    enum rc rc = copy_open(ctx->store, name, &copy, err);
-    if (rc == RC_OK) {
-        rc = pull_from(ctx->store, &copy, PULL_STORE, &report, err);
-        copy_close(&copy);
-    }
-    if (rc == RC_OK && report.note[0] != '\0')
-        out_warn(ctx, "%s: %s", name, report.note);
-    if (rc == RC_OK)
-        ++*reached;
-    if (rc == RC_COPY_UNREACHABLE) {
-        out_note(ctx, "copy %s is not reachable now", name);
-        return RC_OK;
-    }
-    return rc;
-}
-
-/* An id that is not known yet may lie on a copy: `admit` pulls first. */
-static enum rc
-learn_author(struct ctx *ctx, const char *id, struct log_author *out, struct err *err)
-{
-    unsigned reached = 0;
-    enum rc rc = log_author_get(ctx->store, id, out, err);
-    if (rc != RC_NOT_FOUND)
-        return rc;
-    rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && ini_name_at(ctx->store->conf, "copy", i) != NULL; i++)
-        rc = pull_copy(ctx, ini_name_at(ctx->store->conf, "copy", i), &reached, err);
-    if (rc == RC_OK)
-        rc = log_author_get(ctx->store, id, out, err);
-    if (rc == RC_NOT_FOUND)
-        (void)err_hint(err,
-                       "%u cop%s asked; the other site has to publish first: keymuster sync there",
-                       reached, reached == 1 ? "y was" : "ies were");
-    return rc;
-}
-
-static enum rc
-author_argument(struct ctx *ctx, const char **id, struct err *err)
+enum rc
+cmd_author_argument(struct ctx *ctx, const char **id, struct err *err)
 {
     *id = opt_arg(&ctx->opts, 0);
     if (hex_is(*id, AUTHOR_TEXT))
@@ -156,26 +114,6 @@ author_argument(struct ctx *ctx, const char **id, struct err *err)
     (void)err_set(err, RC_BAD_VALUE, "an author's id is %d lower-case hex digits", AUTHOR_TEXT);
     return err_hint(err,
                     "see them: keymuster author list; a new one is printed by `keymuster join`");
-}
-
-enum rc
-cmd_author_admit(struct ctx *ctx, const struct log_author *a, int spare, struct err *err)
-{
-    struct buf body;
-    struct jw w;
-    buf_init(&body, LIMIT_BODY);
-    jw_init(&w, &body);
-    jw_obj(&w, NULL);
-    jw_str(&w, "author", a->author);
-    jw_str(&w, "public_key", a->public_key);
-    jw_opt(&w, "name", a->name);
-    jw_opt(&w, "site", a->site);
-    if (spare)
-        jw_bool(&w, "spare", 1);
-    jw_end_obj(&w);
-    enum rc rc = session_record(ctx, "author.admitted", &body, NULL, err);
-    buf_release(&body);
-    return rc;
 }
 
 enum rc
@@ -199,34 +137,10 @@ cmd_author_counts(struct ctx *ctx, struct err *err)
 }
 
 static enum rc
-run_admit(struct ctx *ctx, struct err *err)
-{
-    const char *id = NULL;
-    struct log_author a;
-    struct trust t;
-    enum rc rc = author_argument(ctx, &id, err);
-    if (rc == RC_OK)
-        rc = cmd_author_counts(ctx, err);
-    if (rc == RC_OK)
-        rc = learn_author(ctx, id, &a, err);
-    if (rc == RC_OK)
-        rc = trust_of(ctx->store, id, &t, err);
-    if (rc != RC_OK)
-        return rc;
-    if (trust_accepted(&t) && strcmp(t.standing, "trusted") != 0)
-        return cmd_answer_object(ctx, "author.admit", "author", id, id, "already admitted:", err);
-    /* No question: the id, typed whole, says who is meant. */
-    rc = cmd_author_admit(ctx, &a, 0, err);
-    if (rc == RC_OK)
-        rc = cmd_answer_object(ctx, "author.admit", "author", id, id, "admitted", err);
-    return rc == RC_OK ? session_publish(ctx, err) : rc;
-}
-
-static enum rc
 override(struct ctx *ctx, const char *verdict, const char *done, struct err *err)
 {
     const char *id = NULL;
-    enum rc rc = author_argument(ctx, &id, err);
+    enum rc rc = cmd_author_argument(ctx, &id, err);
     if (rc == RC_OK && !ctx->dry_run)
         rc = trust_override(ctx->store, id, verdict, err);
     return rc == RC_OK ? cmd_answer_object(ctx, "author.override", "author", id, id, done, err)
@@ -245,7 +159,7 @@ block_after(struct ctx *ctx, const char *text, struct err *err)
 {
     const char *id = NULL;
     size_t digits = strlen(text);
-    enum rc rc = author_argument(ctx, &id, err);
+    enum rc rc = cmd_author_argument(ctx, &id, err);
     if (rc == RC_OK && (digits == 0 || digits > 15 || strspn(text, "0123456789") != digits))
         rc = err_set(err, RC_BAD_VALUE, "--last wants the number of an entry");
     if (rc == RC_OK && strcmp(id, ctx->store->self.author) == 0)
@@ -264,7 +178,7 @@ static enum rc
 lift(struct ctx *ctx, struct err *err)
 {
     const char *id = NULL;
-    enum rc rc = author_argument(ctx, &id, err);
+    enum rc rc = cmd_author_argument(ctx, &id, err);
     if (rc == RC_OK && !ctx->dry_run)
         rc = trust_override(ctx->store, id, NULL, err);
     if (rc == RC_OK && !ctx->dry_run)
@@ -284,9 +198,8 @@ run_block(struct ctx *ctx, struct err *err)
         return err_set(err, RC_USAGE, "author block: --last or --lift, not both");
     if (last != NULL)
         return block_after(ctx, last, err);
-    return opt_has(&ctx->opts, OPT_LIFT)
-               ? lift(ctx, err)
-               : override(ctx, "block", "blocked on this machine:", err);
+    return opt_has(&ctx->opts, OPT_LIFT) ? lift(ctx, err)
+                                         : override(ctx, "block", "blocked on this machine:", err);
 }
 
 static const struct opt_spec block_options[] = {
@@ -298,13 +211,10 @@ static const struct opt_spec block_options[] = {
 const struct cmd cmd_author_table[] = {
     {"author", "list", "", "Lists the authors and whether their entries count.", NULL, 0, 0,
      CMD_READ, GROUP_SET_UP, run_list, NULL},
-    {"author", "admit", "ID", "Accepts another site's author, for every store of the escrow.", NULL,
-     1, 1, CMD_WRITE, GROUP_SET_UP, run_admit,
-     "keymuster author admit 0123456789abcdef0123456789abcdef\n"},
     {"author", "trust", "ID", "Accepts an author on this machine only.", NULL, 1, 1, CMD_WRITE,
      GROUP_SET_UP, run_trust, NULL},
     {"author", "block", "ID [--last SEQ|--lift]",
-     "Ignores an author, or what it recorded late, on this machine.", block_options, 1, 1, CMD_WRITE,
-     GROUP_SET_UP, run_block, NULL},
+     "Ignores an author, or what it recorded late, on this machine.", block_options, 1, 1,
+     CMD_WRITE, GROUP_SET_UP, run_block, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

@@ -40,7 +40,8 @@ floor_of(const struct store *store, const struct log_author *a, const struct tru
 {
     struct stmt *q = NULL;
     *last = a->entries < t->upto ? a->entries : t->upto;
-    enum rc rc = db_query(store->db, &q, "SELECT max(entries) FROM copy_seen WHERE author = ?1", err);
+    enum rc rc =
+        db_query(store->db, &q, "SELECT max(entries) FROM copy_seen WHERE author = ?1", err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, a->author);

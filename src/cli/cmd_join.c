@@ -23,6 +23,7 @@ struct joined {
     char site[LIMIT_NAME + 1];
     char digest[DIGEST_TEXT];
     char next[128];
+    struct buf request;   /* for a trusted site, when the copy could not take this store's log */
     struct secret *spare; /* key, or NULL */
     struct sign_public spare_public;
 };
@@ -40,6 +41,11 @@ gather(const struct ctx *ctx, struct joined *j, struct err *err)
         rc = object_name(store, store->site, j->site, err);
     if (!trust_accepted(&j->trust))
         (void)snprintf(j->next, sizeof j->next, "keymuster author admit %s", store->self.author);
+    int64_t waiting = 0;
+    if (rc == RC_OK)
+        rc = entries_unpublished(store, &waiting, err);
+    if (rc == RC_OK && waiting > 0 && !trust_accepted(&j->trust))
+        rc = cmd_author_request(store, &j->request, err);
     return rc;
 }
 
@@ -62,6 +68,8 @@ answer_json(struct ctx *ctx, const struct joined *j, struct err *err)
     jw_opt(&w, "newest", j->seen.report.newest_at);
     jw_bool(&w, "admitted", trust_accepted(&j->trust));
     jw_opt(&w, "next", j->next);
+    if (j->request.len > 0)
+        jw_str(&w, "request", buf_str(&j->request));
     return out_object(ctx, &doc, &w, err);
 }
 
@@ -85,6 +93,16 @@ answer(struct ctx *ctx, struct joined *j, struct err *err)
                         "key, one store\n"
                         "next:  keymuster author spare --file NEW-FILE\n"
                         "       if a store was stolen: keymuster author retire ID --reason TEXT\n");
+        return RC_OK;
+    }
+    if (j->request.len > 0) {
+        out_printf(
+            ctx,
+            "\nthe copy could not take this store's log, so nobody finds it there. Send these "
+            "lines to a trusted site;\nthere: keymuster author admit --request FILE\n\n%s\n"
+            "what this store records reaches the others by a copy that it can write, or by a "
+            "disk: keymuster copy add\n",
+            buf_str(&j->request));
         return RC_OK;
     }
     out_printf(ctx,
@@ -216,7 +234,11 @@ run_join(struct ctx *ctx, struct err *err)
         rc = until_keep(ctx, err);
     if (rc == RC_OK)
         rc = publish(ctx, err);
-    return rc == RC_OK ? answer(ctx, &j, err) : rc;
+    buf_init(&j.request, LIMIT_TEXT);
+    if (rc == RC_OK)
+        rc = answer(ctx, &j, err);
+    buf_release(&j.request);
+    return rc;
 }
 
 /* clang-format off */

@@ -25,6 +25,7 @@ extern const struct cmd cmd_state_table[];
 extern const struct cmd cmd_list_table[];
 extern const struct cmd cmd_status_table[];
 extern const struct cmd cmd_author_table[];
+extern const struct cmd cmd_author_admit_table[];
 extern const struct cmd cmd_author_key_table[];
 extern const struct cmd cmd_author_retire_table[];
 extern const struct cmd cmd_copy_table[];
@@ -55,6 +56,10 @@ enum rc cmd_author_admit(struct ctx *ctx, const struct log_author *a, int spare,
                          struct err *err) MUST_CHECK;
 /* RC_POLICY when others ignore what this store says about authors: not admitted, or retired. */
 enum rc cmd_author_counts(struct ctx *ctx, struct err *err) MUST_CHECK;
+/* The first argument as a whole id. RC_BAD_VALUE. */
+enum rc cmd_author_argument(struct ctx *ctx, const char **id, struct err *err) MUST_CHECK;
+/* Appends this store's request to be admitted (escrow/request.h). */
+enum rc cmd_author_request(const struct store *store, struct buf *out, struct err *err) MUST_CHECK;
 
 /* What sync does, with the copies of the command line or all: text, or with w members of an object
  * that is begun. */

@@ -23,6 +23,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_copy_table,
     cmd_card_table,
     cmd_author_table,
+    cmd_author_admit_table,
     cmd_author_key_table,
     cmd_author_retire_table,
     cmd_runbook_table,

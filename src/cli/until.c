@@ -175,7 +175,8 @@ tell_one(void *arg, const char *author, int64_t last, struct err *err)
         return rc;
     (void)snprintf(c->ctx->until + used, sizeof c->ctx->until - used, "%s%s:%lld",
                    used > 0 ? " " : "", author, (long long)last);
-    out_warn(c->ctx, "author %.8s (%s): %lld of its %lld entries are left out, those after %lld%s%.12s",
+    out_warn(c->ctx,
+             "author %.8s (%s): %lld of its %lld entries are left out, those after %lld%s%.12s",
              author, a.name, (long long)(a.entries - last), (long long)a.entries, (long long)last,
              hash[0] != '\0' ? ", whose hash begins " : "", hash);
     return RC_OK;

@@ -19,7 +19,7 @@ struct taking {
     struct buf object;  /* the newest head there */
     struct buf segment;
     struct pulled *out;
-    int64_t stop; /* take no entry after this one; LIMIT_NUMBER: all */
+    int64_t stop;                /* take no entry after this one; LIMIT_NUMBER: all */
     char what[OBJECT_NAME + 80]; /* names the head in messages */
 };
 

@@ -81,12 +81,13 @@ put_table(struct buf *out, const char *heading, const char *const *titles, const
 static void
 put_lines(struct buf *out, const struct card_page *p)
 {
-    buf_adds(out,
-             "<section>\n<h2>To be typed into a file, for --card FILE</h2>\n"
-             "<p>One line for each of the words escrow, founder, made and floor, however long it is. "
-             "Blanks do not matter, nor capitals, but in the founder's key. A digit that is wrong "
-             "does not fit its check. A copy that is older than a floor is refused.</p>\n"
-             "<pre>");
+    buf_adds(
+        out,
+        "<section>\n<h2>To be typed into a file, for --card FILE</h2>\n"
+        "<p>One line for each of the words escrow, founder, made and floor, however long it is. "
+        "Blanks do not matter, nor capitals, but in the founder's key. A digit that is wrong "
+        "does not fit its check. A copy that is older than a floor is refused.</p>\n"
+        "<pre>");
     page_text(out, buf_str(&p->lines));
     buf_adds(out, "</pre>\n</section>\n");
 }

@@ -1,8 +1,8 @@
 /*
  * For tests: an author who does not keep to what keymuster records. log_tool append STORE KIND BODY
- * appends an entry with any kind and body to a store's own log; log_tool line STORE TEXT a line that
- * need not be an entry at all, which the next publication signs like any other; log_tool note-at
- * STORE TIME a note that says another time.
+ * appends an entry with any kind and body to a store's own log; log_tool line STORE TEXT a line
+ * that need not be an entry at all, which the next publication signs like any other; log_tool
+ * note-at STORE TIME a note that says another time.
  */
 #include <stdio.h>
 #include <string.h>
