@@ -344,6 +344,14 @@ out_exit(const struct ctx *ctx, const struct err *err)
     return status;
 }
 
+/* What the detector says; else what explain says of the code. */
+static const char *
+ways_out(const struct err *err)
+{
+    const struct err_help *help = err_help(err->code);
+    return err->hint[0] == '\0' && help != NULL ? help->todo : err->hint;
+}
+
 /* Each line of hint as an item. */
 static void
 json_hints(struct jw *w, const char *hint)
@@ -375,7 +383,7 @@ error_json(struct buf *out, const struct ctx *ctx, const struct err *err)
     jw_int(&w, "exit", out_exit(ctx, err));
     json_text(&w, "message", msg);
     json_text(&w, "cause", err->why[0] == '\0' ? err_text(err->code) : err->why);
-    json_hints(&w, err->hint);
+    json_hints(&w, ways_out(err));
     if (err->request[0] == '\0')
         jw_null(&w, "request");
     else
@@ -411,7 +419,7 @@ error_text(struct buf *out, const struct err *err)
     escape_terminal(out, msg, strlen(msg), ESCAPE_LINE);
     buf_addc(out, '\n');
     error_part(out, "why", err->why);
-    error_part(out, "do", err->hint);
+    error_part(out, "do", ways_out(err));
     buf_addf(out, "  ref   KM%04u %s keymuster explain KM%04u\n", (unsigned)err->code, dot,
              (unsigned)err->code);
     if (err->request[0] != '\0') {
