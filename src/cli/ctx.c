@@ -174,6 +174,7 @@ ctx_settle(struct ctx *ctx, struct err *err)
     ctx->accept_risk = opt_get(o, OPT_ACCEPT_RISK);
     ref_set_no_input(ctx->no_input);
     remote_read_secrets_by(place_secret);
+    remote_wait(ctx->timeout_ms);
     if (opt_has(o, OPT_FIELDS) && !(ctx->cmd->flags & CMD_CSV)) {
         char name[CMD_NAME];
         cmd_name(name, ctx->cmd);

@@ -12,11 +12,24 @@
 enum { URL_MAX = 3 * PATH_SIZE + 16 };
 
 static remote_secret_fn read_secret;
+static int64_t wait_ms;
 
 void
 remote_read_secrets_by(remote_secret_fn fn)
 {
     read_secret = fn;
+}
+
+void
+remote_wait(int64_t timeout_ms)
+{
+    wait_ms = timeout_ms;
+}
+
+int64_t
+remote_timeout(int64_t otherwise)
+{
+    return wait_ms > 0 ? wait_ms : otherwise;
 }
 
 enum rc

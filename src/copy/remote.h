@@ -7,6 +7,7 @@
 #define COPY_REMOTE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -31,6 +32,9 @@ struct remote_access {
 typedef enum rc (*remote_secret_fn)(struct secret **out, const char *ref, const char *what,
                                     struct err *err);
 void remote_read_secrets_by(remote_secret_fn fn);
+/* Longest wait for one request to a server, in milliseconds, as --timeout says it; 0: as the kind
+ * of place has it. Before the first remote_open. */
+void remote_wait(int64_t timeout_ms);
 
 /*
  * "file:///path", "/path" or "a/path" (a word with a slash and no scheme);

@@ -19,7 +19,7 @@ remote_http_open(struct remote *r, const struct remote_access *access, struct er
 {
     struct http_config config = {.ca = access != NULL ? access->ca : NULL,
                                  .proxy = access != NULL ? access->proxy : NULL,
-                                 .timeout_ms = ALL_MS};
+                                 .timeout_ms = remote_timeout(ALL_MS)};
     return http_new(&r->http, &config, err);
 }
 

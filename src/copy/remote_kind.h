@@ -79,6 +79,8 @@ enum rc remote_secret(struct secret **out, const struct remote *r,
  */
 enum rc remote_settle(struct remote *r, const char *name, const void *bytes, size_t len, int *torn,
                       struct err *err) MUST_CHECK;
+/* What remote_wait said, else otherwise. */
+int64_t remote_timeout(int64_t otherwise);
 /* A write that a place refuses, or has no room for: names the object and the place, and what to do.
  * The cause is what err says so far. Returns rc; codes but RC_COPY_READ_ONLY and RC_COPY_FULL are
  * left as they are. */

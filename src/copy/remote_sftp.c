@@ -30,6 +30,7 @@ remote_sftp_open(struct remote *r, const struct remote_server *server,
                                  .known_hosts = access->known_hosts,
                                  .host_key = access->host_key,
                                  .credential = credential,
+                                 .timeout_ms = remote_timeout(0),
                                  .codes = {.unreachable = RC_COPY_UNREACHABLE,
                                            .untrusted = RC_COPY_UNTRUSTED,
                                            .changed = RC_COPY_HOST_KEY,
@@ -116,7 +117,7 @@ put_by(struct remote *r, const char *name, const void *bytes, size_t len, int re
         rc = sftp_put(r->sftp, from, bytes, len, err);
     if (rc == RC_OK)
         rc = sftp_rename(r->sftp, from, to, replace, err);
-    if (rc == RC_EXISTS)
+    if (rc == RC_EXISTS || rc == RC_COPY_FULL)
         forget(r, from);
     return rc == RC_COPY_READ_ONLY || rc == RC_COPY_FULL
                ? remote_closed(r, "writing", name, rc, err)

@@ -18,6 +18,7 @@ enum {
     PORT = 22,
     CONNECT_MS = 10000,
     SLOW_MS = 30000,
+    ALL_MS = 600000, /* somebody who answers a byte a second is not waited for for ever */
     ADDRESS = 6144,
     FINGERPRINT = 64, /* "SHA256:" and 43 characters of base64 */
     FILE_MODE = 0640, /* readable by the group: another site's user there has to read it */
@@ -31,7 +32,7 @@ struct sftp {
     char *user;
     char *known_hosts;
     char *host_key; /* the base64 alone */
-    int64_t slow_ms;
+    int64_t slow_ms, all_ms;
     struct sftp_codes codes;
     int is_key;
     int key_fd; /* -1; holds the private key for libssh2, which wants a file */
@@ -109,6 +110,7 @@ sftp_new(struct sftp **out, const struct sftp_config *config, struct err *err)
     s->key_fd = -1;
     s->port = config->port > 0 ? config->port : PORT;
     s->slow_ms = config->timeout_ms > 0 ? config->timeout_ms : SLOW_MS;
+    s->all_ms = config->timeout_ms > 0 ? config->timeout_ms : ALL_MS;
     s->codes = config->codes;
     s->easy = curl.easy_init();
     int failed = keep_text(&s->host, config->host) | keep_text(&s->user, config->user) |
@@ -253,6 +255,7 @@ begin(struct sftp *s, const char *path, struct err *err)
     (void)curl.easy_setopt(s->easy, CURLOPT_PROXY, "");
     (void)curl.easy_setopt(s->easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl.easy_setopt(s->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    (void)curl.easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, (long)s->all_ms);
     (void)curl.easy_setopt(s->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     (void)curl.easy_setopt(s->easy, CURLOPT_LOW_SPEED_TIME, (long)((s->slow_ms + 999) / 1000));
     (void)curl.easy_setopt(s->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT,
@@ -374,6 +377,23 @@ on_send(char *to, size_t size, size_t count, void *arg)
     return n;
 }
 
+/*
+ * Bytes were not taken. A server whose disk is full says no more than that it failed, and libcurl
+ * says the same when the line breaks: who still answers was the one who would not take them.
+ */
+static enum rc
+not_taken(struct sftp *s, const char *path, struct err *err)
+{
+    struct err none = ERR_INIT;
+    if (begin(s, "/", &none) != RC_OK)
+        return err->code;
+    (void)curl.easy_setopt(s->easy, CURLOPT_NOBODY, 1L);
+    if (curl.easy_perform(s->easy) != CURLE_OK)
+        return err->code;
+    (void)err_set(err, s->codes.full, "%s does not take %.300s", s->host, path);
+    return err_why(err, "SFTP does not say why: is the disk there full, or a quota used up?");
+}
+
 enum rc
 sftp_put(struct sftp *s, const char *path, const void *bytes, size_t len, struct err *err)
 {
@@ -388,7 +408,10 @@ sftp_put(struct sftp *s, const char *path, const void *bytes, size_t len, struct
     (void)curl.easy_setopt(s->easy, CURLOPT_FTP_CREATE_MISSING_DIRS, (long)CURLFTP_CREATE_DIR);
     (void)curl.easy_setopt(s->easy, CURLOPT_NEW_FILE_PERMS, (long)FILE_MODE);
     (void)curl.easy_setopt(s->easy, CURLOPT_NEW_DIRECTORY_PERMS, (long)FOLDER_MODE);
-    rc = end(s, curl.easy_perform(s->easy), path, err);
+    CURLcode code = curl.easy_perform(s->easy);
+    rc = end(s, code, path, err);
+    if (code == CURLE_SSH)
+        rc = not_taken(s, path, err);
     if (rc == RC_NOT_FOUND) /* a folder on the way could not be made */
         rc = err_set(err, s->codes.closed, "%s refuses %.300s", s->host, path);
     return rc;

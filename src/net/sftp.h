@@ -34,7 +34,7 @@ struct sftp_config {
     const char *known_hosts; /* a file as of OpenSSH; NULL */
     const char *host_key;    /* "SHA256:" and base64 without its "="; NULL. Takes precedence. */
     const struct secret *credential; /* the text of a private key, or a password */
-    int64_t timeout_ms;              /* longest time without a byte; 0: 30 s */
+    int64_t timeout_ms; /* longest wait for one request; 0: 30 s without a byte, 600 s in all */
     struct sftp_codes codes;
 };
 
