@@ -136,7 +136,7 @@ scene_far() {
     scene_far
     password_of "$FRA" vbr/config want
     sshd_stop
-    sed -i 's/^ForceCommand.*/ForceCommand internal-sftp -R/' "$T/sshd/config"
+    sed -i 's/^Subsystem.*/Subsystem sftp internal-sftp -R/' "$T/sshd/config"
     /usr/sbin/sshd -D -e -f "$T/sshd/config" >"$T/sshd/log" 2>&1 3>&- &
     SSHD_PID=$!
     for _ in {1..100}; do

@@ -20,6 +20,7 @@ test_helper(measure)
 test_helper(powercut)
 test_helper(memdump)
 test_helper(swapper)
+test_helper(relay)
 
 # keymuster with a deliberate fault (src/base/plant.h), to prove that a test catches it: the sources that have it are
 # compiled once more, and their objects go before the libraries that hold the sound ones. tests/plant-NAME.

@@ -4,14 +4,15 @@
 #   sshd_start DIR       starts it; sshd_stop ends exactly that process
 #
 # Exports: SSHD_PORT, SSHD_URL (sftp://USER@127.0.0.1:PORT/DIR/files), SSHD_FILES (that folder), SSHD_KEY (a client's private key that
-# it knows), SSHD_KNOWN (a file of known hosts), SSHD_FINGERPRINT.
+# it knows), SSHD_READER (another one's, who may only read), SSHD_KNOWN (a file of known hosts), SSHD_FINGERPRINT.
 
 sshd_start() {
     local dir=$1 tries=0
     mkdir -p -- "$dir/files" /run/sshd
     ssh-keygen -q -t ed25519 -N '' -f "$dir/host" </dev/null
     ssh-keygen -q -t ed25519 -N '' -f "$dir/client" </dev/null
-    cp -- "$dir/client.pub" "$dir/authorized"
+    ssh-keygen -q -t ed25519 -N '' -f "$dir/reader" </dev/null
+    { cat -- "$dir/client.pub" && printf 'command="internal-sftp -R" %s\n' "$(cat -- "$dir/reader.pub")"; } >"$dir/authorized"
     while :; do
         SSHD_PORT=$((20000 + RANDOM % 30000))
         cat >"$dir/config" <<END
@@ -26,7 +27,6 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
 Subsystem sftp internal-sftp
-ForceCommand internal-sftp
 AllowTcpForwarding no
 MaxStartups 100
 END
@@ -44,11 +44,11 @@ END
     done
     SSHD_FILES=$dir/files
     SSHD_URL=sftp://$(id -un)@127.0.0.1:$SSHD_PORT$SSHD_FILES
-    SSHD_KEY=$dir/client
+    SSHD_KEY=$dir/client SSHD_READER=$dir/reader
     SSHD_KNOWN=$dir/known
     printf '[127.0.0.1]:%s %s\n' "$SSHD_PORT" "$(cut -d ' ' -f 1,2 "$dir/host.pub")" >"$SSHD_KNOWN"
     SSHD_FINGERPRINT=$(ssh-keygen -lf "$dir/host.pub" | cut -d ' ' -f 2)
-    export SSHD_PORT SSHD_PID SSHD_FILES SSHD_URL SSHD_KEY SSHD_KNOWN SSHD_FINGERPRINT
+    export SSHD_PORT SSHD_PID SSHD_FILES SSHD_URL SSHD_KEY SSHD_READER SSHD_KNOWN SSHD_FINGERPRINT
 }
 
 sshd_stop() {
