@@ -341,13 +341,13 @@ proxy() { # HOW
     local how
     for how in 407 401 403; do
         proxy "$how"
-        ends 5 -o json -C "$FRA" copy set far "$PLACE" --proxy "$PROXY"
-        error_is KM4001
+        ends 4 -o json -C "$FRA" copy set far "$PLACE" --proxy "$PROXY"
+        error_is KM4031
         says "the proxy ${PROXY#http://}" "it answers $how"
     done
     ends 5 -o json -C "$FRA" copy set far "$PLACE" --proxy http://127.0.0.1:9
     error_is KM4001
-    says 'through the proxy 127.0.0.1:9'
+    says 'its proxy 127.0.0.1:9 does not answer'
 }
 
 @test "IBM: an API key alone gets a token, which is sent and not signed with" {
