@@ -238,6 +238,16 @@ CREATE TABLE copy_seen (
     PRIMARY KEY (copy, author)
 ) STRICT;
 
+-- Local. What need not be asked of a copy again, see src/copy/known.h: what of a rewritten object was written there last,
+-- when its newest heads were last looked at, where its identity was read.
+CREATE TABLE copy_known (
+    copy TEXT NOT NULL, -- id of its copy.json
+    what TEXT NOT NULL, -- head/<author>, newest/<author>, recovery/<file>, place, all
+    value TEXT NOT NULL, -- a hash, a number, or empty
+    at TEXT NOT NULL,
+    PRIMARY KEY (copy, what)
+) STRICT;
+
 -- Local. Objects that contradict what is held: forks, kept for a person to look at.
 CREATE TABLE evidence (
     id INTEGER PRIMARY KEY,

@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/clock.h"
+#include "copy/known.h"
 #include "crypt/hash.h"
 #include "text/enc.h"
 #include "text/json.h"
@@ -228,24 +231,75 @@ copy_access(const struct store *store, const char *name, struct remote_access *o
         out->proxy = store_conf(store, "network", NULL, "proxy");
 }
 
+static void
+note_id(struct copy *out, const char *id, const char *name)
+{
+    memcpy(out->id, id, sizeof out->id);
+    if (out->id[0] != '\0')
+        copy_id_to_uuid(out->uuid, out->id);
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+}
+
+static void
+add_file(struct buf *text, const char *folder, const char *name)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    struct err scratch = ERR_INIT;
+    if (path_join(path, folder, name, &scratch) != RC_OK || lstat(path, &st) != 0)
+        return;
+    /* Times as coarse as on a FAT disk tell two disks apart by chance only. */
+    if (st.st_ctim.tv_nsec % 10000000 == 0)
+        buf_addf(text, "\n%lld", (long long)clock_now_ms());
+    buf_addf(text, "\n%llx %llx %lld %lld.%ld", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino, (long long)st.st_size, (long long)st.st_ctim.tv_sec,
+             st.st_ctim.tv_nsec);
+}
+
+/* What stands for a place: its URL, and in a folder the two files that were read; a file that is
+ * written, or lies on another disk, is another one. "" on failure. */
+static void
+place_print(char out[HASH_TEXT + 1], const struct remote *r)
+{
+    const char *folder = remote_folder(r);
+    struct buf text;
+    struct err scratch = ERR_INIT;
+    buf_init(&text, 4 * PATH_SIZE);
+    buf_adds(&text, remote_url(r));
+    if (folder != NULL) {
+        add_file(&text, folder, ESCROW_OBJECT);
+        add_file(&text, folder, COPY_OBJECT);
+    }
+    out[0] = '\0';
+    if (buf_check(&text, "a place", &scratch) == RC_OK)
+        sha256_hex(out, buf_str(&text), text.len);
+    buf_release(&text);
+}
+
+static enum rc
+identify(const struct store *store, struct remote *r, struct copy_identity *id, struct err *err)
+{
+    enum rc rc = copy_identify(r, id, err);
+    return rc == RC_OK ? check_escrow(store, r, id, err) : rc;
+}
+
 /* Opens and identifies; *out is zero on failure. */
 static enum rc
 open_place(const struct store *store, const char *url, const struct remote_access *access,
            const char *name, struct copy *out, struct err *err)
 {
     struct copy_identity id;
+    char place[HASH_TEXT + 1] = "";
     memset(out, 0, sizeof *out);
     enum rc rc = remote_open(&out->remote, url, access, err);
-    if (rc == RC_OK)
-        rc = copy_identify(out->remote, &id, err);
-    if (rc == RC_OK)
-        rc = check_escrow(store, out->remote, &id, err);
+    if (rc == RC_OK) {
+        place_print(place, out->remote); /* before: what is written meanwhile is read again */
+        rc = identify(store, out->remote, &id, err);
+    }
     if (rc != RC_OK)
         return err_wrap(err, "copy %s", name);
-    memcpy(out->id, id.id, sizeof out->id);
-    if (out->id[0] != '\0')
-        copy_id_to_uuid(out->uuid, out->id);
-    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    note_id(out, id.id, name);
+    memcpy(out->place, place, sizeof out->place);
     return RC_OK;
 }
 
@@ -292,15 +346,51 @@ check_bound(const struct copy *c, const char *bound, struct err *err)
                     c->name);
 }
 
+static enum rc
+bound_url(const struct store *store, const char *name, const char **url, struct err *err)
+{
+    *url = store_conf(store, "copy", name, "url");
+    if (*url != NULL)
+        return RC_OK;
+    (void)err_set(err, RC_COPY_NOT_BOUND, "copy %s is not bound here", name);
+    return err_hint(err, "bind it: keymuster copy set %s URL", name);
+}
+
+enum rc
+copy_open_again(struct store *store, const char *name, struct copy *out, struct err *err)
+{
+    const char *url = NULL;
+    const char *id = store_conf(store, "copy", name, "id");
+    char place[HASH_TEXT + 1];
+    struct remote_access access;
+    struct known known = {.value = ""};
+    memset(out, 0, sizeof *out);
+    enum rc rc = bound_url(store, name, &url, err);
+    if (rc == RC_OK && id != NULL && hex_is(id, AUTHOR_TEXT))
+        rc = known_get(store, id, "place", &known, err);
+    if (rc != RC_OK || known.value[0] == '\0')
+        return rc == RC_OK ? copy_open(store, name, out, err) : rc;
+    copy_access(store, name, &access);
+    rc = remote_open(&out->remote, url, &access, err);
+    if (rc != RC_OK)
+        return err_wrap(err, "copy %s", name);
+    place_print(place, out->remote);
+    if (strcmp(place, known.value) == 0 && (known.recent || remote_folder(out->remote) != NULL)) {
+        note_id(out, id, name);
+        out->assumed = 1;
+        return RC_OK;
+    }
+    copy_close(out);
+    return copy_open(store, name, out, err);
+}
+
 enum rc
 copy_open(struct store *store, const char *name, struct copy *out, struct err *err)
 {
+    const char *url = NULL;
     memset(out, 0, sizeof *out);
-    const char *url = store_conf(store, "copy", name, "url");
-    if (url == NULL) {
-        (void)err_set(err, RC_COPY_NOT_BOUND, "copy %s is not bound here", name);
-        return err_hint(err, "bind it: keymuster copy set %s URL", name);
-    }
+    if (bound_url(store, name, &url, err) != RC_OK)
+        return err->code;
     struct remote_access access;
     copy_access(store, name, &access);
     enum rc rc = open_place(store, url, &access, name, out, err);
@@ -311,6 +401,22 @@ copy_open(struct store *store, const char *name, struct copy *out, struct err *e
     if (rc != RC_OK)
         copy_close(out);
     return rc;
+}
+
+enum rc
+copy_confirm(struct store *store, struct copy *copy, struct err *err)
+{
+    struct copy_identity id;
+    struct copy now = {.remote = copy->remote};
+    if (!copy->assumed)
+        return RC_OK;
+    enum rc rc = identify(store, copy->remote, &id, err);
+    if (rc == RC_COPY_NONE)
+        return nothing_there(copy->remote, copy->name, err);
+    if (rc != RC_OK)
+        return err_wrap(err, "copy %s", copy->name);
+    note_id(&now, id.id, copy->name);
+    return check_bound(&now, copy->id, err);
 }
 
 /* What lies there says by itself, and soundly, that it is something else than was bound. */

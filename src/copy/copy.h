@@ -5,6 +5,7 @@
 #ifndef COPY_COPY_H
 #define COPY_COPY_H
 
+#include "base/limits.h"
 #include "copy/remote.h"
 #include "escrow/store.h"
 
@@ -26,12 +27,21 @@ struct copy {
     char id[AUTHOR_TEXT + 1];  /* copy.json; "" without one */
     char uuid[UUID_TEXT + 1];  /* the same as a UUID; "" without one */
     char name[LIMIT_NAME + 1]; /* as bound here; for messages */
+    int assumed;               /* its identity was not read now: copy_open_again */
+    char place[HASH_TEXT + 1]; /* stands for the place where it was; "" when it was not */
 };
 /* Opens a copy bound in keymuster.conf as [copy "name"] url = ... and checks that it is this
  * escrow's (RC_COPY_FOREIGN) and still the copy that was bound (id; RC_COPY_TAMPERED otherwise).
  * RC_COPY_NOT_BOUND, RC_COPY_UNREACHABLE. */
 enum rc copy_open(struct store *store, const char *name, struct copy *out,
                   struct err *err) MUST_CHECK;
+/* The same without asking who it is where that was read lately: at a server within the hour, in a
+ * folder when neither of the two objects has been touched since (another disk has others). For
+ * commands that publish what they did. */
+enum rc copy_open_again(struct store *store, const char *name, struct copy *out,
+                        struct err *err) MUST_CHECK;
+/* Asks it of a copy that was opened so, before something bad is said of it. */
+enum rc copy_confirm(struct store *store, struct copy *copy, struct err *err) MUST_CHECK;
 /* Opens any place as a copy of this escrow (--from). name is for messages. */
 enum rc copy_open_url(struct store *store, const char *url, const struct remote_access *access,
                       const char *name, struct copy *out, struct err *err) MUST_CHECK;

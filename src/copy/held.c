@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/plant.h"
+#include "copy/known.h"
 #include "escrow/log.h"
 #include "text/time.h"
 
@@ -197,7 +198,10 @@ seen_reached(struct store *store, const struct copy *copy, struct err *err)
     stmt_text(q, 1, copy->id);
     stmt_text(q, 2, remote_url(copy->remote));
     stmt_text(q, 3, now);
-    return stmt_run(q, err);
+    rc = stmt_run(q, err);
+    return rc == RC_OK && copy->place[0] != '\0'
+               ? known_set(store, copy->id, "place", copy->place, err)
+               : rc;
 }
 
 enum rc

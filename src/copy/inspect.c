@@ -411,7 +411,7 @@ repair_put(struct store *store, struct copy *copy, const struct damaged *d, stru
 {
     struct buf right;
     if (d->kind == OBJECT_RECOVERY)
-        return recovery_files_write(store, copy, 1, err);
+        return recovery_files_write(store, copy, RECOVERY_LOOK | RECOVERY_PAGES, err);
     buf_init(&right, SEGMENT_MAX);
     enum rc rc = right_bytes(store, copy, d, &right, err);
     if (rc == RC_OK)

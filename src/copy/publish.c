@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "copy/known.h"
 #include "copy/memory.h"
 #include "copy/publish_author.h"
 #include "copy/recovery_files.h"
@@ -134,7 +135,7 @@ publish_prepare(struct store *store, int *made, struct err *err)
 /* Authors to publish, and what the copy shows of each once it is done. */
 struct part {
     char author[AUTHOR_TEXT + 1];
-    struct mark shown;
+    struct published done;
 };
 struct parts {
     struct store *store;
@@ -177,13 +178,29 @@ remember(struct store *store, struct err *err)
 }
 
 static enum rc
+record_part(struct store *store, const struct copy *copy, const struct part *part, struct err *err)
+{
+    char what[OBJECT_NAME];
+    char text[32];
+    enum rc rc = seen_raise(store, copy->id, part->author, &part->done.shown, err);
+    (void)snprintf(what, sizeof what, "head/%s", part->author);
+    if (rc == RC_OK && part->done.looked && part->done.shown.number > 0)
+        rc = known_set(store, copy->id, what, "", err);
+    newest_name(what, part->author);
+    (void)snprintf(text, sizeof text, "%lld", (long long)part->done.hint);
+    if (rc == RC_OK && part->done.hint > 0)
+        rc = known_set(store, copy->id, what, text, err);
+    return rc;
+}
+
+static enum rc
 record(struct store *store, const struct copy *copy, const struct parts *parts, struct err *err)
 {
     enum rc rc = log_begin(store, err);
     if (rc != RC_OK)
         return rc;
     for (size_t i = 0; rc == RC_OK && i < parts->count; i++)
-        rc = seen_raise(store, copy->id, parts->list[i].author, &parts->list[i].shown, err);
+        rc = record_part(store, copy, &parts->list[i], err);
     if (rc == RC_OK)
         rc = seen_reached(store, copy, err);
     rc = log_finish(store, rc, err);
@@ -194,22 +211,21 @@ record(struct store *store, const struct copy *copy, const struct parts *parts, 
     return rc;
 }
 
-/* For people, and never a failure: the next publish with news, or that finds them torn, tries
- * again. An author whom nobody admitted would put a signature there that nobody can judge. */
+/* For people, and never a failure: the next publish tries again. An author whom nobody admitted
+ * would put a signature there that nobody can judge. */
 static void
 refresh_recovery(struct store *store, struct copy *copy, int every, struct publish_report *report)
 {
     struct trust trust;
-    int written = 0;
     struct err err = ERR_INIT;
     struct err second = ERR_INIT;
+    enum recovery_flags flags = every ? RECOVERY_LOOK : RECOVERY_NEW;
     enum rc rc = trust_of(store, store->self.author, &trust, &err);
     if (rc == RC_OK && !trust_accepted(&trust))
         return;
     if (rc == RC_OK) /* first, because START-HERE.md speaks of it */
-        rc = recovery_program_write(store, copy, &written, &err);
-    if ((report->heads > 0 || written || recovery_files_due(store, copy, every)) &&
-        recovery_files_write(store, copy, every, &second) != RC_OK && rc == RC_OK) {
+        rc = recovery_program_write(store, copy, flags, &err);
+    if (recovery_files_write(store, copy, flags, &second) != RC_OK && rc == RC_OK) {
         err = second;
         rc = err.code;
     }
@@ -217,11 +233,23 @@ refresh_recovery(struct store *store, struct copy *copy, int every, struct publi
         (void)snprintf(report->note, sizeof report->note, "%.255s", err.msg);
 }
 
+/* What is said of the place is only as good as that it is this copy. */
+static enum rc
+confirm(struct store *store, struct copy *copy, enum rc rc, struct err *err)
+{
+    struct err other = ERR_INIT;
+    if ((rc != RC_COPY_ROLLED_BACK && rc != RC_COPY_FORKED && rc != RC_STORE_OLD) ||
+        copy_confirm(store, copy, &other) == RC_OK)
+        return rc;
+    *err = other;
+    return err->code;
+}
+
 enum rc
 publish_to(struct store *store, struct copy *copy, int every, struct publish_report *report,
            struct err *err)
 {
-    struct publish p = {store, copy, report};
+    struct publish p = {store, copy, report, every};
     struct parts parts = {.store = store};
     memset(report, 0, sizeof *report);
     enum rc rc = remember(store, err);
@@ -230,14 +258,15 @@ publish_to(struct store *store, struct copy *copy, int every, struct publish_rep
     if (rc == RC_OK)
         rc = log_authors(store, add_accepted, &parts, err);
     for (size_t i = 0; rc == RC_OK && i < parts.count; i++)
-        rc = publish_author(&p, parts.list[i].author, &parts.list[i].shown, err);
+        rc = publish_author(&p, parts.list[i].author, &parts.list[i].done, err);
+    rc = confirm(store, copy, rc, err);
     if (parts.count > 0)
-        report->own_entries = parts.list[0].shown.entries;
+        report->own_entries = parts.list[0].done.shown.entries;
     /* What arrived before a failure has arrived: a key may be released by it. */
     struct err scratch = ERR_INIT;
     if (rc == RC_OK)
         rc = record(store, copy, &parts, err);
-    else if (parts.count > 0 && parts.list[0].shown.number > 0)
+    else if (parts.count > 0 && parts.list[0].done.shown.number > 0)
         err_ignore(record(store, copy, &parts, &scratch)); /* the first cause is reported */
     if (rc == RC_OK)
         refresh_recovery(store, copy, every, report);
@@ -261,7 +290,7 @@ publish_one(struct store *store, const char *name, struct err *err)
 {
     struct copy copy = {0};
     struct publish_report report;
-    enum rc rc = copy_open(store, name, &copy, err);
+    enum rc rc = copy_open_again(store, name, &copy, err);
     if (rc == RC_OK)
         rc = publish_to(store, &copy, 0, &report, err);
     copy_close(&copy);

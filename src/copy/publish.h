@@ -22,11 +22,14 @@ struct publish_report {
 };
 /*
  * Sends to one copy what it lacks: own segments, heads up to the newest, newest/ hint; then the
- * lines and the newest head (earlier ones where held) of every other accepted author. Every
- * remote_create_once reads back. Records copy_seen and the memory outside the store at the end.
+ * lines and the newest head (earlier ones where held) of every other accepted author. Records
+ * copy_seen and the memory outside the store at the end.
  * Before: checks that the copy's head <n> that we know still has our bytes (RC_COPY_FORKED), and
  * that it is not behind what it once showed (RC_COPY_ROLLED_BACK).
- * every: each file of recovery/ is looked at, not only its SHA256SUMS.
+ * One own entry is a segment, its head and that look: two PUTs and a GET; every sixteenth writes
+ * the hint, too. Of recovery/ is written what changed since it was last written from here.
+ * every: a thorough look, also at what nothing is sent for: all heads known, a newer one of its own
+ * author, each file of recovery/; and the hint is brought up to date.
  */
 enum rc publish_to(struct store *store, struct copy *copy, int every, struct publish_report *report,
                    struct err *err) MUST_CHECK;

@@ -1,16 +1,21 @@
 #include "copy/publish_author.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "copy/known.h"
 #include "copy/newest.h"
 #include "copy/segment.h"
+
+enum { HINT_EVERY = 16 }; /* heads: a reader asks upward from a hint */
 
 /* One author on its way to one copy. */
 struct sending {
     struct publish *p;
     const char *author;
     int own;
+    struct published *out;
     struct mark newest; /* held */
     struct mark seen;   /* what the copy showed last */
     struct head head;   /* the newest, parsed */
@@ -45,15 +50,27 @@ forked(struct sending *s, int64_t number, struct err *err)
     return err->code;
 }
 
+static void
+known_name(char out[OBJECT_NAME], const char *kind, const char *author)
+{
+    (void)snprintf(out, OBJECT_NAME, "%s/%s", kind, author);
+}
+
 /* What the copy once showed must still be there. */
 static enum rc
 check_seen(struct sending *s, struct err *err)
 {
     unsigned char hash[HASH_SIZE];
+    char what[OBJECT_NAME];
+    struct known known;
     int found = 0;
-    if (s->seen.number == 0)
-        return RC_OK;
-    enum rc rc = newest_get(s->p->copy->remote, s->author, s->seen.number, &s->there, &found, err);
+    known_name(what, "head", s->author);
+    enum rc rc = known_get(s->p->store, s->p->copy->id, what, &known, err);
+    if (rc != RC_OK || s->seen.number == 0 ||
+        (known.recent && !s->p->every && s->newest.number <= s->seen.number))
+        return rc;
+    s->out->looked = 1;
+    rc = newest_get(s->p->copy->remote, s->author, s->seen.number, &s->there, &found, err);
     if (rc != RC_OK)
         return rc;
     if (!found) {
@@ -68,13 +85,11 @@ check_seen(struct sending *s, struct err *err)
     return memcmp(hash, s->seen.hash, HASH_SIZE) == 0 ? RC_OK : forked(s, s->seen.number, err);
 }
 
-/* A head of mine that I do not know: I am the older one of two. */
+/* Whether the copy has heads of mine that I do not. */
 static enum rc
-check_mine(struct sending *s, struct err *err)
+look_beyond(struct sending *s, struct err *err)
 {
     int beyond = 0;
-    if (!s->own)
-        return RC_OK;
     enum rc rc = newest_own(s->p->store, s->p->copy->remote, s->seen.number, &s->newest, &s->object,
                             &beyond, err);
     if (rc != RC_OK || !beyond)
@@ -84,6 +99,20 @@ check_mine(struct sending *s, struct err *err)
     (void)err_why(err, "it has head %lld, this store has %lld: was it restored from a backup?",
                   (long long)s->newest.number + 1, (long long)s->newest.number);
     return err_hint(err, "`keymuster sync` pulls back what this author published");
+}
+
+/* A head of mine that I do not know: I am the older one of two. Where a head is created once and
+ * for all, sending the next one tells as well. */
+static enum rc
+check_mine(struct sending *s, struct err *err)
+{
+    int enforced = 0;
+    if (!s->own)
+        return RC_OK;
+    enum rc rc = known_enforced(s->p->store, s->p->copy->id, &enforced, err);
+    if (rc != RC_OK || (enforced && !s->p->every && s->seen.number <= s->newest.number))
+        return rc;
+    return look_beyond(s, err);
 }
 
 static enum rc
@@ -137,6 +166,22 @@ send_segments(struct sending *s, struct err *err)
     return rc;
 }
 
+/* The number has been taken: by whoever went on from where this store was, or for a fork. */
+static enum rc
+taken(struct sending *s, int64_t number, struct err *err)
+{
+    int found = 0;
+    struct err scratch = ERR_INIT;
+    if (s->own && look_beyond(s, &scratch) == RC_STORE_OLD) {
+        *err = scratch;
+        return RC_STORE_OLD;
+    }
+    err_clear(&scratch);
+    if (newest_get(s->p->copy->remote, s->author, number, &s->there, &found, &scratch) != RC_OK)
+        buf_clear(&s->there);
+    return forked(s, number, err);
+}
+
 /* All held heads that the copy has not shown. */
 static enum rc
 send_heads(struct sending *s, struct err *err)
@@ -151,33 +196,48 @@ send_heads(struct sending *s, struct err *err)
             return rc;
         head_name(name, s->author, next.number);
         rc = remote_create_once(s->p->copy->remote, name, buf_str(&s->object), s->object.len, err);
-        if (rc == RC_CREATE_ONCE) {
-            int found = 0;
-            struct err scratch = ERR_INIT;
-            if (newest_get(s->p->copy->remote, s->author, next.number, &s->there, &found,
-                           &scratch) != RC_OK)
-                buf_clear(&s->there);
-            return forked(s, next.number, err);
-        }
+        if (rc == RC_CREATE_ONCE)
+            return taken(s, next.number, err);
         if (rc != RC_OK)
             return rc;
         s->p->report->heads++;
     }
 }
 
-/* Never below what is there: the other author may have published more since. */
+/* The number that newest/ of this store's author holds, as written from here; 0 when that is not
+ * known. */
+static enum rc
+hint_written(struct sending *s, int64_t *number, struct err *err)
+{
+    char name[OBJECT_NAME];
+    struct known known;
+    newest_name(name, s->author);
+    enum rc rc = known_get(s->p->store, s->p->copy->id, name, &known, err);
+    *number = strtoll(known.value, NULL, 10);
+    return rc;
+}
+
+/*
+ * Own: written here alone, or by who carries what was sent here; so it need not be read, and
+ * between two rewritings readers ask upward from it. Of another author never below what is there:
+ * he may have published more since.
+ */
 static enum rc
 send_hint(struct sending *s, struct err *err)
 {
     char name[OBJECT_NAME];
     char text[32];
     int64_t there = 0;
-    enum rc rc = newest_hint(s->p->copy->remote, s->author, &there, err);
-    if (rc != RC_OK || there >= s->newest.number)
+    enum rc rc = s->own ? hint_written(s, &there, err)
+                        : newest_hint(s->p->copy->remote, s->author, &there, err);
+    int64_t behind = s->newest.number - there;
+    if (rc != RC_OK || behind <= 0 || (s->own && there > 0 && !s->p->every && behind < HINT_EVERY))
         return rc;
     newest_name(name, s->author);
     (void)snprintf(text, sizeof text, "%lld\n", (long long)s->newest.number);
-    return remote_put(s->p->copy->remote, name, text, strlen(text), err);
+    rc = remote_put(s->p->copy->remote, name, text, strlen(text), err);
+    s->out->hint = rc == RC_OK && s->own ? s->newest.number : 0;
+    return rc;
 }
 
 static enum rc
@@ -190,28 +250,31 @@ send_author(struct sending *s, struct err *err)
         rc = check_seen(s, err);
     if (rc == RC_OK)
         rc = check_mine(s, err);
-    if (rc != RC_OK || s->newest.number <= s->seen.number)
+    if (rc != RC_OK || s->newest.number == 0)
         return rc;
+    if (s->newest.number <= s->seen.number)
+        return s->own && s->p->every ? send_hint(s, err) : RC_OK;
     rc = load_heads(s, err);
     if (rc == RC_OK)
         rc = send_segments(s, err);
     if (rc == RC_OK)
         rc = send_heads(s, err);
+    s->out->looked |= rc == RC_OK;
     return rc == RC_OK ? send_hint(s, err) : rc;
 }
 
 enum rc
-publish_author(struct publish *p, const char *author, struct mark *shown, struct err *err)
+publish_author(struct publish *p, const char *author, struct published *out, struct err *err)
 {
-    struct sending s = {.p = p, .author = author};
-    memset(shown, 0, sizeof *shown);
+    struct sending s = {.p = p, .author = author, .out = out};
+    memset(out, 0, sizeof *out);
     s.own = strcmp(author, p->store->self.author) == 0;
     buf_init(&s.object, LIMIT_SMALL_FILE);
     buf_init(&s.there, LIMIT_SMALL_FILE);
     buf_init(&s.segment, SEGMENT_MAX);
     enum rc rc = send_author(&s, err);
     if (rc == RC_OK)
-        *shown = s.newest.number >= s.seen.number ? s.newest : s.seen;
+        out->shown = s.newest.number >= s.seen.number ? s.newest : s.seen;
     head_release(&s.head);
     head_release(&s.former);
     buf_release(&s.object);

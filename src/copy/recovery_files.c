@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "copy/known.h"
 #include "copy/recovery_pages.h"
 #include "copy/recovery_program.h"
 #include "copy/recovery_scripts.h"
@@ -12,6 +14,7 @@
 #include "escrow/runbooks.h"
 #include "escrow/trust.h"
 #include "text/enc.h"
+#include "text/time.h"
 
 static const char TRUSTED[] = "keymuster recovery 1";
 static const char SUMS[] = "SHA256SUMS";
@@ -25,6 +28,7 @@ enum { FILE_MOST = 64 * 1024 * 1024, PAGES = sizeof pages / sizeof pages[0], NAM
 struct laid {
     char name[NAME_MOST]; /* below recovery/ */
     struct buf text;
+    int due; /* to be written */
 };
 
 struct list {
@@ -62,6 +66,7 @@ lay(struct list *l, const char *name, const char *text, size_t len, struct err *
             return err_nomem(err);
         l->files = more;
         f = &more[l->count++];
+        f->due = 0;
         buf_init(&f->text, FILE_MOST);
         (void)snprintf(f->name, sizeof f->name, "%s", name);
     }
@@ -193,23 +198,6 @@ recovery_files_each(const struct store *store, struct copy *copy, recovery_fn fn
     return rc;
 }
 
-int
-recovery_files_due(const struct store *store, struct copy *copy, int every)
-{
-    struct list l;
-    struct err scratch = ERR_INIT;
-    int due = 0;
-    for (size_t i = 0; !due && i < PAGES; i++)
-        due = is_due(store, copy, pages[i], NULL);
-    if (list_make(&l, store, &scratch) == RC_OK) {
-        due = due || is_due(store, copy, SUMS, &l.sums);
-        for (size_t i = 0; every && !due && i < l.count; i++)
-            due = is_due(store, copy, l.files[i].name, &l.files[i].text);
-    }
-    list_release(&l);
-    return due;
-}
-
 /* ---- writing ---- */
 
 enum rc
@@ -233,50 +221,175 @@ recovery_send(struct copy *copy, const struct secret *key, const char *name, con
     return rc;
 }
 
-static enum rc
-send_pages(struct store *store, struct copy *copy, const struct secret *key, struct err *err)
+/* What is to be written. */
+struct writing {
+    struct store *store;
+    struct copy *copy;
+    enum recovery_flags flags;
+    struct page {
+        struct buf text;
+        char print[HASH_TEXT + 1]; /* of what it says, without when */
+        int due;
+    } pages[PAGES];
+    struct list list;
+    char sums[HASH_TEXT + 1];
+    int sums_due;
+    int any_due;
+};
+
+/* Of a text in which the time stands once, before all else that could read the same. */
+static void
+print_page(char out[HASH_TEXT + 1], const struct buf *text, const char *now)
 {
-    struct buf text;
-    buf_init(&text, FILE_MOST);
-    enum rc rc = recovery_page_keys(store, &text, err);
+    static const char no_time[] = "";
+    struct sha256_state s;
+    unsigned char hash[HASH_SIZE];
+    const char *all = buf_str(text);
+    const char *at = strstr(all, now);
+    size_t before = at != NULL ? (size_t)(at - all) : text->len;
+    const char *rest = at != NULL ? at + strlen(now) : no_time;
+    sha256_begin(&s);
+    sha256_more(&s, all, before);
+    sha256_more(&s, rest, text->len - before - (at != NULL ? strlen(now) : 0));
+    sha256_end(&s, hash);
+    hex_encode(out, hash, HASH_SIZE);
+}
+
+static enum rc
+make_pages(struct writing *w, struct err *err)
+{
+    char now[TIME_TEXT + 1];
+    int program = 0;
+    time_format(now, clock_now_ms());
+    enum rc rc = recovery_program_there(w->store, w->copy, w->flags, &program, err);
     if (rc == RC_OK)
-        rc = recovery_send(copy, key, "KEYS.txt", &text, err);
-    buf_clear(&text);
+        rc = recovery_page_start(w->store, now, program, &w->pages[0].text, err);
     if (rc == RC_OK)
-        rc = recovery_page_start(store, recovery_program_there(copy), &text, err);
-    if (rc == RC_OK)
-        rc = recovery_send(copy, key, "START-HERE.md", &text, err);
-    buf_release(&text);
+        rc = recovery_page_keys(w->store, now, &w->pages[1].text, err);
+    for (size_t i = 0; rc == RC_OK && i < PAGES; i++)
+        print_page(w->pages[i].print, &w->pages[i].text, now);
     return rc;
+}
+
+/* Another text than was last written from here, or one that is not as it should be. */
+static enum rc
+find_due(struct writing *w, const char *name, const char *print, const struct buf *wanted, int *due,
+         struct err *err)
+{
+    char what[NAME_MOST + 32];
+    struct known known;
+    (void)snprintf(what, sizeof what, "recovery/%s", name);
+    enum rc rc = known_get(w->store, w->copy->id, what, &known, err);
+    *due = rc == RC_OK && (strcmp(known.value, print) != 0 ||
+                           ((w->flags & RECOVERY_LOOK) != 0 &&
+                            is_due(w->store, w->copy, name, wanted)));
+    return rc;
+}
+
+static enum rc
+find_all_due(struct writing *w, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < PAGES; i++) {
+        rc = find_due(w, pages[i], w->pages[i].print, NULL, &w->pages[i].due, err);
+        w->pages[i].due |= (w->flags & RECOVERY_PAGES) != 0;
+    }
+    sha256_hex(w->sums, buf_str(&w->list.sums), w->list.sums.len);
+    if (rc == RC_OK)
+        rc = find_due(w, SUMS, w->sums, &w->list.sums, &w->sums_due, err);
+    w->any_due = w->sums_due;
+    for (size_t i = 0; i < PAGES; i++)
+        w->any_due |= w->pages[i].due;
+    if (rc != RC_OK || (!w->sums_due && (w->flags & RECOVERY_LOOK) == 0))
+        return rc;
+    for (size_t i = 0; i < w->list.count; i++) {
+        struct laid *f = &w->list.files[i];
+        f->due = is_due(w->store, w->copy, f->name, &f->text);
+        w->any_due |= f->due;
+    }
+    return RC_OK;
+}
+
+/* Forgotten before it is written and noted after: what is torn meanwhile is written again. */
+static enum rc
+note_one(struct writing *w, const char *name, const char *print, int done, struct err *err)
+{
+    char what[NAME_MOST + 32];
+    (void)snprintf(what, sizeof what, "recovery/%s", name);
+    return done ? known_set(w->store, w->copy->id, what, print, err)
+                : known_drop(w->store, w->copy->id, what, err);
+}
+
+static enum rc
+note(struct writing *w, int done, struct err *err)
+{
+    enum rc rc = log_begin(w->store, err);
+    for (size_t i = 0; rc == RC_OK && i < PAGES; i++) {
+        if (w->pages[i].due)
+            rc = note_one(w, pages[i], w->pages[i].print, done, err);
+    }
+    if (rc == RC_OK && w->sums_due)
+        rc = note_one(w, SUMS, w->sums, done, err);
+    return log_finish(w->store, rc, err);
 }
 
 /* The sums last: they say that the files are there. */
 static enum rc
-send_laid(struct store *store, struct copy *copy, const struct secret *key, int every,
-          struct err *err)
+send_laid(struct writing *w, const struct secret *key, struct err *err)
 {
-    struct list l;
-    enum rc rc = list_make(&l, store, err);
-    int due = rc == RC_OK && is_due(store, copy, SUMS, &l.sums);
-    for (size_t i = 0; rc == RC_OK && (due || every) && i < l.count; i++) {
-        if (is_due(store, copy, l.files[i].name, &l.files[i].text))
-            rc = recovery_send(copy, key, l.files[i].name, &l.files[i].text, err);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < w->list.count; i++) {
+        const struct laid *f = &w->list.files[i];
+        if (f->due)
+            rc = recovery_send(w->copy, key, f->name, &f->text, err);
     }
-    if (rc == RC_OK && due)
-        rc = recovery_send(copy, key, SUMS, &l.sums, err);
-    list_release(&l);
+    return rc == RC_OK && w->sums_due ? recovery_send(w->copy, key, SUMS, &w->list.sums, err) : rc;
+}
+
+static enum rc
+send_due(struct writing *w, const struct secret *key, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = PAGES; rc == RC_OK && i-- > 0;) { /* KEYS.txt first */
+        if (w->pages[i].due)
+            rc = recovery_send(w->copy, key, pages[i], &w->pages[i].text, err);
+    }
+    return rc == RC_OK ? send_laid(w, key, err) : rc;
+}
+
+static enum rc
+write_due(struct writing *w, struct err *err)
+{
+    struct secret *key = NULL;
+    if (!w->any_due)
+        return RC_OK;
+    enum rc rc = store_sign_key(w->store, &key, err);
+    if (rc == RC_OK)
+        rc = note(w, 0, err);
+    if (rc == RC_OK)
+        rc = send_due(w, key, err);
+    if (rc == RC_OK)
+        rc = note(w, 1, err);
+    secret_free(key);
     return rc;
 }
 
 enum rc
-recovery_files_write(struct store *store, struct copy *copy, int every, struct err *err)
+recovery_files_write(struct store *store, struct copy *copy, enum recovery_flags flags,
+                     struct err *err)
 {
-    struct secret *key = NULL;
-    enum rc rc = store_sign_key(store, &key, err);
+    struct writing w = {.store = store, .copy = copy, .flags = flags};
+    for (size_t i = 0; i < PAGES; i++)
+        buf_init(&w.pages[i].text, FILE_MOST);
+    enum rc rc = list_make(&w.list, store, err);
     if (rc == RC_OK)
-        rc = send_pages(store, copy, key, err);
+        rc = make_pages(&w, err);
     if (rc == RC_OK)
-        rc = send_laid(store, copy, key, every, err);
-    secret_free(key);
+        rc = find_all_due(&w, err);
+    if (rc == RC_OK)
+        rc = write_due(&w, err);
+    for (size_t i = 0; i < PAGES; i++)
+        buf_release(&w.pages[i].text);
+    list_release(&w.list);
     return rc;
 }

@@ -21,12 +21,16 @@ typedef enum rc (*recovery_fn)(void *arg, const char *name, enum recovery_state 
                                struct err *err);
 enum rc recovery_files_each(const struct store *store, struct copy *copy, recovery_fn fn, void *arg,
                             struct err *err) MUST_CHECK;
-/* 1 when a page or SHA256SUMS, which stands for scripts and runbooks, is not RECOVERY_GOOD; every:
- * each of those is looked at, too. 0 also when that cannot be told. */
-int recovery_files_due(const struct store *store, struct copy *copy, int every);
-/* Writes both pages anew, signed by this store's author, and the scripts and runbooks that are not
- * what they should be by SHA256SUMS; every: by looking at each. */
-enum rc recovery_files_write(struct store *store, struct copy *copy, int every,
+
+enum recovery_flags {
+    RECOVERY_NEW = 0,  /* what says something else than was last written there from here */
+    RECOVERY_LOOK = 1, /* also what is not as it should be: each file is looked at */
+    RECOVERY_PAGES = 2 /* and both pages anew */
+};
+/* Writes the pages, and the scripts and runbooks that are not what they should be, each signed by
+ * this store's author. Nothing is asked of the copy when nothing is to be written. Its own
+ * transactions. */
+enum rc recovery_files_write(struct store *store, struct copy *copy, enum recovery_flags flags,
                              struct err *err) MUST_CHECK;
 
 /* Writes recovery/NAME without its former signature, then the new one: a writer that is broken off

@@ -2,9 +2,7 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "escrow/view.h"
-#include "text/time.h"
 #include "text/uni.h"
 
 struct writing {
@@ -132,12 +130,10 @@ put_key(void *arg, const struct key *key, struct err *err)
 }
 
 enum rc
-recovery_page_keys(const struct store *store, struct buf *out, struct err *err)
+recovery_page_keys(const struct store *store, const char *now, struct buf *out, struct err *err)
 {
-    char now[TIME_TEXT + 1];
     struct writing writing = {.store = store, .out = out};
     struct writing *w = &writing;
-    time_format(now, clock_now_ms());
     buf_addf(
         w->out,
         "KEYS of escrow %s, as known on %s\n\n"
@@ -217,12 +213,11 @@ static const char start_program[] =
     "`chmod +x` it.\n";
 
 enum rc
-recovery_page_start(const struct store *s, int program, struct buf *out, struct err *err)
+recovery_page_start(const struct store *s, const char *now, int program, struct buf *out,
+                    struct err *err)
 {
-    char now[TIME_TEXT + 1];
     struct writing writing = {.store = s, .out = out};
     struct writing *w = &writing;
-    time_format(now, clock_now_ms());
     buf_adds(w->out, "# Start here\n\nThis is a copy of the key escrow \"");
     put(w->out, s->name);
     buf_addf(w->out,
