@@ -10,6 +10,7 @@
 #include "cli/repair.h"
 #include "cli/session.h"
 #include "copy/copy.h"
+#include "copy/known.h"
 #include "copy/publish.h"
 #include "copy/pull.h"
 #include "escrow/log.h"
@@ -112,7 +113,7 @@ lay_out(struct ctx *ctx, struct remote *r, const char *name, const struct object
     struct err scratch = ERR_INIT;
     enum rc rc = copy_lay_out(ctx->store, r, id, err);
     if (rc == RC_OK)
-        rc = probe_place(ctx, r, id, 0, verdict, err);
+        rc = known_probe(ctx->store, r, id, PROBE_FIRST, verdict, err);
     if (rc != RC_OK)
         return rc;
     copy_id_to_uuid(uuid, id);
@@ -337,7 +338,7 @@ check_one(struct listing *l, const char *name, struct err *err)
         return rc;
     rc = pull_from(ctx->store, &copy, flags, &report, err);
     if (rc == RC_OK)
-        rc = probe_place(ctx, copy.remote, copy.id, 1, &verdict, err);
+        rc = known_probe(ctx->store, copy.remote, copy.id, PROBE_AGAIN, &verdict, err);
     copy_close(&copy);
     if (rc != RC_OK)
         return rc;

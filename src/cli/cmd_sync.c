@@ -7,6 +7,7 @@
 #include "cli/preview.h"
 #include "cli/repair.h"
 #include "cli/session.h"
+#include "copy/known.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
 #include "copy/pull.h"
@@ -18,15 +19,18 @@ enum { COPIES_MAX = 64 };
 struct result {
     const char *name;
     int reached;
+    int quick;    /* it was looked at thoroughly within the hour */
     int left_out; /* --repair: it lies */
     int damaged;  /* --repair: not all could be put back */
     struct pull_report pulled;
     struct publish_report sent;
+    struct remote_asked asked;
     struct repair repair;
 };
 
 struct syncing {
     struct ctx *ctx;
+    int quick; /* --quick */
     struct result r[COPIES_MAX];
     size_t count;
     size_t away;            /* not reached, and not a removable one */
@@ -60,12 +64,12 @@ choose(struct syncing *s, struct err *err)
 static enum rc
 exchange_with(struct syncing *s, struct copy *copy, struct result *r, int publish, struct err *err)
 {
+    enum pull_flags flags = s->ctx->accept_risk != NULL ? PULL_IMAGE : PULL_STORE;
     if (publish)
-        return publish_to(s->ctx->store, copy, 1, &r->sent, err);
+        return publish_to(s->ctx->store, copy, !r->quick, &r->sent, err);
     return s->ctx->dry_run
                ? pull_preview(s->ctx->store, copy, &r->pulled, preview_look, &s->preview, err)
-               : pull_from(s->ctx->store, copy,
-                           s->ctx->accept_risk != NULL ? PULL_IMAGE : PULL_STORE, &r->pulled, err);
+               : pull_from(s->ctx->store, copy, r->quick ? PULL_QUICK : flags, &r->pulled, err);
 }
 
 /* Who said that this store is an old image of itself, and why. */
@@ -90,17 +94,51 @@ record_risk(struct syncing *s, struct err *err)
     return rc;
 }
 
+/* --quick, and the thorough look is not due. */
+static enum rc
+is_quick(const struct syncing *s, struct result *r, struct err *err)
+{
+    struct known all = {.value = ""};
+    const char *id = store_conf(s->ctx->store, "copy", r->name, "id");
+    r->quick = 0;
+    if (!s->quick || s->ctx->dry_run || opt_has(&s->ctx->opts, OPT_REPAIR) ||
+        s->ctx->accept_risk != NULL || id == NULL)
+        return RC_OK;
+    enum rc rc = known_get(s->ctx->store, id, KNOWN_ALL, &all, err);
+    r->quick = rc == RC_OK && all.recent;
+    return rc;
+}
+
+static void
+count_asked(struct result *r, const struct copy *copy)
+{
+    struct remote_asked now;
+    remote_asked(copy->remote, &now);
+    r->asked.gets += now.gets;
+    r->asked.puts += now.puts;
+    r->asked.removes += now.removes;
+    r->asked.lists += now.lists;
+    r->asked.get_bytes += now.get_bytes;
+    r->asked.put_bytes += now.put_bytes;
+}
+
 /* An unreachable copy is no failure while there are others; a hostile one is. */
 static enum rc
 each(struct syncing *s, struct result *r, int publish, struct err *err)
 {
     struct copy copy;
+    enum rc rc = RC_OK;
     if (r->left_out || (publish && !r->reached))
         return RC_OK;
-    enum rc rc = copy_open(s->ctx->store, r->name, &copy, err);
+    if (!publish)
+        rc = is_quick(s, r, err);
+    if (rc == RC_OK)
+        rc = r->quick ? copy_open_again(s->ctx->store, r->name, &copy, err)
+                      : copy_open(s->ctx->store, r->name, &copy, err);
     if (rc == RC_OK) {
         r->reached = 1;
         rc = exchange_with(s, &copy, r, publish, err);
+        count_asked(r, &copy);
         copy_close(&copy);
     }
     if (rc == RC_OK && !publish && r->pulled.note[0] != '\0')
@@ -234,6 +272,14 @@ add_member(struct jw *w, const struct ctx *ctx, const struct result *r)
     jw_int(w, "sent_segments", r->sent.segments);
     jw_int(w, "sent_heads", r->sent.heads);
     jw_int(w, "own_entries", r->sent.own_entries);
+    jw_obj(w, "requests");
+    jw_int(w, "get", r->asked.gets);
+    jw_int(w, "put", r->asked.puts);
+    jw_int(w, "remove", r->asked.removes);
+    jw_int(w, "list", r->asked.lists);
+    jw_int(w, "bytes_read", r->asked.get_bytes);
+    jw_int(w, "bytes_written", r->asked.put_bytes);
+    jw_end_obj(w);
     if (opt_has(&ctx->opts, OPT_REPAIR))
         repair_member(w, &r->repair);
     jw_end_obj(w);
@@ -324,9 +370,9 @@ sync_all(struct syncing *s, struct jw *w, struct err *err)
 }
 
 enum rc
-cmd_sync_all(struct ctx *ctx, struct jw *w, struct err *err)
+cmd_sync_all(struct ctx *ctx, int quick, struct jw *w, struct err *err)
 {
-    struct syncing s = {.ctx = ctx};
+    struct syncing s = {.ctx = ctx, .quick = quick};
     enum rc rc = sync_all(&s, w, err);
     preview_release(&s.preview);
     for (size_t i = 0; i < s.count; i++)
@@ -339,13 +385,14 @@ run_sync(struct ctx *ctx, struct err *err)
 {
     struct buf doc;
     struct jw w;
+    int quick = opt_has(&ctx->opts, OPT_QUICK);
     if (ctx->offline)
         return err_set(err, RC_USAGE,
                        "sync --offline: there is nothing that sync could do offline");
     if (!out_is_json(ctx))
-        return cmd_sync_all(ctx, NULL, err);
+        return cmd_sync_all(ctx, quick, NULL, err);
     session_answer(&doc, &w, "sync");
-    enum rc rc = cmd_sync_all(ctx, &w, err);
+    enum rc rc = cmd_sync_all(ctx, quick, &w, err);
     if (rc == RC_OK)
         return out_object(ctx, &doc, &w, err);
     buf_release(&doc);
@@ -353,6 +400,8 @@ run_sync(struct ctx *ctx, struct err *err)
 }
 
 static const struct opt_spec sync_options[] = {
+    {OPT_QUICK, "quick", 0, NULL, 0,
+     "ask only for what is new, if a copy was looked at thoroughly within the hour"},
     {OPT_REPAIR, "repair", 0, NULL, 0, "first put back objects that are altered or missing"},
     OPT_END,
 };

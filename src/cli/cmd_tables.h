@@ -62,8 +62,8 @@ enum rc cmd_author_argument(struct ctx *ctx, const char **id, struct err *err) M
 enum rc cmd_author_request(const struct store *store, struct buf *out, struct err *err) MUST_CHECK;
 
 /* What sync does, with the copies of the command line or all: text, or with w members of an object
- * that is begun. */
-enum rc cmd_sync_all(struct ctx *ctx, struct jw *w, struct err *err) MUST_CHECK;
+ * that is begun. quick: as --quick. */
+enum rc cmd_sync_all(struct ctx *ctx, int quick, struct jw *w, struct err *err) MUST_CHECK;
 /* A wrap's members, in an object that is begun. root: the name of its root key. */
 void cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap);
 /* Site of an author, or "": tells equal names apart. */

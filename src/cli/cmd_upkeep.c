@@ -221,7 +221,7 @@ sync_copies(struct upkeep *u, struct err *err)
         return RC_OK;
     if (u->w != NULL)
         jw_obj(u->w, "sync");
-    enum rc rc = cmd_sync_all(u->ctx, u->w, err);
+    enum rc rc = cmd_sync_all(u->ctx, 1, u->w, err);
     if (rc == RC_COPY_UNREACHABLE) { /* the rest is done all the same */
         out_warn(u->ctx, "sync: %s", err->msg);
         u->ctx->findings++;

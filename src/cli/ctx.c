@@ -145,6 +145,13 @@ check_args(const struct ctx *ctx, struct err *err)
                     cmd->synopsis);
 }
 
+/* -vv: what is asked of a copy. */
+static void
+say_asked(void *arg, const char *verb, const char *name, const char *url)
+{
+    out_note(arg, "%s %s at %s", verb, name, url);
+}
+
 enum rc
 ctx_settle(struct ctx *ctx, struct err *err)
 {
@@ -175,6 +182,7 @@ ctx_settle(struct ctx *ctx, struct err *err)
     ref_set_no_input(ctx->no_input);
     remote_read_secrets_by(place_secret);
     remote_wait(ctx->timeout_ms);
+    remote_watch(ctx->verbose > 1 ? say_asked : NULL, ctx);
     if (opt_has(o, OPT_FIELDS) && !(ctx->cmd->flags & CMD_CSV)) {
         char name[CMD_NAME];
         cmd_name(name, ctx->cmd);

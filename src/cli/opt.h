@@ -61,6 +61,7 @@ enum opt_id {
     OPT_CRN,
     OPT_DEEP,
     OPT_REPAIR,
+    OPT_QUICK,
     OPT_DESCRIPTION,
     OPT_DRILL,
     OPT_DUE,

@@ -2,43 +2,7 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "cli/out.h"
-#include "db/db.h"
-#include "escrow/log.h"
-#include "text/time.h"
-
-static enum rc
-keep(struct ctx *ctx, const struct remote *r, const char *id, const struct remote_verdict *v,
-     struct err *err)
-{
-    struct stmt *q = NULL;
-    char now[TIME_TEXT + 1];
-    time_format(now, clock_now_ms());
-    enum rc rc = db_query(
-        ctx->store->db, &q,
-        "INSERT INTO copy_state (copy, location, create_once, reached_at) VALUES (?1, ?2, ?3, "
-        "?4)"
-        " ON CONFLICT (copy) DO UPDATE SET location = ?2, create_once = ?3, reached_at = ?4",
-        err);
-    if (rc != RC_OK)
-        return rc;
-    stmt_text(q, 1, id);
-    stmt_text(q, 2, remote_url(r));
-    stmt_text(q, 3, v->create_once);
-    stmt_text(q, 4, now);
-    return stmt_run(q, err);
-}
-
-enum rc
-probe_place(struct ctx *ctx, struct remote *r, const char *id, int again,
-            struct remote_verdict *out, struct err *err)
-{
-    enum rc rc = remote_probe(r, again, out, err);
-    if (rc == RC_OK)
-        rc = log_begin(ctx->store, err);
-    return rc == RC_OK ? log_finish(ctx->store, keep(ctx, r, id, out, err), err) : rc;
-}
 
 static const char *
 once_words(const char *verdict)

@@ -9,6 +9,9 @@
 #include "copy/remote.h"
 #include "escrow/store.h"
 
+#define ESCROW_OBJECT "escrow.json"
+#define COPY_OBJECT "copy.json"
+
 /* What a place says it is. id "" without copy.json: readable, but without high-water memory. */
 struct copy_identity {
     char escrow[AUTHOR_TEXT + 1];
@@ -20,6 +23,8 @@ struct copy_identity {
  * malformed or the founder's key does not give the escrow id; RC_COPY_FOREIGN when copy.json names
  * another escrow. */
 enum rc copy_identify(struct remote *r, struct copy_identity *out, struct err *err) MUST_CHECK;
+/* What lies there says by itself, and soundly, that it is something else than was bound. */
+int copy_is_another(const struct store *store, struct remote *r, const char *bound);
 
 /* An opened copy of this store's escrow. */
 struct copy {

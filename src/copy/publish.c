@@ -183,9 +183,8 @@ record_part(struct store *store, const struct copy *copy, const struct part *par
     char what[OBJECT_NAME];
     char text[32];
     enum rc rc = seen_raise(store, copy->id, part->author, &part->done.shown, err);
-    (void)snprintf(what, sizeof what, "head/%s", part->author);
     if (rc == RC_OK && part->done.looked && part->done.shown.number > 0)
-        rc = known_set(store, copy->id, what, "", err);
+        rc = known_looked(store, copy->id, part->author, err);
     newest_name(what, part->author);
     (void)snprintf(text, sizeof text, "%lld", (long long)part->done.hint);
     if (rc == RC_OK && part->done.hint > 0)
@@ -252,7 +251,11 @@ publish_to(struct store *store, struct copy *copy, int every, struct publish_rep
     struct publish p = {store, copy, report, every};
     struct parts parts = {.store = store};
     memset(report, 0, sizeof *report);
+    int enforced = 0;
     enum rc rc = remember(store, err);
+    if (rc == RC_OK)
+        rc = known_enforced(store, copy, &enforced, err);
+    remote_look_twice(copy->remote, !enforced);
     if (rc == RC_OK)
         rc = add_part(&parts, store->self.author, err);
     if (rc == RC_OK)
@@ -268,6 +271,8 @@ publish_to(struct store *store, struct copy *copy, int every, struct publish_rep
         rc = record(store, copy, &parts, err);
     else if (parts.count > 0 && parts.list[0].done.shown.number > 0)
         err_ignore(record(store, copy, &parts, &scratch)); /* the first cause is reported */
+    if (rc == RC_OK && every && report->heads > 0) /* saves a look at each publish from now on */
+        err_ignore(known_probe_once(store, copy, &scratch));
     if (rc == RC_OK)
         refresh_recovery(store, copy, every, report);
     free(parts.list);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copy/known.h"
 #include "copy/memory.h"
 #include "copy/newest.h"
 #include "copy/pull_author.h"
@@ -123,11 +124,10 @@ roster_fill(struct roster *r, struct err *err)
         rc = add_named(r, err);
     if (rc == RC_OK)
         rc = add_seen(r, err);
-    if (rc == RC_OK)
-        rc = remote_list(r->pull.copy->remote, "newest", add_listed, r, err);
-    if (rc == RC_OK)
-        rc = remote_list(r->pull.copy->remote, "head", add_listed, r, err);
-    return rc;
+    if (rc != RC_OK || (r->pull.flags & PULL_QUICK) != 0)
+        return rc;
+    rc = remote_list(r->pull.copy->remote, "newest", add_listed, r, err);
+    return rc == RC_OK ? remote_list(r->pull.copy->remote, "head", add_listed, r, err) : rc;
 }
 
 /* ---- one author ---- */
@@ -429,9 +429,12 @@ run(struct roster *r, struct err *err)
         rc = pull_all(r, err);
     if (rc == RC_OK)
         rc = pull_views(store, err);
-    if (rc == RC_OK && (r->pull.flags & PULL_DRY) == 0)
-        rc = seen_reached(store, r->pull.copy, err);
-    return rc;
+    if (rc != RC_OK || (r->pull.flags & PULL_DRY) != 0)
+        return rc;
+    rc = seen_reached(store, r->pull.copy, err);
+    return rc == RC_OK && (r->pull.flags & PULL_QUICK) == 0
+               ? known_set(store, r->pull.copy->id, KNOWN_ALL, "", err)
+               : rc;
 }
 
 static enum rc

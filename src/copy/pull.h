@@ -13,6 +13,8 @@ enum pull_flags {
     PULL_DRY = 1,   /* verify and count only (sync -n, copy check) */
     PULL_DEEP = 2,  /* fetch and verify every segment of every newest head, not only what is new
                        (copy check --deep) */
+    PULL_QUICK = 8, /* of an author whose newest head this copy showed: only whether there is a next
+                       one; no listing. For between two thorough looks */
     PULL_IMAGE = 4, /* a person says that this store is an old image of itself (copy/pull_own.h) */
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "copy/known.h"
 #include "copy/newest.h"
 #include "copy/pull_own.h"
 #include "copy/segment.h"
@@ -378,9 +379,36 @@ load_known(struct taking *t, struct err *err)
     return rc;
 }
 
+/*
+ * PULL_QUICK: all that this copy showed is held, and the next head is not there. Whether it still
+ * shows what it showed is not asked here: publishing does. t->out->head is as held.
+ */
+static enum rc
+nothing_new(struct taking *t, int *yes, struct err *err)
+{
+    struct mark at;
+    struct buf next;
+    int found = 0;
+    *yes = 0;
+    if ((t->p->flags & PULL_QUICK) == 0 || t->seen.number == 0 || t->had.seq < t->seen.entries)
+        return RC_OK;
+    enum rc rc = held_at(t->p->store, t->author, t->seen.number, &at, &t->object, err);
+    if (rc != RC_OK || at.number == 0 || memcmp(at.hash, t->seen.hash, HASH_SIZE) != 0)
+        return rc;
+    buf_init(&next, LIMIT_SMALL_FILE);
+    rc = newest_get(t->p->copy->remote, t->author, at.number + 1, &next, &found, err);
+    buf_release(&next);
+    *yes = rc == RC_OK && !found;
+    if (*yes)
+        rc = head_peek(&t->out->head, buf_str(&t->object), t->object.len, "a held head", err);
+    t->out->lagging = *yes && at.entries < t->had.seq;
+    return rc;
+}
+
 static enum rc
 take(struct taking *t, struct err *err)
 {
+    int known = 0;
     int64_t number = 0;
     struct mark mark;
     struct own_fork fork = {0};
@@ -388,8 +416,11 @@ take(struct taking *t, struct err *err)
     int own = strcmp(t->author, t->p->store->self.author) == 0;
     enum rc rc = load_known(t, err);
     if (rc == RC_OK)
-        rc = newest_find(t->p->copy->remote, t->author, t->seen.number, t->held.number, &number,
-                         &t->object, err);
+        rc = nothing_new(t, &known, err);
+    if (rc != RC_OK || known)
+        return rc;
+    rc = newest_find(t->p->copy->remote, t->author, t->seen.number, t->held.number, &number,
+                     &t->object, err);
     if (rc == RC_OK)
         rc = check_seen(t, number, err);
     if (rc != RC_OK || number == 0) {
@@ -412,6 +443,8 @@ take(struct taking *t, struct err *err)
     mark_of(&mark, h);
     if (rc == RC_OK)
         rc = seen_raise(t->p->store, t->p->copy->id, t->author, &mark, err);
+    if (rc == RC_OK)
+        rc = known_looked(t->p->store, t->p->copy->id, t->author, err);
     t->out->lagging = h->entries < t->had.seq;
     if (rc == RC_OK && own)
         rc = own_fork_append(&fork, t->p, h->entries, err);

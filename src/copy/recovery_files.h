@@ -9,6 +9,8 @@
 
 #include "copy/copy.h"
 
+#define RECOVERY_TRUSTED "keymuster recovery 1"
+
 /* Of a text and its signature. */
 enum recovery_state {
     RECOVERY_GOOD,    /* signed by an author who is accepted here */

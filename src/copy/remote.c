@@ -13,6 +13,8 @@ enum { URL_MAX = 3 * PATH_SIZE + 16 };
 
 static remote_secret_fn read_secret;
 static int64_t wait_ms;
+static remote_watch_fn watch;
+static void *watch_arg;
 
 void
 remote_read_secrets_by(remote_secret_fn fn)
@@ -135,6 +137,12 @@ remote_folder(const struct remote *r)
     return r->folder[0] != '\0' ? r->folder : NULL;
 }
 
+int
+remote_is_local(const struct remote *r)
+{
+    return remote_folder(r) != NULL && (r->kind->only_usual == NULL || !r->kind->only_usual(r));
+}
+
 /* Names are made by us; one that could leave the place is a mistake of ours. */
 static enum rc
 check_name(const char *name, struct err *err)
@@ -151,12 +159,73 @@ remote_reach(struct remote *r, struct err *err)
     return r->kind->reach(r, err);
 }
 
+/* ---- one request each ---- */
+
+void
+remote_watch(remote_watch_fn fn, void *arg)
+{
+    watch = fn;
+    watch_arg = arg;
+}
+
+static void
+tell(const struct remote *r, const char *verb, const char *name)
+{
+    if (watch != NULL)
+        watch(watch_arg, verb, name, remote_url(r));
+}
+
+static enum rc
+ask_get(struct remote *r, const char *name, struct buf *out, struct err *err)
+{
+    r->asked.gets++;
+    tell(r, "get", name);
+    return r->kind->get(r, name, out, err);
+}
+
+static enum rc
+ask_create(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+{
+    r->asked.puts++;
+    tell(r, "put", name);
+    r->asked.put_bytes += (int64_t)len;
+    return r->kind->create(r, name, bytes, len, err);
+}
+
+static enum rc
+ask_replace(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+{
+    r->asked.puts++;
+    tell(r, "put", name);
+    r->asked.put_bytes += (int64_t)len;
+    return r->kind->replace(r, name, bytes, len, err);
+}
+
+static enum rc
+ask_remove(struct remote *r, const char *name, struct err *err)
+{
+    r->asked.removes++;
+    tell(r, "remove", name);
+    return r->kind->remove(r, name, err);
+}
+
+void
+remote_asked(const struct remote *r, struct remote_asked *out)
+{
+    *out = r->asked;
+}
+
+/* ---- what is promised of them ---- */
+
 enum rc
 remote_get(struct remote *r, const char *name, struct buf *out, struct err *err)
 {
     buf_clear(out);
     enum rc rc = check_name(name, err);
-    return rc == RC_OK ? r->kind->get(r, name, out, err) : rc;
+    if (rc == RC_OK)
+        rc = ask_get(r, name, out, err);
+    r->asked.get_bytes += rc == RC_OK ? (int64_t)out->len : 0;
+    return rc;
 }
 
 /* A place that refused a name which nothing has refuses for another reason. */
@@ -173,7 +242,7 @@ remote_settle(struct remote *r, const char *name, const void *bytes, size_t len,
 {
     struct buf there;
     buf_init(&there, len);
-    enum rc rc = r->kind->get(r, name, &there, err);
+    enum rc rc = ask_get(r, name, &there, err);
     int begins = rc == RC_OK && (there.len == 0 || memcmp(buf_str(&there), bytes, there.len) == 0);
     int mine = begins && there.len == len;
     buf_release(&there);
@@ -190,7 +259,7 @@ static enum rc
 complete(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
 {
     int torn = 0;
-    enum rc rc = r->kind->replace(r, name, bytes, len, err);
+    enum rc rc = ask_replace(r, name, bytes, len, err);
     if (rc == RC_OK)
         rc = remote_settle(r, name, bytes, len, &torn, err);
     if (rc == RC_CREATE_ONCE || rc == RC_NOT_FOUND)
@@ -204,7 +273,13 @@ complete(struct remote *r, const char *name, const void *bytes, size_t len, stru
 static int
 is_usual(const struct remote *r)
 {
-    return r->kind->only_usual != NULL && r->kind->only_usual(r);
+    return r->look_twice || (r->kind->only_usual != NULL && r->kind->only_usual(r));
+}
+
+void
+remote_look_twice(struct remote *r, int yes)
+{
+    r->look_twice = yes;
 }
 
 enum rc
@@ -221,7 +296,7 @@ remote_create_once(struct remote *r, const char *name, const void *bytes, size_t
     if ((look && rc != RC_NOT_FOUND) || (!look && rc != RC_OK))
         return rc;
     err_clear(err);
-    rc = r->kind->create(r, name, bytes, len, err);
+    rc = ask_create(r, name, bytes, len, err);
     if (rc != RC_EXISTS && (rc != RC_OK || !look))
         return rc;
     const struct err refused = *err;
@@ -234,26 +309,26 @@ remote_create_once(struct remote *r, const char *name, const void *bytes, size_t
 enum rc
 remote_put(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
 {
-    struct err none = ERR_INIT;
-    int torn = 0;
     enum rc rc = check_name(name, err);
-    if (rc != RC_OK || remote_settle(r, name, bytes, len, &torn, &none) == RC_OK)
-        return rc;
-    return r->kind->replace(r, name, bytes, len, err);
+    return rc == RC_OK ? ask_replace(r, name, bytes, len, err) : rc;
 }
 
 enum rc
 remote_withdraw(struct remote *r, const char *name, struct err *err)
 {
     enum rc rc = check_name(name, err);
-    return rc == RC_OK ? r->kind->remove(r, name, err) : rc;
+    return rc == RC_OK ? ask_remove(r, name, err) : rc;
 }
 
 enum rc
 remote_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err)
 {
     enum rc rc = check_name(folder, err);
-    return rc == RC_OK ? r->kind->list(r, folder, fn, arg, err) : rc;
+    if (rc != RC_OK)
+        return rc;
+    r->asked.lists++;
+    tell(r, "list", folder);
+    return r->kind->list(r, folder, fn, arg, err);
 }
 
 /* ---- what the kinds share ---- */

@@ -1,7 +1,7 @@
 /*
  * Where the objects of a copy lie, whatever the kind of place: a folder, share or USB disk, an SFTP
- * or WebDAV server, a bucket of S3, behind the same functions. Names are relative, of fixed patterns that
- * we make ourselves, with '/' between parts.
+ * or WebDAV server, a bucket of S3, behind the same functions. Names are relative, of fixed
+ * patterns that we make ourselves, with '/' between parts.
  */
 #ifndef COPY_REMOTE_H
 #define COPY_REMOTE_H
@@ -64,6 +64,9 @@ enum rc remote_get(struct remote *r, const char *name, struct buf *out, struct e
  */
 enum rc remote_create_once(struct remote *r, const char *name, const void *bytes, size_t len,
                            struct err *err) MUST_CHECK;
+/* From now on before a creation and after it the name is read: where a second creation is not
+ * refused for certain. */
+void remote_look_twice(struct remote *r, int yes);
 /* Replaces an object (hints and recovery/ only). */
 enum rc remote_put(struct remote *r, const char *name, const void *bytes, size_t len,
                    struct err *err) MUST_CHECK;
@@ -89,9 +92,24 @@ struct remote_verdict {
     int removes;    /* it can take objects away */
 };
 enum { REMOTE_LARGE = 32 * 1024 * 1024 }; /* bytes; the largest segment is hardly larger */
-/* again: the large object is left out where it could not be taken away. RC_OK, too, for a place
- * that refuses to be written to. */
-enum rc remote_probe(struct remote *r, int again, struct remote_verdict *out,
+/* PROBE_AGAIN leaves the large object out where it could not be taken away, PROBE_QUICK in any
+ * case. */
+enum probe_how { PROBE_FIRST, PROBE_AGAIN, PROBE_QUICK };
+/* RC_OK, too, for a place that refuses to be written to. */
+enum rc remote_probe(struct remote *r, enum probe_how how, struct remote_verdict *out,
                      struct err *err) MUST_CHECK;
+/* What was asked of a place since it was opened: objects read (found or not), written, taken away,
+ * folders listed. A kind of place may need more than one round trip for one of them. */
+struct remote_asked {
+    int64_t gets, puts, removes, lists;
+    int64_t get_bytes, put_bytes;
+};
+void remote_asked(const struct remote *r, struct remote_asked *out);
+/* Called before each; NULL ends it. For -vv. */
+typedef void (*remote_watch_fn)(void *arg, const char *verb, const char *name, const char *url);
+void remote_watch(remote_watch_fn fn, void *arg);
+
+/* A folder of this machine: create-once holds there without a probe. */
+int remote_is_local(const struct remote *r);
 
 #endif

@@ -36,10 +36,12 @@ struct remote {
     const struct store *store; /* of remote_of_store, borrowed; else NULL */
     char folder[PATH_SIZE];    /* absolute; "" when the place is no folder */
     char path[PATH_SIZE];      /* of a server's, "/..." or "~/..." */
+    int look_twice;
     struct sftp *sftp;
     struct s3 *s3;
     struct http *http;
     struct secret *login[2]; /* see remote_http_login; NULL */
+    struct remote_asked asked;
 };
 
 extern const struct remote_kind remote_dir_kind;

@@ -102,7 +102,7 @@ try_large(struct remote *r, struct remote_verdict *v, struct err *err)
 }
 
 enum rc
-remote_probe(struct remote *r, int again, struct remote_verdict *out, struct err *err)
+remote_probe(struct remote *r, enum probe_how how, struct remote_verdict *out, struct err *err)
 {
     char name[PROBE_NAME];
     memset(out, 0, sizeof *out);
@@ -118,5 +118,6 @@ remote_probe(struct remote *r, int again, struct remote_verdict *out, struct err
         rc = try_again(r, name, out, err);
     if (rc == RC_OK)
         rc = try_destroy(r, name, out, err);
-    return rc == RC_OK && (out->removes || !again) ? try_large(r, out, err) : rc;
+    int large = how == PROBE_FIRST || (how == PROBE_AGAIN && out->removes);
+    return rc == RC_OK && large ? try_large(r, out, err) : rc;
 }

@@ -229,7 +229,7 @@ test_probe(void **state)
     struct remote_verdict v;
     (void)state;
     buf_init(&b, 1000);
-    assert_ok(remote_probe(r, 0, &v, err));
+    assert_ok(remote_probe(r, PROBE_FIRST, &v, err));
     assert_true(strcmp(v.create_once, "enforced") == 0 || strcmp(v.create_once, "usual") == 0);
     assert_int_equal(v.large, LARGE_ROOM);
     assert_true(v.overwrites && v.removes);
