@@ -1,51 +1,15 @@
-/* list, show: the inventory. */
+/* list: the inventory. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
-#include "cli/conflicts.h"
-#include "cli/drills.h"
+#include "cli/list_print.h"
+#include "cli/mint.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/until.h"
-
-struct counts {
-    struct ctx *ctx;
-    int64_t wraps;  /* not retired */
-    int64_t behind; /* of them, under an older version of their root */
-    char roots[256];
-    struct drilled_state drills;
-    char proven_site[LIMIT_NAME + 1];
-    struct root *last; /* a root met before: most keys are under the same few */
-};
-
-static enum rc
-count_wrap(void *arg, const struct wrap *w, struct err *err)
-{
-    struct counts *c = arg;
-    struct root *r = c->last;
-    struct object o;
-    struct err scratch = ERR_INIT;
-    enum rc rc = RC_OK;
-    if (w->retired)
-        return RC_OK;
-    c->wraps++;
-    if (strcmp(r->object.uuid, w->root) != 0) {
-        if (object_find(c->ctx->store, "root", w->root, &o, &scratch) != RC_OK)
-            return RC_OK; /* the wrap waits for its root */
-        rc = root_load(c->ctx->store, &o, r, err);
-    }
-    if (rc != RC_OK)
-        return rc;
-    if (r->version[0] != '\0' && w->version[0] != '\0' && strcmp(r->version, w->version) != 0)
-        c->behind++;
-    size_t used = strlen(c->roots);
-    if (strstr(c->roots, r->object.name) == NULL)
-        (void)snprintf(c->roots + used, sizeof c->roots - used, "%s%s", used > 0 ? " " : "",
-                       r->object.name);
-    return RC_OK;
-}
+#include "text/time.h"
 
 /* The site of the author who made it: tells two equal names apart. */
 void
@@ -65,407 +29,260 @@ cmd_author_site(const struct store *store, const char *author, char out[LIMIT_NA
         out[0] = '\0';
 }
 
-static int
-shares_generation(const struct store *store, const struct key *k)
-{
-    struct stmt *q = NULL;
-    struct err scratch = ERR_INIT;
-    int shared = 0;
-    if (db_query(store->db, &q,
-                 "SELECT count(DISTINCT uuid) FROM key WHERE name = ?1 AND generation = ?2",
-                 &scratch) != RC_OK)
-        return 0;
-    stmt_text(q, 1, k->name);
-    stmt_int(q, 2, k->generation);
-    if (stmt_row(q, &scratch) == RC_OK && stmt_more(q))
-        shared = col_int(q, 0) > 1;
-    stmt_done(q);
-    return shared;
-}
+/* ---- which keys ---- */
 
-/* What drills say of it; where it was last proven, by name. */
-static enum rc
-count_drills(struct counts *c, const struct key *k, struct err *err)
-{
-    const struct store *store = c->ctx->store;
-    enum rc rc = drilled_state(store, k, &c->drills, err);
-    c->proven_site[0] = '\0';
-    return rc == RC_OK && c->drills.proven
-               ? object_name(store, c->drills.newest.site, c->proven_site, err)
-               : rc;
-}
+enum { LABELS_MOST = 64 };
 
-static void
-write_key(struct jw *w, const struct key *k, const struct counts *c, const char *site, int released)
-{
-    jw_str(w, "name", k->name);
-    jw_int(w, "generation", k->generation);
-    jw_str(w, "uuid", k->uuid);
-    jw_str(w, "purpose", k->purpose);
-    jw_str(w, "state", k->state);
-    jw_str(w, "protects_site", site);
-    jw_str(w, "form", k->form);
-    jw_str(w, "origin", k->origin);
-    jw_int(w, "bits", k->bits);
-    jw_str(w, "created_at", k->created_at);
-    jw_int(w, "wraps_count", c->wraps);
-    jw_int(w, "wraps_behind", c->behind);
-    jw_bool(w, "proven", k->has_check);
-    jw_bool(w, "released", released);
-    if (c->drills.proven) {
-        jw_str(w, "last_proven_at", c->drills.newest.at);
-        jw_str(w, "last_proven_site", c->proven_site);
-    }
-    jw_bool(w, "drill_due", drilled_is_due(&c->drills, clock_now_ms()));
-}
-
-/* Columns of the table and of CSV, by the names that --fields takes. */
-enum { COLUMNS = 9 };
-static const char *const columns[COLUMNS + 1] = {"name",          "generation", "state",  "purpose",
-                                                 "protects_site", "roots",      "proven", "note",
-                                                 "uuid",          NULL};
-static const char *const titles[COLUMNS] = {"KEY",       "GEN",    "STATE", "PURPOSE", "PROTECTS",
-                                            "ROOT KEYS", "PROVEN", "NOTE",  "UUID"};
-
-/* The UUID is wide, so people get it only when they ask; CSV has everything. */
-static int
-wants(const struct ctx *ctx, size_t column)
-{
-    if (ctx->format == OUT_TEXT && opt_get(&ctx->opts, OPT_FIELDS) == NULL)
-        return column != COLUMNS - 1;
-    return out_wants(ctx, columns[column]);
-}
-
-/* One row of cells, in the order of the columns, as CSV or into the table. */
-static enum rc
-put_cells(struct listing *l, const char *const cells[COLUMNS], struct err *err)
-{
-    const char *kept[COLUMNS];
-    size_t count = 0;
-    for (size_t i = 0; i < COLUMNS; i++) {
-        if (wants(l->ctx, i))
-            kept[count++] = cells[i];
-    }
-    if (l->table != NULL)
-        return cmd_table_row(l->table, kept, count, err);
-    for (size_t i = 0; i < count; i++)
-        out_csv(l->ctx, i == 0, kept[i]);
-    return out_csv_end(l->ctx, err);
-}
+/* What the options ask for; labels end with NULL. */
+struct wanted {
+    struct inventory_filter filter;
+    const char *labels[LABELS_MOST + 1];
+    enum inventory_order order;
+};
 
 static enum rc
-begin_cells(struct listing *l, struct err *err)
+find_object(const struct ctx *ctx, enum opt_id id, const char *kind, char uuid[UUID_TEXT + 1],
+            struct err *err)
 {
-    struct ctx *ctx = l->ctx;
-    if (ctx->format == OUT_CSV)
-        return put_cells(l, columns, err);
-    enum rc rc = table_new(&l->table, cmd_width(ctx), err);
-    for (size_t i = 0; rc == RC_OK && i < COLUMNS; i++) {
-        if (wants(ctx, i))
-            rc = table_column(l->table, titles[i], 0, err);
-    }
+    struct object o;
+    const char *name = opt_get(&ctx->opts, id);
+    if (name == NULL)
+        return RC_OK;
+    enum rc rc = object_find(ctx->store, kind, name, &o, err);
+    if (rc == RC_OK)
+        memcpy(uuid, o.uuid, sizeof o.uuid);
     return rc;
 }
 
 static enum rc
-list_key(void *arg, const struct key *k, struct err *err)
+check_word(const char *option, const char *word, const char *const *known, struct err *err)
 {
-    struct listing *l = arg;
-    struct counts c = {.ctx = l->ctx, .last = l->last};
-    char site[LIMIT_NAME + 1];
-    int released = 0;
-    const char *purpose = opt_get(&l->ctx->opts, OPT_PURPOSE);
-    if (purpose != NULL && strcmp(purpose, k->purpose) != 0)
+    char all[256] = "";
+    if (word == NULL)
         return RC_OK;
-    enum rc rc = wrap_each(l->ctx->store, k->uuid, count_wrap, &c, err);
+    for (size_t i = 0; known[i] != NULL; i++) {
+        if (strcmp(known[i], word) == 0)
+            return RC_OK;
+        size_t used = strlen(all);
+        (void)snprintf(all + used, sizeof all - used, "%s%s", used > 0 ? ", " : "", known[i]);
+    }
+    (void)err_set(err, RC_BAD_VALUE, "%s: there is no %.64s", option, word);
+    return err_hint(err, "known: %s", all);
+}
+
+static enum rc
+read_words(const struct ctx *ctx, struct wanted *w, struct err *err)
+{
+    static const char *const states[] = {"pre-activation", "active",    "suspended", "deactivated",
+                                         "compromised",    "destroyed", NULL};
+    static const struct {
+        const char *name;
+        enum inventory_order order;
+    } orders[] = {{"name", INV_BY_NAME},
+                  {"generation", INV_BY_GENERATION},
+                  {"state", INV_BY_STATE},
+                  {"created_at", INV_BY_CREATED},
+                  {"expires", INV_BY_EXPIRES},
+                  {"needed_until", INV_BY_NEEDED_UNTIL},
+                  {"last_proven_at", INV_BY_LAST_PROVEN},
+                  {"wraps_behind", INV_BY_BEHIND},
+                  {"wraps_count", INV_BY_WRAPS}};
+    enum { ORDERS = sizeof orders / sizeof orders[0] };
+    const char *names[ORDERS + 1];
+    const char *sort = opt_get(&ctx->opts, OPT_SORT);
+    w->filter.state = opt_get(&ctx->opts, OPT_STATE);
+    w->filter.purpose = opt_get(&ctx->opts, OPT_PURPOSE);
+    enum rc rc = check_word("--state", w->filter.state, states, err);
     if (rc == RC_OK)
-        rc = object_name(l->ctx->store, k->protects_site, site, err);
+        rc = check_word("--purpose", w->filter.purpose, mint_purposes, err);
+    for (size_t i = 0; i < ORDERS; i++) {
+        names[i] = orders[i].name;
+        if (sort != NULL && strcmp(sort, names[i]) == 0)
+            w->order = orders[i].order;
+    }
+    names[ORDERS] = NULL;
+    return rc == RC_OK ? check_word("--sort", sort, names, err) : rc;
+}
+
+static enum rc
+read_times(const struct ctx *ctx, struct wanted *w, struct err *err)
+{
+    char by[TIME_TEXT + 1] = "";
+    int64_t ms = 0;
+    const char *at = opt_get(&ctx->opts, OPT_AT);
+    enum rc rc = mint_when(opt_get(&ctx->opts, OPT_EXPIRING), "--expiring", by, err);
+    if (rc == RC_OK && by[0] != '\0' && time_parse(&ms, by) == 0)
+        w->filter.expires_by = ms;
+    if (rc != RC_OK || at == NULL)
+        return rc;
+    rc = date_parse_end(&ms, at, "--at", err);
     if (rc == RC_OK)
-        rc = count_drills(&c, k, err);
+        time_format(w->filter.at, ms);
+    return rc;
+}
+
+static enum rc
+read_objects(const struct ctx *ctx, struct wanted *w, struct err *err)
+{
+    struct inventory_filter *f = &w->filter;
+    enum rc rc = find_object(ctx, OPT_ROOT, "root", f->root, err);
     if (rc == RC_OK)
-        rc = key_released(l->ctx->store, k, &released, err);
+        rc = find_object(ctx, OPT_KMS, "kms", f->kms, err);
+    if (rc == RC_OK)
+        rc = find_object(ctx, OPT_SITE, "site", f->site, err);
+    if (rc == RC_OK)
+        rc = find_object(ctx, OPT_PROTECTS_SITE, "site", f->protects_site, err);
+    f->version = opt_get(&ctx->opts, OPT_ROOT_VERSION);
+    if (rc == RC_OK && opt_count(&ctx->opts, OPT_LABEL) > LABELS_MOST)
+        rc = err_set(err, RC_USAGE, "--label: more than %d", LABELS_MOST);
+    for (size_t i = 0; rc == RC_OK && i < opt_count(&ctx->opts, OPT_LABEL); i++)
+        w->labels[i] = opt_at(&ctx->opts, OPT_LABEL, i);
+    f->labels = w->labels[0] != NULL ? w->labels : NULL;
+    return rc;
+}
+
+/* A name that no key has is a mistake, not an empty answer. */
+static enum rc
+read_name(const struct ctx *ctx, struct wanted *w, struct err *err)
+{
+    int known = 0;
+    struct key k;
+    const char *name = opt_arg(&ctx->opts, 0);
+    if (name == NULL)
+        return RC_OK;
+    if (!key_ref_is_name(name)) {
+        (void)err_set(err, RC_USAGE, "list takes a name, without a generation");
+        return err_hint(err, "one key: keymuster show KEY");
+    }
+    w->filter.name = name;
+    enum rc rc = key_is_known(ctx->store, name, &known, err);
+    return rc == RC_OK && !known ? key_find(ctx->store, name, &k, err) : rc;
+}
+
+static enum rc
+read_wanted(const struct ctx *ctx, struct wanted *w, struct err *err)
+{
+    static const struct {
+        enum opt_id id;
+        unsigned only;
+    } flags[] = {{OPT_BEHIND, INV_ONLY_BEHIND},           {OPT_UNPROVEN, INV_ONLY_UNPROVEN},
+                 {OPT_UNCONFIRMED, INV_ONLY_UNCONFIRMED}, {OPT_EXPOSED, INV_ONLY_EXPOSED},
+                 {OPT_CONFLICT, INV_ONLY_CONFLICT},       {OPT_DEBT, INV_ONLY_DEBT}};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (opt_has(&ctx->opts, flags[i].id))
+            w->filter.only |= flags[i].only;
+    }
+    enum rc rc = read_words(ctx, w, err);
+    if (rc == RC_OK)
+        rc = read_times(ctx, w, err);
+    if (rc == RC_OK)
+        rc = read_objects(ctx, w, err);
+    return rc == RC_OK ? read_name(ctx, w, err) : rc;
+}
+
+/* ---- list ---- */
+
+struct going {
+    struct list_row row;
+    struct list_print print;
+};
+
+static enum rc
+take_item(void *arg, const struct inventory_item *item, struct err *err)
+{
+    struct going *g = arg;
+    g->row.item = item;
+    return list_print_row(&g->print, &g->row, err);
+}
+
+static enum rc
+first_made(const struct store *store, char out[TIME_TEXT + 1], struct err *err)
+{
+    struct stmt *q = NULL;
+    out[0] = '\0';
+    enum rc rc = db_query(store->db, &q, "SELECT coalesce(min(created_at), '') FROM key", err);
     if (rc != RC_OK)
         return rc;
-    if (l->ctx->format == OUT_NDJSON) {
-        struct buf item;
-        struct jw w;
-        session_answer(&item, &w, "key");
-        write_key(&w, k, &c, site, released);
-        jw_end_obj(&w);
-        rc = out_json(l->ctx, &item, err);
-        buf_release(&item);
-        return rc;
-    }
-    if (l->w != NULL) {
-        jw_obj(l->w, NULL);
-        write_key(l->w, k, &c, site, released);
-        jw_end_obj(l->w);
-        return RC_OK;
-    }
-    char generation[LIMIT_NAME + 32];
-    char from[LIMIT_NAME + 1] = "";
-    if (shares_generation(l->ctx->store, k))
-        cmd_author_site(l->ctx->store, k->author, from);
-    (void)snprintf(generation, sizeof generation, from[0] != '\0' ? "%lld (%s)" : "%lld",
-                   (long long)k->generation, from);
-    int due = c.drills.proven && drilled_is_due(&c.drills, clock_now_ms());
-    char note[96], proven[LIMIT_NAME + 32];
-    struct buf confirmed;
-    buf_init(&confirmed, LIMIT_TEXT);
-    rc = field_get(l->ctx->store, k->uuid, "confirmed", &confirmed, NULL, err);
-    int unconfirmed = strcmp(k->origin, "adopted") == 0 && confirmed.len == 0;
-    buf_release(&confirmed);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q))
+        (void)snprintf(out, TIME_TEXT + 1, "%s", col_text(q, 0));
+    stmt_done(q);
+    return rc;
+}
+
+/* An empty answer says whether there is nothing, or nothing of that kind. */
+static enum rc
+say_empty(struct ctx *ctx, const struct wanted *w, struct err *err)
+{
+    char first[TIME_TEXT + 1];
+    enum rc rc = first_made(ctx->store, first, err);
     if (rc != RC_OK)
         return rc;
-    (void)snprintf(proven, sizeof proven, c.drills.proven ? "%.10s %s" : "never",
-                   c.drills.newest.at, c.proven_site);
-    (void)snprintf(note, sizeof note, "%s%s%s%s%s", released ? "" : "not released ",
-                   k->has_check ? "" : "unproven ", unconfirmed ? "unconfirmed " : "",
-                   due ? "drill due " : "", c.behind > 0 ? "behind" : "");
-    const char *const cells[COLUMNS] = {k->name, generation, k->state, k->purpose, site,
-                                        c.roots, proven,     note,     k->uuid};
-    return put_cells(l, cells, err);
+    if (first[0] == '\0')
+        out_note(ctx, "no keys yet; make one: keymuster create NAME --purpose PURPOSE --root ROOT");
+    else if (w->filter.at[0] != '\0' && strcmp(first, w->filter.at) > 0)
+        out_note(ctx, "no key had been made by %s; the first one was made at %s", w->filter.at,
+                 first);
+    else
+        out_note(ctx, "no key is like that");
+    return RC_OK;
 }
 
 static enum rc
 run_list(struct ctx *ctx, struct err *err)
 {
-    struct buf doc = {0};
-    struct jw w;
-    struct root last = {0};
-    struct listing l = {.ctx = ctx, .last = &last};
-    enum rc rc = out_check_fields(ctx, columns, err);
+    struct wanted w = {.order = INV_BY_NAME};
+    struct going g = {{.ctx = ctx, .now_ms = clock_now_ms()}, {.ctx = ctx}};
+    enum rc rc = list_fields_check(ctx, err);
     if (rc == RC_OK)
         rc = until_view(ctx, err);
-    if (rc == RC_OK && ctx->format == OUT_JSON) {
-        session_answer(&doc, &w, "list");
-        jw_opt(&w, "until", ctx->until);
-        jw_arr(&w, "keys");
-        l.w = &w;
-    } else if (rc == RC_OK && ctx->format != OUT_NDJSON) {
-        rc = begin_cells(&l, err);
-    }
     if (rc == RC_OK)
-        rc = key_each(ctx->store, NULL, list_key, &l, err);
-    if (rc == RC_OK && l.w != NULL) {
-        jw_end_arr(&w);
-        jw_end_obj(&w);
-        rc = out_json(ctx, &doc, err);
-    } else if (rc == RC_OK && l.table != NULL) {
-        rc = table_print(l.table, &ctx->out, err);
-        if (rc == RC_OK && ctx->out.len == 0 && !ctx->quiet)
-            out_note(ctx,
-                     "no keys yet; make one: keymuster create NAME --purpose PURPOSE --root ROOT");
-    }
-    table_free(l.table);
-    buf_release(&doc);
+        rc = read_wanted(ctx, &w, err);
+    if (rc == RC_OK)
+        rc = inventory_open(&g.row.inv, ctx->store, list_fields_facts(ctx), err);
+    if (rc == RC_OK)
+        rc = list_print_begin(&g.print, err);
+    if (rc == RC_OK)
+        rc = inventory_each(g.row.inv, &w.filter, w.order, opt_has(&ctx->opts, OPT_REVERSE),
+                            take_item, &g, err);
+    if (rc == RC_OK)
+        rc = list_print_end(&g.print, err);
+    if (rc == RC_OK && g.print.rows == 0)
+        rc = say_empty(ctx, &w, err);
+    inventory_close(g.row.inv);
+    list_print_release(&g.print);
     return rc;
 }
 
-/* ---- show ---- */
-
-void
-cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap)
-{
-    jw_str(w, "root", root);
-    jw_str(w, "root_uuid", wrap->root);
-    jw_str(w, "id", wrap->id);
-    jw_str(w, "version", wrap->version);
-    jw_raw(w, "aad", wrap->aad, strlen(wrap->aad));
-    jw_str(w, "ciphertext", wrap->ciphertext);
-    jw_str(w, "how", wrap->how);
-    jw_str(w, "at", wrap->at);
-    jw_bool(w, "retired", wrap->retired);
-}
-
-static enum rc
-show_wrap(void *arg, const struct wrap *w, struct err *err)
-{
-    struct listing *l = arg;
-    char root[LIMIT_NAME + 1];
-    enum rc rc = object_name(l->ctx->store, w->root, root, err);
-    if (rc != RC_OK)
-        return rc;
-    if (l->w != NULL) {
-        jw_obj(l->w, NULL);
-        cmd_write_wrap(l->w, root, w);
-        jw_end_obj(l->w);
-        return RC_OK;
-    }
-    out_printf(l->ctx, "wrap        %s   version %.8s   %s, %s%s\n", root, w->version, w->how,
-               w->at, w->retired ? ", retired" : "");
-    if (opt_has(&l->ctx->opts, OPT_WRAPS)) {
-        out_printf(l->ctx, "  aad      %s\n  wdek     ", w->aad);
-        out_text(l->ctx, w->ciphertext);
-        out_printf(l->ctx, "\n");
-    }
-    return RC_OK;
-}
-
-static const char *const shown_fields[] = {"confirmed",    "known_to", "system",
-                                           "owner",        "protects", "labels",
-                                           "needed_until", "expires",  "accepted_risk"};
-
-static enum rc
-show_field(struct ctx *ctx, const struct key *k, const char *field, struct buf *v, struct jw *w,
-           struct err *err)
-{
-    int raw = strcmp(field, "labels") == 0 || strcmp(field, "known_to") == 0;
-    enum rc rc = field_get(ctx->store, k->uuid, field, v, NULL, err);
-    if (rc == RC_OK && strcmp(field, "needed_until") == 0) { /* in a conflict the later counts */
-        char until[TIME_TEXT + 1] = "";
-        rc = field_latest(ctx->store, k->uuid, field, until, err);
-        if (until[0] != '\0') {
-            buf_clear(v);
-            buf_adds(v, until);
-        }
-    }
-    if (rc != RC_OK)
-        return rc;
-    if (w != NULL && raw && v->len > 0)
-        jw_raw(w, field, buf_str(v), v->len);
-    else if (w != NULL)
-        jw_opt(w, field, buf_str(v));
-    else
-        out_field(ctx, field, buf_str(v));
-    return RC_OK;
-}
-
-/* "vbr/config@1", as a conflict calls it. */
-static enum rc
-show_conflicts(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
-{
-    char label[KEY_NAME_BYTES + 24];
-    (void)snprintf(label, sizeof label, "%s@%lld", k->name, (long long)k->generation);
-    return conflict_show(ctx, "key", k->uuid, label, w, err);
-}
-
-static enum rc
-show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
-{
-    struct buf v;
-    enum rc rc = RC_OK;
-    buf_init(&v, LIMIT_ENTRY);
-    for (size_t i = 0; rc == RC_OK && i < sizeof shown_fields / sizeof shown_fields[0]; i++)
-        rc = show_field(ctx, k, shown_fields[i], &v, w, err);
-    buf_release(&v);
-    return rc;
-}
-
-static enum rc
-show_json(struct ctx *ctx, const struct key *k, const struct counts *c, const char *site,
-          int released, struct err *err)
-{
-    struct buf doc;
-    struct jw w;
-    session_answer(&doc, &w, "show");
-    write_key(&w, k, c, site, released);
-    jw_str(&w, "entry", k->entry);
-    enum rc rc = drills_show(ctx, k, &c->drills, &w, err);
-    if (rc == RC_OK)
-        rc = show_fields(ctx, k, &w, err);
-    if (rc == RC_OK)
-        rc = show_conflicts(ctx, k, &w, err);
-    struct listing l = {.ctx = ctx, .w = &w};
-    jw_arr(&w, "wraps");
-    if (rc == RC_OK)
-        rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);
-    jw_end_arr(&w);
-    if (rc == RC_OK && opt_has(&ctx->opts, OPT_HISTORY))
-        rc = cmd_history(ctx, k, &w, err);
-    jw_end_obj(&w);
-    if (rc == RC_OK)
-        rc = out_json(ctx, &doc, err);
-    buf_release(&doc);
-    return rc;
-}
-
-static enum rc
-show_key(struct ctx *ctx, const char *ref, struct err *err)
-{
-    struct key k;
-    struct root last = {0};
-    struct counts c = {.ctx = ctx, .last = &last};
-    char site[LIMIT_NAME + 1];
-    char text[64];
-    int released = 0;
-    enum rc rc = session_key(ctx, ref, &k, err);
-    if (rc == RC_OK)
-        rc = wrap_each(ctx->store, k.uuid, count_wrap, &c, err);
-    if (rc == RC_OK)
-        rc = object_name(ctx->store, k.protects_site, site, err);
-    if (rc == RC_OK)
-        rc = count_drills(&c, &k, err);
-    if (rc == RC_OK)
-        rc = key_released(ctx->store, &k, &released, err);
-    if (rc != RC_OK)
-        return rc;
-    if (out_is_json(ctx))
-        return show_json(ctx, &k, &c, site, released, err);
-    out_field(ctx, "key", k.name);
-    (void)snprintf(text, sizeof text, "%lld", (long long)k.generation);
-    out_field(ctx, "generation", text);
-    out_field(ctx, "uuid", k.uuid);
-    out_field(ctx, "state", k.state);
-    out_field(ctx, "purpose", k.purpose);
-    out_field(ctx, "protects", site);
-    out_field(ctx, "created", k.created_at);
-    out_field(ctx, "origin", k.origin);
-    out_field(ctx, "form",
-              strcmp(k.form, "base64") == 0
-                  ? "base64: the password is the base64 text of the unwrapped bytes"
-                  : "bytes: the password is the unwrapped bytes themselves");
-    out_field(ctx, "proven",
-              k.has_check ? "yes: it has a check value" : "no: unproven, nothing to compare with");
-    out_field(ctx, "released", released ? "yes" : "no: no copy that must hold it has it yet");
-    rc = drills_show(ctx, &k, &c.drills, NULL, err);
-    if (rc == RC_OK)
-        rc = show_fields(ctx, &k, NULL, err);
-    if (rc == RC_OK)
-        rc = show_conflicts(ctx, &k, NULL, err);
-    struct listing l = {.ctx = ctx};
-    if (rc == RC_OK)
-        rc = wrap_each(ctx->store, k.uuid, show_wrap, &l, err);
-    if (rc == RC_OK && opt_has(&ctx->opts, OPT_HISTORY))
-        rc = cmd_history(ctx, &k, NULL, err);
-    return rc;
-}
-
-static enum rc
-run_show(struct ctx *ctx, struct err *err)
-{
-    enum rc rc = RC_OK;
-    if (ctx->format == OUT_JSON && ctx->opts.arg_count > 1)
-        return err_set(err, RC_USAGE, "-o json is one document; for several keys: -o ndjson");
-    rc = until_view(ctx, err);
-    if (rc == RC_OK)
-        rc = session_keys_check(ctx, ctx->opts.arg_count, err);
-    for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++) {
-        if (i > 0 && !out_is_json(ctx))
-            out_printf(ctx, "\n");
-        rc = show_key(ctx, opt_arg(&ctx->opts, i), err);
-    }
-    return rc;
-}
-
+/* clang-format off */
 static const struct opt_spec list_options[] = {
+    {OPT_STATE, "state", 0, "STATE", 0, "only keys in this state (NIST SP 800-57)"},
     {OPT_PURPOSE, "purpose", 0, "PURPOSE", 0, "only keys of this purpose"},
+    {OPT_PROTECTS_SITE, "protects-site", 0, "SITE", 0, "only keys for the loss of this site"},
+    {OPT_SITE, "site", 0, "SITE", 0, "only keys with a wrap under a KMS at this site"},
+    {OPT_KMS, "kms", 0, "KMS", 0, "only keys with a wrap under this KMS"},
+    {OPT_ROOT, "root", 0, "ROOT", 0, "only keys with a wrap under this root key"},
+    {OPT_ROOT_VERSION, "root-version", 0, "VERSION", 0, "only wraps under this version, or how it begins"},
+    {OPT_LABEL, "label", 0, "K[=V]", OPT_MANY, "only keys with this label"},
+    {OPT_EXPIRING, "expiring", 0, "DATE|DUR", 0, "only keys that expire by then, or have expired"},
+    {OPT_BEHIND, "behind", 0, NULL, 0, "only keys with a wrap under an older version"},
+    {OPT_UNPROVEN, "unproven", 0, NULL, 0, "only keys without a check value, or never proven by a drill"},
+    {OPT_UNCONFIRMED, "unconfirmed", 0, NULL, 0, "only adopted passwords that nobody has confirmed"},
+    {OPT_EXPOSED, "exposed", 0, NULL, 0, "only keys that a person has seen and nothing replaced"},
+    {OPT_CONFLICT, "conflict", 0, NULL, 0, "only keys that two sites changed apart"},
+    {OPT_DEBT, "debt", 0, NULL, 0, "only keys that lack a wrap they were to have"},
+    {OPT_AT, "at", 0, "DATE", 0, "of each name the newest generation made by DATE"},
+    {OPT_SORT, "sort", 0, "FIELD", 0, "by created_at, expires, last_proven_at, state, ..."},
+    {OPT_REVERSE, "reverse", 0, NULL, 0, "the other way round"},
     UNTIL_OPTION,
     OPT_END,
 };
-static const struct opt_spec show_options[] = {
-    {OPT_WRAPS, "wraps", 0, NULL, 0, "the wraps themselves, too"},
-    {OPT_HISTORY, "history", 0, NULL, 0, "what happened to it, and who did it"},
-    KEY_AT_OPTION,
-    UNTIL_OPTION,
-    OPT_END,
-};
+/* clang-format on */
 
 const struct cmd cmd_list_table[] = {
-    {NULL, "list", "[--purpose PURPOSE]", "Lists the keys.", list_options, 0, 0, CMD_READ | CMD_CSV,
-     GROUP_EVERY_DAY, run_list, NULL},
-    {NULL, "show", "KEY... [--wraps] [--history]", "Shows what is known of a key; never its value.",
-     show_options, 1, -1, CMD_READ, GROUP_EVERY_DAY, run_show,
-     "keymuster show vbr/config --wraps\n"},
+    {NULL, "list", "[NAME] [FILTER]...", "Lists the keys.", list_options, 0, 1, CMD_READ | CMD_CSV,
+     GROUP_EVERY_DAY, run_list,
+     "keymuster list --purpose config-backup --behind\n"
+     "keymuster list --expiring 30d --sort expires --fields name,expires,owner\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

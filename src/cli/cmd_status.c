@@ -1,4 +1,4 @@
-/* status, verify, audit log: is all well, does all verify, was it stored. */
+/* status, verify: is all well, does all verify. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -507,102 +507,15 @@ run_verify(struct ctx *ctx, struct err *err)
     return out_object(ctx, &doc, &w, err);
 }
 
-/* ---- audit log ---- */
-
-struct dump {
-    struct ctx *ctx;
-    char author[AUTHOR_TEXT + 1];
-    int found;
-};
-
-/* What does not count is marked, and named so that it can be adopted; the line stays as it is. */
-static enum rc
-dump_line(void *arg, int64_t seq, const char *line, size_t len, struct err *err)
-{
-    struct dump *d = arg;
-    char hash[HASH_TEXT + 1];
-    int quarantined = 0;
-    d->found = 1;
-    sha256_hex(hash, line, len);
-    enum rc rc = entry_quarantined(d->ctx->store, d->author, seq, &quarantined, err);
-    if (rc != RC_OK)
-        return rc;
-    if (out_is_json(d->ctx)) {
-        struct buf doc;
-        struct jw w;
-        session_answer(&doc, &w, "entry");
-        jw_str(&w, "hash", hash);
-        jw_bool(&w, "quarantined", quarantined);
-        jw_raw(&w, "entry", line, len);
-        return out_object(d->ctx, &doc, &w, err);
-    }
-    struct buf copy;
-    buf_init(&copy, LIMIT_ENTRY);
-    buf_add(&copy, line, len);
-    if (quarantined)
-        out_printf(d->ctx, "# quarantined %s\n", hash);
-    out_text(d->ctx, buf_str(&copy));
-    out_printf(d->ctx, "\n");
-    buf_release(&copy);
-    return RC_OK;
-}
-
-static enum rc
-dump_author(void *arg, const struct log_author *a, struct err *err)
-{
-    struct dump *d = arg;
-    memcpy(d->author, a->author, sizeof d->author);
-    return log_each(d->ctx->store, a->author, 1, a->entries, dump_line, d, err);
-}
-
-static enum rc
-run_audit_log(struct ctx *ctx, struct err *err)
-{
-    const char *hash = opt_get(&ctx->opts, OPT_ENTRY);
-    struct dump d = {.ctx = ctx};
-    unsigned char raw[HASH_SIZE];
-    struct stmt *q = NULL;
-    if (hash == NULL && ctx->format == OUT_JSON)
-        return err_set(err, RC_USAGE, "-o json is one document; for the whole log: -o ndjson");
-    if (hash == NULL)
-        return log_authors(ctx->store, dump_author, &d, err);
-    if (hex_decode(raw, HASH_SIZE, hash) != 0)
-        return err_set(err, RC_BAD_VALUE, "--entry: an entry's hash is %d lower-case hex digits",
-                       HASH_TEXT);
-    enum rc rc =
-        db_query(ctx->store->db, &q, "SELECT seq, line, author FROM entry WHERE hash = ?1", err);
-    if (rc != RC_OK)
-        return rc;
-    stmt_blob(q, 1, raw, HASH_SIZE);
-    rc = stmt_row(q, err);
-    if (rc == RC_OK && stmt_more(q)) {
-        size_t len = 0;
-        const char *line = col_blob(q, 1, &len);
-        (void)snprintf(d.author, sizeof d.author, "%s", col_text(q, 2));
-        rc = dump_line(&d, col_int(q, 0), line, len, err);
-    }
-    stmt_done(q);
-    if (rc == RC_OK && !d.found)
-        rc = err_set(err, RC_NOT_FOUND, "no entry %s: it was not stored", hash);
-    return rc;
-}
-
 static const struct opt_spec verify_options[] = {
     {OPT_LOG, "log", 0, NULL, 0, "only the logs: chains, heads, signatures"},
     OPT_END,
 };
-static const struct opt_spec audit_options[] = {
-    {OPT_ENTRY, "entry", 0, "HASH", 0, "only this entry; 13 when it is not there"},
-    OPT_END,
-};
-
 const struct cmd cmd_status_table[] = {
     {NULL, "status", "", "Says in a screen whether all is well.", NULL, 0, 0, CMD_READ,
      GROUP_EVERY_DAY, run_status, NULL},
     {NULL, "verify", "[--log]",
      "Verifies chains, signatures, and that the tables are what the log says.", verify_options, 0,
      0, CMD_READ, GROUP_PROOF, run_verify, NULL},
-    {"audit", "log", "[--entry HASH]", "Prints log entries as they are stored.", audit_options, 0,
-     0, CMD_READ, GROUP_PROOF, run_audit_log, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

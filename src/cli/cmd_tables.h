@@ -23,7 +23,9 @@ extern const struct cmd cmd_rehome_table[];
 extern const struct cmd cmd_wrap_table[];
 extern const struct cmd cmd_state_table[];
 extern const struct cmd cmd_list_table[];
+extern const struct cmd cmd_show_table[];
 extern const struct cmd cmd_status_table[];
+extern const struct cmd cmd_audit_log_table[];
 extern const struct cmd cmd_author_table[];
 extern const struct cmd cmd_author_admit_table[];
 extern const struct cmd cmd_author_key_table[];
@@ -83,7 +85,6 @@ struct listing {
     struct ctx *ctx;
     struct jw *w;
     struct table *table;
-    struct root *last; /* list: the root key looked at last */
 };
 /* Lists all objects of a kind as a table or as JSON {"schema","items":[...]}; fn gets l and each
  * object. */

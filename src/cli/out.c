@@ -68,6 +68,32 @@ out_json(struct ctx *ctx, const struct buf *doc, struct err *err)
 }
 
 enum rc
+out_json_line(struct ctx *ctx, const struct buf *doc, struct err *err)
+{
+    enum { ENOUGH = 65536 };
+    enum rc rc = buf_check(doc, "the answer", err);
+    if (rc != RC_OK)
+        return rc;
+    buf_add(&ctx->out, doc->data, doc->len);
+    buf_addc(&ctx->out, '\n');
+    ctx->items++;
+    return ctx->out.len < ENOUGH ? RC_OK : out_flush(ctx, err);
+}
+
+enum rc
+out_json_part(struct ctx *ctx, struct buf *doc, struct err *err)
+{
+    enum { ENOUGH = 4 * 1024 * 1024 };
+    if (doc->len < ENOUGH)
+        return RC_OK;
+    enum rc rc = buf_check(doc, "the answer", err);
+    if (rc == RC_OK)
+        rc = write_answer(ctx, doc->data, doc->len, err);
+    buf_clear(doc);
+    return rc;
+}
+
+enum rc
 out_object(struct ctx *ctx, struct buf *doc, struct jw *w, struct err *err)
 {
     jw_end_obj(w);

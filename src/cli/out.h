@@ -25,6 +25,12 @@ int out_is_json(const struct ctx *ctx);
 /* Writes the document (one JSON value without any line feed; else RC_INTERNAL) and a line feed. A
  * second one is RC_INTERNAL with -o json. */
 enum rc out_json(struct ctx *ctx, const struct buf *doc, struct err *err) MUST_CHECK;
+/* NDJSON, for documents of which there are many: lines gather in ctx->out and are written when
+ * there are enough of them; the caller flushes the rest. */
+enum rc out_json_line(struct ctx *ctx, const struct buf *doc, struct err *err) MUST_CHECK;
+/* Of a document that may be too large to hold: writes what is there when it is much, and empties
+ * doc; out_json ends it. So a failure after that leaves the beginning of a document behind. */
+enum rc out_json_part(struct ctx *ctx, struct buf *doc, struct err *err) MUST_CHECK;
 /* Ends the object that session_answer began, writes it as out_json does, and releases doc. */
 enum rc out_object(struct ctx *ctx, struct buf *doc, struct jw *w, struct err *err) MUST_CHECK;
 

@@ -15,10 +15,8 @@ struct known {
 };
 
 /* known: by key, then name. */
-struct walk {
+struct duty_book {
     const struct store *store;
-    duty_fn fn;
-    void *arg;
     struct known *known;
     size_t known_count, known_size;
 };
@@ -26,7 +24,7 @@ struct walk {
 /* ---- who has left ---- */
 
 struct leaver {
-    struct walk *w;
+    struct duty_book *w;
     const struct person *p;
 };
 
@@ -34,7 +32,7 @@ static enum rc
 add_known(void *arg, const struct act *act, struct err *err)
 {
     struct leaver *l = arg;
-    struct walk *w = l->w;
+    struct duty_book *w = l->w;
     if (act->key[0] == '\0' || act->what == ACT_USED || act->what == ACT_APPROVED)
         return RC_OK;
     if (w->known_count == w->known_size) {
@@ -55,7 +53,7 @@ add_known(void *arg, const struct act *act, struct err *err)
 static enum rc
 look_left(void *arg, const struct person *p, struct err *err)
 {
-    struct walk *w = arg;
+    struct duty_book *w = arg;
     struct leaver l = {w, p};
     return p->left[0] != '\0' ? act_each(w->store, p, add_known, &l, err) : RC_OK;
 }
@@ -77,12 +75,12 @@ find_key(const void *key, const void *item)
 
 /* The first by name, so that every store says the same. */
 static void
-known_to_leaver(const struct walk *w, struct duty *d)
+known_to_leaver(const struct duty_book *w, const struct key *key, struct duty *d)
 {
     if (w->known_count == 0)
         return;
     const struct known *k =
-        bsearch(d->key.uuid, w->known, w->known_count, sizeof *w->known, find_key);
+        bsearch(key->uuid, w->known, w->known_count, sizeof *w->known, find_key);
     if (k == NULL)
         return;
     while (k > w->known && strcmp((k - 1)->key, k->key) == 0)
@@ -98,7 +96,7 @@ known_to_leaver(const struct walk *w, struct duty *d)
  * somebody typed at the end of a blind drill: without keymuster nothing else says that they saw it.
  */
 static enum rc
-count_showings(const struct store *store, struct duty *d, struct err *err)
+count_showings(const struct store *store, const struct key *key, struct duty *d, struct err *err)
 {
     struct stmt *q = NULL;
     enum rc rc =
@@ -114,7 +112,7 @@ count_showings(const struct store *store, struct duty *d, struct err *err)
                  err);
     if (rc != RC_OK)
         return rc;
-    stmt_text(q, 1, d->key.uuid);
+    stmt_text(q, 1, key->uuid);
     rc = stmt_row(q, err);
     if (rc == RC_OK) {
         d->times = col_int(q, 0);
@@ -125,13 +123,13 @@ count_showings(const struct store *store, struct duty *d, struct err *err)
 }
 
 static enum rc
-known_to_someone(const struct store *store, struct duty *d, struct err *err)
+known_to_someone(const struct store *store, const struct key *key, struct duty *d, struct err *err)
 {
     struct buf known;
     buf_init(&known, LIMIT_ENTRY);
-    enum rc rc = field_get(store, d->key.uuid, "known_to", &known, NULL, err);
+    enum rc rc = field_get(store, key->uuid, "known_to", &known, NULL, err);
     if (rc == RC_OK && known.len > 0 && strcmp(buf_str(&known), "[]") != 0 && d->since[0] == '\0')
-        (void)snprintf(d->since, sizeof d->since, "%s", d->key.created_at);
+        (void)snprintf(d->since, sizeof d->since, "%s", key->created_at);
     buf_release(&known);
     return rc;
 }
@@ -157,7 +155,7 @@ is_drilled(const struct store *store, const char *key, int *yes, struct err *err
 /* How far the best successor has come: none, made, delivered (also by exec), drilled (-1: closed).
  */
 static enum rc
-successor_progress(const struct store *store, const struct duty *d, int *progress, struct err *err)
+successor_progress(const struct store *store, const struct key *key, int *progress, struct err *err)
 {
     struct stmt *q = NULL;
     *progress = DUTY_SUCCESSOR;
@@ -169,7 +167,7 @@ successor_progress(const struct store *store, const struct duty *d, int *progres
         err);
     if (rc != RC_OK)
         return rc;
-    stmt_text(q, 1, d->key.uuid);
+    stmt_text(q, 1, key->uuid);
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
         int drilled = 0;
         int delivered = (int)col_int(q, 0);
@@ -185,35 +183,80 @@ successor_progress(const struct store *store, const struct duty *d, int *progres
     return rc;
 }
 
+enum rc
+duty_of(const struct duty_book *book, const struct key *key, struct duty *out, int *open,
+        struct err *err)
+{
+    int progress = 0;
+    *open = 0;
+    out->since[0] = out->left[0] = '\0';
+    out->times = 0;
+    enum rc rc = count_showings(book->store, key, out, err);
+    if (rc == RC_OK)
+        rc = known_to_someone(book->store, key, out, err);
+    if (rc == RC_OK)
+        known_to_leaver(book, key, out);
+    if (rc != RC_OK || out->since[0] == '\0')
+        return rc;
+    rc = successor_progress(book->store, key, &progress, err);
+    if (rc != RC_OK || progress == -1)
+        return rc;
+    out->lacks = (enum duty_lacks)progress;
+    *open = 1;
+    return RC_OK;
+}
+
+enum rc
+duty_open(struct duty_book **out, const struct store *store, struct err *err)
+{
+    struct duty_book *book = calloc(1, sizeof *book);
+    *out = NULL;
+    if (book == NULL)
+        return err_nomem(err);
+    book->store = store;
+    enum rc rc = person_each(store, look_left, book, err);
+    if (rc != RC_OK) {
+        duty_close(book);
+        return rc;
+    }
+    if (book->known_count > 0)
+        qsort(book->known, book->known_count, sizeof *book->known, by_key);
+    *out = book;
+    return RC_OK;
+}
+
+void
+duty_close(struct duty_book *book)
+{
+    if (book == NULL)
+        return;
+    free(book->known);
+    free(book);
+}
+
+struct walk {
+    struct duty_book *book;
+    duty_fn fn;
+    void *arg;
+};
+
 static enum rc
 look(void *arg, const struct key *key, struct err *err)
 {
     struct walk *w = arg;
     struct duty d = {.key = *key};
-    int progress = 0;
-    enum rc rc = count_showings(w->store, &d, err);
-    if (rc == RC_OK)
-        rc = known_to_someone(w->store, &d, err);
-    if (rc == RC_OK)
-        known_to_leaver(w, &d);
-    if (rc != RC_OK || d.since[0] == '\0')
-        return rc;
-    rc = successor_progress(w->store, &d, &progress, err);
-    if (rc != RC_OK || progress == -1)
-        return rc;
-    d.lacks = (enum duty_lacks)progress;
-    return w->fn(w->arg, &d, err);
+    int open = 0;
+    enum rc rc = duty_of(w->book, key, &d, &open, err);
+    return rc == RC_OK && open ? w->fn(w->arg, &d, err) : rc;
 }
 
 enum rc
 duty_each(const struct store *store, duty_fn fn, void *arg, struct err *err)
 {
-    struct walk w = {.store = store, .fn = fn, .arg = arg};
-    enum rc rc = person_each(store, look_left, &w, err);
-    if (rc == RC_OK && w.known_count > 0)
-        qsort(w.known, w.known_count, sizeof *w.known, by_key);
+    struct walk w = {.fn = fn, .arg = arg};
+    enum rc rc = duty_open(&w.book, store, err);
     if (rc == RC_OK)
         rc = key_each(store, NULL, look, &w, err);
-    free(w.known);
+    duty_close(w.book);
     return rc;
 }

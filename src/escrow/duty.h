@@ -23,4 +23,12 @@ struct duty {
 typedef enum rc (*duty_fn)(void *arg, const struct duty *duty, struct err *err);
 enum rc duty_each(const struct store *store, duty_fn fn, void *arg, struct err *err) MUST_CHECK;
 
+/* The same for keys that the caller walks himself. The store must outlive it. */
+struct duty_book;
+enum rc duty_open(struct duty_book **out, const struct store *store, struct err *err) MUST_CHECK;
+void duty_close(struct duty_book *book); /* takes NULL */
+/* *open 1: the duty is in *out, but for out->key, which is not touched. */
+enum rc duty_of(const struct duty_book *book, const struct key *key, struct duty *out, int *open,
+                struct err *err) MUST_CHECK;
+
 #endif

@@ -8,16 +8,9 @@ history_each(const struct store *store, const char *key, log_entry_fn fn, void *
 {
     struct stmt *q = NULL;
     enum rc rc = db_query(store->db, &q,
-                          "SELECT line FROM entry WHERE hash IN ("
-                          "SELECT entry FROM key WHERE uuid = ?1"
-                          " UNION SELECT entry FROM field WHERE object = ?1"
-                          " UNION SELECT entry FROM wrap WHERE key = ?1"
-                          " UNION SELECT entry FROM wrap_retired WHERE key = ?1"
-                          " UNION SELECT entry FROM check_value WHERE key = ?1"
-                          " UNION SELECT entry FROM follows WHERE former = ?1"
-                          " UNION SELECT entry FROM drill WHERE key = ?1"
-                          " UNION SELECT entry FROM event WHERE object = ?1)"
-                          " ORDER BY json_extract(line, '$.at'), author, seq",
+                          "SELECT line FROM entry WHERE hash IN (" HISTORY_OF_KEY(
+                              "?1") ")"
+                                    " ORDER BY json_extract(line, '$.at'), author, seq",
                           err);
     if (rc != RC_OK)
         return rc;

@@ -4,23 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escrow/key_row.h"
 #include "text/enc.h"
 #include "text/time.h"
 #include "text/uni.h"
-
-/* Of a key that two entries tell of, the row of the smaller hash counts. So written, a walk by name
- * follows the index key_name, and nothing is sorted or held. */
-#define KEY_COLUMNS                                                                                \
-    "SELECT uuid, name, generation, purpose, protects_site, form, origin, bits, created_at,"       \
-    " entry, author, seq, EXISTS (SELECT 1 FROM check_value c WHERE c.key = key.uuid)"             \
-    " FROM key WHERE entry = (SELECT min(k.entry) FROM key k WHERE k.uuid = key.uuid) "
 
 /* From least to most restrictive, so that a conflict has an answer (NIST SP 800-57 states). */
 static const char *const states[] = {"active",      "pre-activation", "suspended",
                                      "deactivated", "compromised",    "destroyed"};
 
-static int
-state_rank(const char *state)
+int
+key_state_rank(const char *state)
 {
     for (int i = 0; i < (int)(sizeof states / sizeof states[0]); i++) {
         if (strcmp(states[i], state) == 0)
@@ -29,24 +23,29 @@ state_rank(const char *state)
     return -1;
 }
 
-static enum rc
-worse_state(void *arg, const char *value, const char *entry, struct err *err)
+enum rc
+key_row_state(struct key *key, const char *value, struct err *err)
 {
-    (void)entry;
-    struct key *key = arg;
     struct json *doc = NULL;
     enum rc rc = json_parse(&doc, value, strlen(value), "a state", err);
     if (rc != RC_OK)
         return rc;
     const char *state = json_str(doc);
-    if (state != NULL && state_rank(state) > state_rank(key->state))
+    if (state != NULL && key_state_rank(state) > key_state_rank(key->state))
         (void)snprintf(key->state, sizeof key->state, "%s", state);
     json_free(doc);
     return RC_OK;
 }
 
 static enum rc
-read_key(const struct store *store, struct stmt *q, struct key *k, struct err *err)
+worse_state(void *arg, const char *value, const char *entry, struct err *err)
+{
+    (void)entry;
+    return key_row_state(arg, value, err);
+}
+
+enum rc
+key_row_read(struct stmt *q, struct key *k, struct err *err)
 {
     memset(k, 0, sizeof *k);
     (void)snprintf(k->uuid, sizeof k->uuid, "%s", col_text(q, 0));
@@ -62,7 +61,13 @@ read_key(const struct store *store, struct stmt *q, struct key *k, struct err *e
     k->seq = col_int(q, 11);
     k->has_check = (int)col_int(q, 12);
     (void)snprintf(k->state, sizeof k->state, "%s", "active");
-    enum rc rc = col_hash(q, 9, k->entry, err);
+    return col_hash(q, 9, k->entry, err);
+}
+
+static enum rc
+read_key(const struct store *store, struct stmt *q, struct key *k, struct err *err)
+{
+    enum rc rc = key_row_read(q, k, err);
     return rc == RC_OK ? field_each(store, k->uuid, "state", worse_state, k, err) : rc;
 }
 

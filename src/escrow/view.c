@@ -88,6 +88,27 @@ find_one(void *arg, const struct object *o, struct err *err)
     return RC_OK;
 }
 
+static enum rc
+object_by_uuid(const struct store *store, const char *kind, struct finding *f, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT uuid, kind, name, author, entry FROM object WHERE uuid = ?1"
+                          " AND kind = ?2 ORDER BY entry LIMIT 1",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, f->ref);
+    stmt_text(q, 2, kind);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q)) {
+        f->hits = 1;
+        rc = read_object(q, f->out, err);
+    }
+    stmt_done(q);
+    return rc;
+}
+
 /* What a person reads for a kind. */
 static const char *
 kind_title(const char *kind)
@@ -104,7 +125,9 @@ object_find(const struct store *store, const char *kind, const char *ref, struct
             struct err *err)
 {
     struct finding f = {.ref = ref, .out = out, .best = 3};
-    enum rc rc = object_each(store, kind, find_one, &f, err);
+    enum rc rc = uuid_is(ref) ? object_by_uuid(store, kind, &f, err) : RC_OK;
+    if (rc == RC_OK && f.hits == 0)
+        rc = object_each(store, kind, find_one, &f, err);
     if (rc != RC_OK || f.hits == 1)
         return rc;
     if (f.hits > 1) {
@@ -370,37 +393,48 @@ entries_unpublished(const struct store *store, int64_t *count, struct err *err)
 }
 
 enum rc
-entry_acknowledged(const struct store *store, const char *author, int64_t seq, const char *not_site,
-                   int *yes, struct err *err)
+entries_acknowledged(const struct store *store, const char *author, const char *not_site,
+                     int64_t *upto, struct err *err)
 {
     struct stmt *q = NULL;
     struct buf site;
-    *yes = 0;
+    *upto = 0;
     buf_init(&site, LIMIT_TEXT);
-    enum rc rc = db_query(
-        store->db, &q,
-        "SELECT copy FROM copy_seen WHERE author = ?1 AND entries >= ?2 ORDER BY copy", err);
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT copy, entries FROM copy_seen WHERE author = ?1"
+                          " ORDER BY entries DESC, copy",
+                          err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, author);
-    stmt_int(q, 2, seq);
-    while (!*yes && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        if (not_site == NULL || not_site[0] == '\0') {
-            *yes = 1;
-            break;
-        }
+    while (*upto == 0 && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
         /* copy_seen holds the id of copy.json; the object's UUID has the same sixteen bytes. */
         unsigned char raw[16];
         char uuid[UUID_TEXT + 1];
+        if (not_site == NULL || not_site[0] == '\0') {
+            *upto = col_int(q, 1);
+            break;
+        }
         if (hex_decode(raw, sizeof raw, col_text(q, 0)) != 0)
             continue;
         uuid_format(uuid, raw);
         rc = field_get(store, uuid, "site", &site, NULL, err);
         if (rc != RC_OK)
             break;
-        *yes = site.len > 0 && strcmp(buf_str(&site), not_site) != 0;
+        if (site.len > 0 && strcmp(buf_str(&site), not_site) != 0)
+            *upto = col_int(q, 1);
     }
     stmt_done(q);
     buf_release(&site);
+    return rc;
+}
+
+enum rc
+entry_acknowledged(const struct store *store, const char *author, int64_t seq, const char *not_site,
+                   int *yes, struct err *err)
+{
+    int64_t upto = 0;
+    enum rc rc = entries_acknowledged(store, author, not_site, &upto, err);
+    *yes = rc == RC_OK && upto >= seq;
     return rc;
 }

@@ -97,13 +97,15 @@ int key_ref_is_name(const char *ref);
 typedef enum rc (*key_fn)(void *arg, const struct key *key, struct err *err);
 enum rc key_each(const struct store *store, const char *name, key_fn fn, void *arg,
                  struct err *err) MUST_CHECK;
-/* The next ones behind `after` in that order (NULL: from the first), at most `most`: for a walk that
- * writes, or waits for a KMS, in between. */
+/* The next ones behind `after` in that order (NULL: from the first), at most `most`: for a walk
+ * that writes, or waits for a KMS, in between. */
 enum rc key_each_after(const struct store *store, const struct key *after, int64_t most, key_fn fn,
                        void *arg, struct err *err) MUST_CHECK;
 /* The check value; *found 0 when there is none. Two that differ: RC_STORE_CORRUPT. */
 enum rc key_check(const struct store *store, const char *key, struct check_value *out, int *found,
                   struct err *err) MUST_CHECK;
+/* From least (0, active) to most restrictive (destroyed); -1: no such state. */
+int key_state_rank(const char *state);
 /* Keys of this purpose are needed when the site they protect is gone. */
 int purpose_must_outlive(const char *purpose);
 /* 1 when a copy holds the entry that made the key; for config-backup and backup-copy one at another
@@ -156,5 +158,8 @@ enum rc entries_unpublished(const struct store *store, int64_t *count, struct er
  * seq. */
 enum rc entry_acknowledged(const struct store *store, const char *author, int64_t seq,
                            const char *not_site, int *yes, struct err *err) MUST_CHECK;
+/* The last seq that is; 0: none. */
+enum rc entries_acknowledged(const struct store *store, const char *author, const char *not_site,
+                             int64_t *upto, struct err *err) MUST_CHECK;
 
 #endif

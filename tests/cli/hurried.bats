@@ -3,15 +3,6 @@
 # passwords with a blank too many, a store copied while it is in use.
 load ../lib/cli.bash
 
-# COUNT keys vbr/k0 ... with one value, recorded in one go.
-many_keys() {
-    head -c 32 /dev/urandom >"$T/payload"
-    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/payload" >"$T/wrap"
-    jq -nc --rawfile w "$T/wrap" --argjson n "$1" 'range($n) | {name: "vbr/k\(.)", wrapped: ($w | rtrimstr("\n"))}' >"$T/rows"
-    fra import "$T/rows" --root fra-main --purpose backup-job
-    mapfile -t many < <(seq -f 'vbr/k%.0f' 0 "$(($1 - 1))")
-}
-
 entries() { "$KEYMUSTER" -C "$FRA" audit log | wc -l; }
 
 @test "a date or duration that is none is 2, says what was given, and nothing is done" {

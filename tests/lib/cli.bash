@@ -196,6 +196,15 @@ record_known() {
     fra record "$1" --purpose backup-job --root "$3" --form bytes --wrapped "file:$T/known.wrap"
 }
 
+# COUNT keys vbr/k0 ... with one value, recorded in one go.
+many_keys() {
+    head -c 32 /dev/urandom >"$T/payload"
+    "$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/payload" >"$T/wrap"
+    jq -nc --rawfile w "$T/wrap" --argjson n "$1" 'range($n) | {name: "vbr/k\(.)", wrapped: ($w | rtrimstr("\n"))}' >"$T/rows"
+    fra import "$T/rows" --root fra-main --purpose backup-job
+    mapfile -t many < <(seq -f 'vbr/k%.0f' 0 "$(($1 - 1))")
+}
+
 # ---- background ----
 
 # Runs a command in the background until the test ends; waits until its first line is there.
