@@ -51,7 +51,7 @@ static enum rc
 bind_credential(struct ctx *ctx, const char *name, const char *ref, struct err *err)
 {
     int kept = 0;
-    enum rc rc = session_keep_credential(ctx, "kms", name, ref, &kept, err);
+    enum rc rc = session_keep_credential(ctx, "kms", name, "credential", ref, &kept, err);
     if (rc == RC_OK && !kept)
         out_note(ctx,
                  "%s can be read only once, so it is not kept; later: keymuster kms set %s "

@@ -89,7 +89,8 @@ place_access(const struct ctx *ctx, struct remote_access *out)
                                   .region = opt_get(&ctx->opts, OPT_REGION),
                                   .iam = said(ctx, OPT_IAM, "copy"),
                                   .ca = said(ctx, OPT_CA, "copy"),
-                                  .proxy = opt_get(&ctx->opts, OPT_PROXY)};
+                                  .proxy = opt_get(&ctx->opts, OPT_PROXY),
+                                  .proxy_credential = place_credential(ctx, "proxy")};
 }
 
 static void
@@ -115,6 +116,7 @@ place_access_kept(const struct ctx *ctx, const char *name, struct remote_access 
     keep(&out->iam, kept.iam);
     keep(&out->ca, kept.ca);
     keep(&out->proxy, kept.proxy);
+    keep(&out->proxy_credential, kept.proxy_credential);
 }
 
 /* Keeps what was said under this key; a file by its absolute path. */
@@ -140,7 +142,11 @@ place_bind(struct ctx *ctx, const char *copy, struct err *err)
     (void)snprintf(name, sizeof name, "%s", copy);
     place_access(ctx, &access);
     if (access.credential != NULL)
-        rc = session_keep_credential(ctx, "copy", name, access.credential, &kept, err);
+        rc =
+            session_keep_credential(ctx, "copy", name, "credential", access.credential, &kept, err);
+    if (rc == RC_OK && access.proxy_credential != NULL)
+        rc = session_keep_credential(ctx, "copy", name, "proxy-credential", access.proxy_credential,
+                                     &kept, err);
     if (rc == RC_OK)
         rc = bind_one(ctx, name, "known-hosts", access.known_hosts, 1, err);
     if (rc == RC_OK && (access.known_hosts != NULL || access.host_key != NULL))

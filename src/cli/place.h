@@ -20,8 +20,8 @@
     {OPT_IAM, "iam", 0, "URL", 0, "S3 with IBM API key: where tokens come from"},                  \
     {OPT_CA, "ca", 0, "FILE", 0, "certificates that vouch for the server, not the system's"}
 #define PLACE_OPTIONS                                                                              \
-    {OPT_CREDENTIAL, "credential", 0, "REF", OPT_SECRET_REF,                                       \
-     "private key or password; S3: keys (file:PATH, prompt...)"},                                  \
+    {OPT_CREDENTIAL, "credential", 0, "[proxy=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,    \
+     "the server's, or its proxy's: private key, password, login"},                                \
     PLACE_SERVER_OPTIONS
 /* clang-format on */
 

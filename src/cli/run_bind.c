@@ -72,7 +72,8 @@ bind_one(const struct ctx *ctx, const char *text, struct err *err)
     struct buf words;
     int status = 0;
     enum rc rc = kms_of(ctx, text, kms, err);
-    if (rc != RC_OK || strcmp(kms, "copy") == 0) /* copy=REF: the copy has it already */
+    /* copy=REF, proxy=REF: the copy has it already */
+    if (rc != RC_OK || strcmp(kms, "copy") == 0 || strcmp(kms, "proxy") == 0)
         return rc;
     size_t n = name_len(text);
     buf_init(&words, 16384);

@@ -539,8 +539,8 @@ session_key(const struct ctx *ctx, const char *ref, struct key *out, struct err 
 }
 
 enum rc
-session_keep_credential(struct ctx *ctx, const char *section, const char *name, const char *ref,
-                        int *kept, struct err *err)
+session_keep_credential(struct ctx *ctx, const char *section, const char *name, const char *key,
+                        const char *ref, int *kept, struct err *err)
 {
     struct buf absolute;
     char bound[LIMIT_NAME + 1]; /* name may be borrowed from what store_conf_set replaces */
@@ -553,7 +553,7 @@ session_keep_credential(struct ctx *ctx, const char *section, const char *name, 
     if (rc == RC_OK)
         rc = buf_check(&absolute, "the credential's place", err);
     if (rc == RC_OK)
-        rc = store_conf_set(ctx->store, section, bound, "credential", buf_str(&absolute), err);
+        rc = store_conf_set(ctx->store, section, bound, key, buf_str(&absolute), err);
     buf_release(&absolute);
     return rc;
 }

@@ -101,11 +101,13 @@ enum rc session_publish(struct ctx *ctx, struct err *err) MUST_CHECK;
 void session_publish_rest(struct ctx *ctx);
 
 /*
- * Notes in keymuster.conf where the credential of [section name] is kept, as an absolute place.
+ * Notes in keymuster.conf where a credential of [section name] is kept, under this key, as an
+ * absolute place.
  * *kept 0 and nothing noted when the reference can be read only once.
  */
 enum rc session_keep_credential(struct ctx *ctx, const char *section, const char *name,
-                                const char *ref, int *kept, struct err *err) MUST_CHECK;
+                                const char *key, const char *ref, int *kept,
+                                struct err *err) MUST_CHECK;
 
 /* Starts an answer: a JSON object with its schema, "keymuster.<name>/1". Follow with members,
  * out_object. */

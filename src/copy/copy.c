@@ -40,6 +40,7 @@ copy_access(const struct store *store, const char *name, struct remote_access *o
     out->iam = store_conf(store, "copy", name, "iam");
     out->ca = store_conf(store, "copy", name, "ca");
     out->proxy = store_conf(store, "copy", name, "proxy");
+    out->proxy_credential = store_conf(store, "copy", name, "proxy-credential");
     if (out->proxy == NULL)
         out->proxy = store_conf(store, "network", NULL, "proxy");
 }

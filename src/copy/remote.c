@@ -35,6 +35,14 @@ remote_timeout(int64_t otherwise)
 }
 
 enum rc
+remote_read_secret(struct secret **out, const char *ref, const char *whose, struct err *err)
+{
+    if (read_secret == NULL)
+        return err_set(err, RC_COPY_NO_CREDENTIAL, "nothing reads %.300s here", whose);
+    return read_secret(out, ref, whose, err);
+}
+
+enum rc
 remote_secret(struct secret **out, const struct remote *r, const struct remote_access *access,
               struct err *err)
 {
@@ -121,6 +129,8 @@ remote_close(struct remote *r)
         return;
     if (r->kind != NULL && r->kind->close != NULL)
         r->kind->close(r);
+    secret_free(r->proxy_login[0]);
+    secret_free(r->proxy_login[1]);
     buf_release(&r->url);
     free(r);
 }

@@ -19,14 +19,15 @@ struct store; /* escrow's */
 /* How a place that is no folder is reached; all NULL for one that is. Borrowed during remote_open.
  * keymuster.conf keeps each under its name, with "-" for "_". */
 struct remote_access {
-    const char *credential;  /* a reference, see cli/ref.h */
-    const char *known_hosts; /* SFTP: a file as of OpenSSH */
-    const char *host_key;    /* SFTP: "SHA256:..." */
-    const char *endpoint;    /* S3: https://... */
-    const char *region;      /* S3 */
-    const char *iam;         /* S3 with an API key of IBM's: where tokens come from */
-    const char *ca;          /* a file; else the system's */
-    const char *proxy;       /* as in net/http.h */
+    const char *credential;       /* a reference, see cli/ref.h */
+    const char *known_hosts;      /* SFTP: a file as of OpenSSH */
+    const char *host_key;         /* SFTP: "SHA256:..." */
+    const char *endpoint;         /* S3: https://... */
+    const char *region;           /* S3 */
+    const char *iam;              /* S3 with an API key of IBM's: where tokens come from */
+    const char *ca;               /* a file; else the system's */
+    const char *proxy;            /* as in net/http.h */
+    const char *proxy_credential; /* a reference, to USER:PASSWORD */
 };
 /* How a reference is read: cli/ does that. Set once, before the first remote_open. */
 typedef enum rc (*remote_secret_fn)(struct secret **out, const char *ref, const char *what,

@@ -25,37 +25,20 @@ enum {
 
 /* ---- the place ---- */
 
-static enum rc
-bad_credential(const struct remote *r, struct err *err)
-{
-    (void)err_set(err, RC_BAD_VALUE, "the credential of %.300s is no USER:PASSWORD", remote_url(r));
-    return err_hint(err, "it is one line: the user's name, a colon, the password");
-}
-
-static enum rc
-take_login(struct remote *r, const struct secret *text, struct err *err)
-{
-    const unsigned char *colon = memchr(text->bytes, ':', text->len);
-    if (colon == NULL || colon == text->bytes || memchr(text->bytes, '\0', text->len) != NULL ||
-        memchr(text->bytes, '\n', text->len) != NULL)
-        return bad_credential(r, err);
-    size_t user = (size_t)(colon - text->bytes);
-    enum rc rc = remote_http_login(&r->login[0], text->bytes, user, err);
-    return rc == RC_OK ? remote_http_login(&r->login[1], colon + 1, text->len - user - 1, err) : rc;
-}
-
 enum rc
 remote_dav_open(struct remote *r, const struct remote_server *server,
                 const struct remote_access *access, struct err *err)
 {
     struct secret *credential = NULL;
+    char whose[PATH_SIZE];
     if (server->user[0] != '\0') {
         (void)err_set(err, RC_BAD_VALUE, "%.300s names a user", remote_url(r));
         return err_hint(err, "leave it out: the credential has user and password, USER:PASSWORD");
     }
     enum rc rc = remote_secret(&credential, r, access, err);
+    (void)snprintf(whose, sizeof whose, "the credential of %.300s", remote_url(r));
     if (rc == RC_OK)
-        rc = take_login(r, credential, err);
+        rc = remote_http_user_password(r->login, credential, whose, err);
     secret_free(credential);
     return rc == RC_OK ? remote_http_open(r, access, err) : rc;
 }
@@ -111,6 +94,12 @@ dav_end(struct dav_call *c)
     buf_release(&c->destination);
 }
 
+static int
+reads(const struct dav_call *c)
+{
+    return strcmp(c->verb, "reading") == 0 || strcmp(c->verb, "listing") == 0;
+}
+
 static enum rc
 elsewhere(const struct remote *r, const struct dav_call *c, const char *why, struct err *err)
 {
@@ -145,6 +134,8 @@ dav_refused(const struct remote *r, const struct dav_call *c, struct err *err)
                          err);
     case NOT_ALLOWED:
     case UNKNOWN_METHOD:
+        if (reads(c))
+            return elsewhere(r, c, "it does not know PROPFIND or GET: is WebDAV switched on?", err);
         (void)err_set(err, rc, "the server does not allow %s there (%d)", c->q.method, c->q.status);
         (void)remote_closed(r, c->verb, c->name, rc, err);
         return err_hint(err, "a copy needs GET, PUT, MOVE, MKCOL, DELETE and PROPFIND: is WebDAV "
@@ -259,11 +250,47 @@ forget(struct remote *r, const char *name)
     dav_end(&c);
 }
 
+struct leftovers {
+    struct remote *r;
+    const char *path; /* they begin with it */
+    size_t folder;    /* bytes of it that are the folder's */
+};
+
 static enum rc
-upload(struct remote *r, const char *name, const void *bytes, size_t len, struct err *err)
+forget_leftover(void *arg, const char *name, struct err *err)
+{
+    const struct leftovers *l = arg;
+    const char *begin = l->path + l->folder;
+    char path[PATH_SIZE];
+    (void)err;
+    int n = snprintf(path, sizeof path, "%.*s%s", (int)l->folder, l->path, name);
+    if (n > 0 && n < PATH_SIZE && strncmp(name, begin, strlen(begin)) == 0)
+        forget(l->r, path);
+    return RC_OK;
+}
+
+/* nginx whose own temporary files lie on another disk leaves what it could not write under the
+ * name with a number behind it; on a full disk, every try would make it fuller. */
+static void
+forget_torn(struct remote *r, const char *temporary)
+{
+    const char *slash = strrchr(temporary, '/');
+    struct leftovers l = {r, temporary, slash != NULL ? (size_t)(slash - temporary) + 1 : 0};
+    char folder[PATH_SIZE];
+    struct err none = ERR_INIT;
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(l.folder > 0 ? l.folder - 1 : 0),
+                   temporary);
+    err_ignore(dav_list(r, folder, forget_leftover, &l, &none)); /* leftovers harm nobody */
+}
+
+/* What will become `name`, under a temporary one. */
+static enum rc
+upload(struct remote *r, const char *temporary, const char *name, const void *bytes, size_t len,
+       struct err *err)
 {
     struct dav_call c;
-    enum rc rc = dav_begin(&c, r, "PUT", "writing", name, err);
+    enum rc rc = dav_begin(&c, r, "PUT", "writing", temporary, err);
+    c.name = name;
     c.headers[0] = "Content-Type: application/octet-stream";
     c.q.header_count = 1;
     c.q.body = bytes;
@@ -278,6 +305,8 @@ upload(struct remote *r, const char *name, const void *bytes, size_t len, struct
     if (rc == RC_OK && c.q.status != CREATED && c.q.status != NO_CONTENT &&
         (c.q.status != OK || remote_http_is_page(&c.q)))
         rc = dav_refused(r, &c, err);
+    if (c.q.status == BROKEN || c.q.status == NO_ROOM)
+        forget_torn(r, temporary);
     dav_end(&c);
     return rc;
 }
@@ -306,13 +335,23 @@ move(struct remote *r, const char *from, const char *to, int replace, struct err
     return rc;
 }
 
+/* Without the dot: nginx lists no names that begin with one, and leftovers would never be seen. */
+static void
+temporary_name(char out[PATH_SIZE], const char *name)
+{
+    remote_temporary(out, name);
+    char *slash = strrchr(out, '/');
+    char *dot = slash != NULL ? slash + 1 : out;
+    memmove(dot, dot + 1, strlen(dot));
+}
+
 static enum rc
 put_by(struct remote *r, const char *name, const void *bytes, size_t len, int replace,
        struct err *err)
 {
     char temporary[PATH_SIZE];
-    remote_temporary(temporary, name);
-    enum rc rc = upload(r, temporary, bytes, len, err);
+    temporary_name(temporary, name);
+    enum rc rc = upload(r, temporary, name, bytes, len, err);
     if (rc != RC_OK)
         return rc;
     rc = move(r, temporary, name, replace, err);

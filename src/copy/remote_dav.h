@@ -28,7 +28,7 @@ void dav_end(struct dav_call *c);
 /* An answer that is not what was asked for. */
 enum rc dav_refused(const struct remote *r, const struct dav_call *c, struct err *err);
 
-/* remote_dav_list.c: for remote_kind.reach and .list. */
+/* remote_dav_list.c: for remote_kind.reach and .list; folder "" is the place itself. */
 enum rc dav_reach(struct remote *r, struct err *err) MUST_CHECK;
 enum rc dav_list(struct remote *r, const char *folder, remote_fn fn, void *arg,
                  struct err *err) MUST_CHECK;

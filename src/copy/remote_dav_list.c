@@ -122,8 +122,9 @@ dav_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct e
     struct listing l = {.folder = ""};
     const char *home = r->path[0] == '~' ? "/" : "";
     size_t len = strlen(r->path);
-    (void)snprintf(l.folder, sizeof l.folder, "%s%s%s%s/", home, r->path,
-                   len > 0 && r->path[len - 1] == '/' ? "" : "/", folder);
+    (void)snprintf(l.folder, sizeof l.folder, "%s%s%s%s%s", home, r->path,
+                   len > 0 && r->path[len - 1] == '/' ? "" : "/", folder,
+                   folder[0] != '\0' ? "/" : "");
     buf_init(&l.names, LISTING);
     enum rc rc = dav_begin(&c, r, "PROPFIND", "listing", folder, err);
     if (rc == RC_OK)

@@ -20,7 +20,10 @@ remote_http_open(struct remote *r, const struct remote_access *access, struct er
     struct http_config config = {.ca = access != NULL ? access->ca : NULL,
                                  .proxy = access != NULL ? access->proxy : NULL,
                                  .timeout_ms = remote_timeout(ALL_MS)};
-    return http_new(&r->http, &config, err);
+    enum rc rc = remote_proxy_login(r, access, err);
+    config.proxy_login[0] = r->proxy_login[0];
+    config.proxy_login[1] = r->proxy_login[1];
+    return rc == RC_OK ? http_new(&r->http, &config, err) : rc;
 }
 
 void
@@ -103,7 +106,8 @@ remote_http_refused(const struct remote *r, const struct http_request *q, const 
     enum rc rc = meaning(q, strcmp(verb, "reading") != 0 && strcmp(verb, "listing") != 0);
     if (rc == RC_NOT_FOUND)
         return err_set(err, rc, "%.200s is not at %.250s", name, remote_url(r));
-    (void)err_set(err, rc, "%s %.200s at %.250s: refused", verb, name, remote_url(r));
+    (void)err_set(err, rc, "%s %.200s at %.250s: refused (%d)", verb, name, remote_url(r),
+                  q->status);
     (void)err_why(err, "the server answers %d%s%.300s", q->status, cause[0] != '\0' ? ", " : "",
                   cause);
     if (rc == RC_COPY_READ_ONLY || rc == RC_COPY_FULL)

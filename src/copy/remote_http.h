@@ -18,6 +18,10 @@ void remote_http_close(struct remote *r);
 enum rc remote_http_login(struct secret **out, const void *bytes, size_t len,
                           struct err *err) MUST_CHECK;
 
+/* USER:PASSWORD into both parts. RC_BAD_VALUE, whose naming it. */
+enum rc remote_http_user_password(struct secret *out[2], const struct secret *text,
+                                  const char *whose, struct err *err) MUST_CHECK;
+
 /* Initialises a request for a copy: its codes, its limits, the login of r. */
 void remote_http_request(const struct remote *r, struct http_request *q, const char *method,
                          const char *url);

@@ -42,6 +42,7 @@ struct remote {
     struct http *http;
     struct secret *login[2]; /* see remote_http_login; NULL */
     struct remote_asked asked;
+    struct secret *proxy_login[2];
 };
 
 extern const struct remote_kind remote_dir_kind;
@@ -83,6 +84,12 @@ enum rc remote_settle(struct remote *r, const char *name, const void *bytes, siz
                       struct err *err) MUST_CHECK;
 /* What remote_wait said, else otherwise. */
 int64_t remote_timeout(int64_t otherwise);
+/* The same for any reference; whose names it in messages. */
+enum rc remote_read_secret(struct secret **out, const char *ref, const char *whose,
+                           struct err *err) MUST_CHECK;
+/* remote_login.c: r->proxy_login, where there is one. */
+enum rc remote_proxy_login(struct remote *r, const struct remote_access *access,
+                           struct err *err) MUST_CHECK;
 /* A write that a place refuses, or has no room for: names the object and the place, and what to do.
  * The cause is what err says so far. Returns rc; codes but RC_COPY_READ_ONLY and RC_COPY_FULL are
  * left as they are. */

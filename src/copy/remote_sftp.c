@@ -24,6 +24,7 @@ remote_sftp_open(struct remote *r, const struct remote_server *server,
     enum rc rc = remote_secret(&credential, r, access, err);
     if (rc != RC_OK)
         return rc;
+    rc = remote_proxy_login(r, access, err);
     struct sftp_config config = {.host = server->host,
                                  .port = server->port,
                                  .user = server->user,
@@ -31,13 +32,17 @@ remote_sftp_open(struct remote *r, const struct remote_server *server,
                                  .host_key = access->host_key,
                                  .credential = credential,
                                  .timeout_ms = remote_timeout(0),
+                                 .proxy = access->proxy,
+                                 .proxy_login = {r->proxy_login[0], r->proxy_login[1]},
                                  .codes = {.unreachable = RC_COPY_UNREACHABLE,
                                            .untrusted = RC_COPY_UNTRUSTED,
                                            .changed = RC_COPY_HOST_KEY,
                                            .denied = RC_COPY_DENIED,
                                            .closed = RC_COPY_READ_ONLY,
-                                           .full = RC_COPY_FULL}};
-    rc = sftp_new(&r->sftp, &config, err);
+                                           .full = RC_COPY_FULL,
+                                           .proxy = RC_COPY_PROXY}};
+    if (rc == RC_OK)
+        rc = sftp_new(&r->sftp, &config, err);
     secret_free(credential);
     return rc;
 }

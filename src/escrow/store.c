@@ -46,6 +46,7 @@ static const struct ini_rule conf_rules[] = {
     {"copy", 1, "ca"},
     {"copy", 1, "proxy"},
     {"copy", 1, "iam"},
+    {"copy", 1, "proxy-credential"},
     {NULL, 0, NULL},
 };
 

@@ -50,8 +50,8 @@ check_ca(const char *path, struct err *err)
     return err_errno(err, RC_CONFIG, "the certificates of --ca cannot be read: %s", path);
 }
 
-static enum rc
-check_proxy(const char *proxy, struct err *err)
+enum rc
+http_check_proxy(const char *proxy, struct err *err)
 {
     const char *host = proxy != NULL ? strstr(proxy, "://") : NULL;
     if (proxy == NULL)
@@ -73,7 +73,7 @@ http_new(struct http **out, const struct http_config *config, struct err *err)
     *out = NULL;
     enum rc rc = check_ca(config->ca, err);
     if (rc == RC_OK)
-        rc = check_proxy(config->proxy, err);
+        rc = http_check_proxy(config->proxy, err);
     if (rc == RC_OK)
         rc = libcurl_load(err);
     if (rc != RC_OK)

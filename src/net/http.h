@@ -90,6 +90,8 @@ struct http_request {
 /* RC_CONFIG when libcurl is not installed or lacks what is needed, or the CA file cannot be read.
  */
 enum rc http_new(struct http **out, const struct http_config *config, struct err *err) MUST_CHECK;
+/* Whether it is the address of a proxy, or NULL. RC_BAD_VALUE, RC_SECRET_LITERAL. */
+enum rc http_check_proxy(const char *proxy, struct err *err) MUST_CHECK;
 void http_free(struct http *http); /* takes NULL */
 
 void http_request_init(struct http_request *r, const char *method, const char *url);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crypt/hash.h"
+#include "net/http.h"
 #include "net/libcurl.h"
 #include "net/url.h"
 #include "sys/env.h"
@@ -33,6 +34,8 @@ struct sftp {
     char *known_hosts;
     char *host_key; /* the base64 alone */
     int64_t slow_ms, all_ms;
+    char *proxy; /* NULL: none */
+    const struct secret *proxy_login[2];
     struct sftp_codes codes;
     int is_key;
     int key_fd; /* -1; holds the private key for libssh2, which wants a file */
@@ -101,6 +104,8 @@ sftp_new(struct sftp **out, const struct sftp_config *config, struct err *err)
     *out = NULL;
     enum rc rc = check_config(config, err);
     if (rc == RC_OK)
+        rc = http_check_proxy(config->proxy, err);
+    if (rc == RC_OK)
         rc = libcurl_load(err);
     if (rc != RC_OK)
         return rc;
@@ -112,9 +117,12 @@ sftp_new(struct sftp **out, const struct sftp_config *config, struct err *err)
     s->slow_ms = config->timeout_ms > 0 ? config->timeout_ms : SLOW_MS;
     s->all_ms = config->timeout_ms > 0 ? config->timeout_ms : ALL_MS;
     s->codes = config->codes;
+    s->proxy_login[0] = config->proxy_login[0];
+    s->proxy_login[1] = config->proxy_login[1];
     s->easy = curl.easy_init();
     int failed = keep_text(&s->host, config->host) | keep_text(&s->user, config->user) |
                  keep_text(&s->known_hosts, config->known_hosts) |
+                 keep_text(&s->proxy, config->proxy) |
                  keep_text(&s->host_key, config->host_key != NULL ? config->host_key + 7 : NULL);
     rc = failed || s->easy == NULL ? err_nomem(err) : keep_credential(s, config->credential, err);
     if (rc != RC_OK) {
@@ -139,6 +147,7 @@ sftp_free(struct sftp *s)
     free(s->user);
     free(s->known_hosts);
     free(s->host_key);
+    free(s->proxy);
     free(s);
 }
 
@@ -227,6 +236,25 @@ set_credential(struct sftp *s)
     (void)curl.easy_setopt(s->easy, CURLOPT_PASSWORD, (const char *)s->password->bytes);
 }
 
+/* 0 when all was taken. */
+static int
+set_proxy(const struct sftp *s)
+{
+    int bad =
+        curl.easy_setopt(s->easy, CURLOPT_PROXY, s->proxy != NULL ? s->proxy : "") != CURLE_OK;
+    if (s->proxy == NULL)
+        return bad;
+    bad |= curl.easy_setopt(s->easy, CURLOPT_HTTPPROXYTUNNEL, 1L) != CURLE_OK;
+    bad |= curl.easy_setopt(s->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) != CURLE_OK;
+    if (s->proxy_login[0] == NULL)
+        return bad;
+    const char *user = (const char *)s->proxy_login[0]->bytes;
+    const char *password = (const char *)s->proxy_login[1]->bytes;
+    bad |= curl.easy_setopt(s->easy, CURLOPT_PROXYUSERNAME, user) != CURLE_OK;
+    bad |= curl.easy_setopt(s->easy, CURLOPT_PROXYPASSWORD, password) != CURLE_OK;
+    return bad | (curl.easy_setopt(s->easy, CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC) != CURLE_OK);
+}
+
 /* Sets everything anew; only the connection stays from the request before. */
 static enum rc
 begin(struct sftp *s, const char *path, struct err *err)
@@ -252,7 +280,8 @@ begin(struct sftp *s, const char *path, struct err *err)
         return rc;
     set_host_key(s);
     set_credential(s);
-    (void)curl.easy_setopt(s->easy, CURLOPT_PROXY, "");
+    if (set_proxy(s) != 0)
+        return err_nomem(err);
     (void)curl.easy_setopt(s->easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl.easy_setopt(s->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     (void)curl.easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, (long)s->all_ms);
@@ -276,9 +305,38 @@ denied(const struct sftp *s, struct err *err)
                          "not work; make one: ssh-keygen -t ed25519 -N '' -f FILE");
 }
 
+/* The proxy answered, and not with a way to the server. */
+static enum rc
+proxy_refuses(const struct sftp *s, long status, struct err *err)
+{
+    int login = status == 401 || status == 407;
+    (void)err_set(err, status >= 500 ? s->codes.unreachable : s->codes.proxy,
+                  "%s: the proxy %.200s %s", s->host, strstr(s->proxy, "://") + 3,
+                  status >= 500 ? "does not reach it" : "refuses");
+    (void)err_why(err, "it answers %ld%s", status,
+                  !login                      ? ""
+                  : s->proxy_login[0] != NULL ? ": it does not know this user or password"
+                                              : ": it wants a login, and none is bound here");
+    if (login)
+        return err_hint(err, "say where its login is: --credential proxy=REF");
+    return status >= 500
+               ? err->code
+               : err_hint(err, "ask whoever runs it to allow CONNECT to port %u", s->port);
+}
+
 static enum rc
 unreachable(const struct sftp *s, CURLcode code, struct err *err)
 {
+    long status = 0;
+    if (s->proxy != NULL)
+        (void)curl.easy_getinfo(s->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status >= 300)
+        return proxy_refuses(s, status, err);
+    if (s->proxy != NULL && code == CURLE_COULDNT_CONNECT) {
+        (void)err_set(err, s->codes.unreachable, "%s: its proxy %.200s does not answer", s->host,
+                      strstr(s->proxy, "://") + 3);
+        return err_why(err, "%.300s", s->detail);
+    }
     (void)err_set(err, s->codes.unreachable, "%s cannot be reached", s->host);
     (void)err_why(err, "%.300s", s->detail[0] != '\0' ? s->detail : curl.easy_strerror(code));
     return err->code;

@@ -24,9 +24,10 @@ struct sftp_codes {
     enum rc denied;      /* the login */
     enum rc closed;      /* the server refuses the operation */
     enum rc full;
+    enum rc proxy; /* it refuses the way to the server */
 };
 
-/* Borrowed during sftp_new only. */
+/* Borrowed during sftp_new only, but for the login of the proxy. */
 struct sftp_config {
     const char *host;
     unsigned port; /* 0: 22 */
@@ -35,6 +36,8 @@ struct sftp_config {
     const char *host_key;    /* "SHA256:" and base64 without its "="; NULL. Takes precedence. */
     const struct secret *credential; /* the text of a private key, or a password */
     int64_t timeout_ms; /* longest wait for one request; 0: 30 s without a byte, 600 s in all */
+    const char *proxy;  /* http[s]://HOST:PORT, which is asked to CONNECT; NULL: none */
+    const struct secret *proxy_login[2]; /* as in net/http.h; borrowed for the life of it */
     struct sftp_codes codes;
 };
 

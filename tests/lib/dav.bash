@@ -39,6 +39,7 @@ server.document-root = "$DAV_DIR/root"
 server.upload-dirs = ("$DAV_DIR/tmp")
 server.errorlog = "$DAV_DIR/error.log"
 server.max-keep-alive-requests = 100000
+server.stat-cache-engine = "disable"
 accesslog.filename = "$DAV_DIR/access.log"
 accesslog.format = "%m %U %s"
 ssl.engine = "enable"
@@ -107,7 +108,7 @@ dav_up() {
     DAV_PID=$!
     for i in {1..200}; do
         kill -0 "$DAV_PID" 2>/dev/null || return 1
-        if curl -s -o /dev/null --noproxy '*' --cacert "$DAV_CA" "https://127.0.0.1:$DAV_PORT/"; then return 0; fi
+        if curl -sk -o /dev/null --noproxy '*' "https://127.0.0.1:$DAV_PORT/"; then return 0; fi
         sleep 0.02
     done
     return 1

@@ -8,6 +8,7 @@
 //   skip, times     it fits only after so many that would have fitted (0), and so often (always)
 //   first           "forward": the server gets the request first, and its answer is thrown away
 //   status, headers, body   the answer (200, none, "")
+//   headers_to      headers that the server gets instead of those that came
 //   longer          the answer declares so many bytes more than it has, then the connection ends
 //   drop            no answer: the connection ends
 //   replace         [regular expression, text] in the server's answer
@@ -71,10 +72,15 @@ function handle(req, res, body) {
         }
         answer(req, res, f.status || 200, f.headers || {}, Buffer.from(f.body || ''), f.longer);
     };
-    if (f && !f.replace && f.first !== 'forward')
+    if (f && f.headers_to) {
+        Object.assign(req.headers, f.headers_to);
+    } else if (f && !f.replace && f.first !== 'forward') {
         return reply();
+    }
     forward(req, body, (status, headers, bytes) => {
-        if (f && f.replace)
+        if (f && f.headers_to)
+            answer(req, res, status, headers, bytes);
+        else if (f && f.replace)
             answer(req, res, status, headers, Buffer.from(bytes.toString('latin1').replace(new RegExp(f.replace[0], 'g'), f.replace[1]), 'latin1'));
         else if (f)
             reply();
