@@ -146,7 +146,8 @@ each(struct syncing *s, struct result *r, int publish, struct err *err)
     if (rc == RC_COPY_UNREACHABLE && s->ctx->opts.arg_count == 0) {
         r->reached = 0;
         s->away += !is_removable(s->ctx, r->name);
-        out_note(s->ctx, "copy %s is away: %s", r->name, err->msg);
+        out_note(s->ctx, "copy %s is away: %s%s%s", r->name, err->msg,
+                 err->why[0] != '\0' ? ": " : "", err->why);
         return RC_OK;
     }
     return rc;

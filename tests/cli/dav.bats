@@ -156,7 +156,7 @@ odd() { # STATUS CODE WORDS FAULT
     odd 4 KM4018 '403' '{"method": "GET", "status": 403}'
     odd 5 KM4030 'a web page' "{\"method\": \"GET\", $page}"
     odd 5 KM4030 'login.example' '{"method": "GET", "status": 302, "headers": {"location": "https://login.example/canary-token?x"}}'
-    odd 5 KM4001 'cannot be reached' '{"status": 404}'
+    odd 5 KM4001 'nothing is there' '{"status": 404}'
     odd 15 KM4006 'is gone' '{"method": "GET", "path": "escrow.json", "status": 404}'
     odd 5 KM4030 'PROPFIND' '{"method": "PROPFIND", "status": 405}'
     odd 5 KM4030 'a web page' "{\"method\": \"PROPFIND\", $page}"
@@ -167,7 +167,7 @@ odd() { # STATUS CODE WORDS FAULT
     dav_fault '[]'
     ends 0 -C "$FRA" sync
     # Asked again, and then told.
-    odd 5 KM4001 'does not answer' '{"method": "GET", "longer": 10, "body": "half"}'
+    odd 5 KM4001 'broke off' '{"method": "GET", "longer": 10, "body": "half"}'
     [ "$(grep -c '^GET' "$DAV_DIR/front.log")" -eq 5 ]
     dav_fault '[{"method": "GET", "status": 503, "times": 2}, {"method": "GET", "longer": 9, "times": 1}]'
     ends 0 -C "$FRA" sync

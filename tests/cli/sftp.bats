@@ -2,6 +2,7 @@
 # Copies at an SFTP server: OpenSSH's, started here.
 load ../lib/cli.bash
 load ../lib/sshd.bash
+load ../lib/dav.bash
 
 setup() {
     fresh_home
@@ -9,6 +10,7 @@ setup() {
 }
 teardown() {
     sshd_stop
+    proxy_stop
     stop_started
 }
 scene_far() {
@@ -176,4 +178,26 @@ scene_far() {
     ends 16 -o json -C "$FRA" create vbr/late --purpose backup-job --root fra-main
     error_is KM4004
     printf 'somebody else\n' | cmp - "$next"
+}
+
+@test "by a proxy: with and without its login, refused, away" {
+    scene_far
+    proxy_start "$T/proxy" 'BasicAuth clerk canary-proxy-9'
+    printf 'clerk:canary-proxy-9\n' >login
+    chmod 600 login
+    ends 4 -o json -C "$FRA" copy set far "$SSHD_URL" --proxy "$PROXY"
+    error_is KM4031
+    says 'wants a login' 'proxy=REF'
+    ends 0 -C "$FRA" copy set far "$SSHD_URL" --proxy "$PROXY" --credential proxy=file:login
+    ends 0 -C "$FRA" sync
+    silent_on canary-
+    grep -q "CONNECT 127.0.0.1:$SSHD_PORT" "$PROXY_LOG"
+    proxy_stop
+    ends 5 -o json -C "$FRA" sync
+    error_is KM4001
+    says "its proxy ${PROXY#http://}"
+    proxy_start "$T/rules" 'ConnectPort 1'
+    ends 4 -o json -C "$FRA" copy set far "$SSHD_URL" --proxy "$PROXY"
+    error_is KM4031
+    says 'allow CONNECT'
 }
