@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plant.h"
 #include "net/url.h"
 
 enum {
@@ -320,7 +321,7 @@ move(struct remote *r, const char *from, const char *to, int replace, struct err
     buf_adds(&c.destination, "Destination: ");
     add_address(&c.destination, r, to);
     c.headers[0] = buf_str(&c.destination);
-    c.headers[1] = replace ? "Overwrite: T" : "Overwrite: F";
+    c.headers[1] = replace || PLANTED("overwrite") ? "Overwrite: T" : "Overwrite: F";
     c.q.header_count = 2;
     c.name = to;
     if (rc == RC_OK)

@@ -11,6 +11,9 @@
 #   dav_certificate NAME SAN...        DIR/NAME.pem and DIR/NAME.key, signed by the authority
 #   proxy_start DIR [LINE...], proxy_stop   tinyproxy, with these lines in its configuration
 #
+#   scene_dav KIND        (with cli.bash) such a server, and a founder with a copy there and a released key; with a front where FRONT is set
+#   left_clean            nothing half-written lies there, and no probe
+#
 # Exports: DAV_PORT, DAV_URL (davs://127.0.0.1:PORT/files), DAV_FILES (that folder), DAV_CA (file), DAV_USER and DAV_READER (files with
 # USER:PASSWORD), DAV_PID, DAV_DIR, DAV_KIND; PROXY (http://127.0.0.1:PORT), PROXY_LOG. DAV_BODY is nginx's largest body.
 
@@ -182,6 +185,7 @@ dav_front() {
     local i
     DAV_FAULTS=$DAV_DIR/faults.json
     echo '[]' >"$DAV_FAULTS"
+    : >"$DAV_DIR/front"
     node "${BASH_SOURCE[0]%/*}/dav_front.js" "$DAV_DIR" "$DAV_PORT" >"$DAV_DIR/front" 2>&1 3>&- &
     DAV_FRONT=$!
     for i in {1..200}; do
@@ -236,4 +240,25 @@ proxy_start() { # DIR LINE...
 proxy_stop() {
     if [ -n "${PROXY_PID-}" ]; then dav_end "$PROXY_PID"; fi
     unset PROXY_PID
+}
+
+# shellcheck disable=SC2034 # for those who source this
+# What every command at a server needs; from: the same for --from.
+dav_options() {
+    options=(--credential "file:$DAV_USER" --ca "$DAV_CA")
+    from=(--from "$DAV_URL" --site mad --yes --credential "copy=file:$DAV_READER" --ca "copy=$DAV_CA" --credential "kp-mad=file:$T/kp-mad.pass"
+        --kms-file "kp-mad=$T/kp-mad.kms")
+}
+# A founder with a copy at a server and one released key; with a front when FRONT is set.
+scene_dav() { # KIND
+    dav_start "$1" "$T/$1"
+    if [ -n "${FRONT-}" ]; then dav_front; fi
+    dav_options
+    scene_fra
+    fra copy add far "$DAV_URL" --site mad "${options[@]}"
+    fra create vbr/config --purpose config-backup --root mad-main
+}
+# Nothing half-written and no probe was left.
+left_clean() {
+    [ -z "$(find "$DAV_FILES" -name '*.tmp*' -o -name 'probe-*')" ]
 }
