@@ -327,6 +327,7 @@ struct names {
     const char *before; /* what every name of the page begins with */
     char last[PATH_SIZE];
     int more;
+    int listing; /* that is what the answer was */
 };
 
 static int
@@ -367,8 +368,11 @@ static enum rc
 take_listed(void *arg, const char *parent, const char *name, const char *text, struct err *err)
 {
     struct names *n = arg;
-    if (strcmp(parent, "ListBucketResult") == 0 && strcmp(name, "IsTruncated") == 0)
-        n->more = strcmp(text, "true") == 0;
+    if (strcmp(parent, "ListBucketResult") == 0) {
+        n->listing = 1;
+        if (strcmp(name, "IsTruncated") == 0)
+            n->more = strcmp(text, "true") == 0;
+    }
     if ((strcmp(parent, "Contents") == 0 && strcmp(name, "Key") == 0) ||
         (strcmp(parent, "CommonPrefixes") == 0 && strcmp(name, "Prefix") == 0))
         return add_name(n, text, err);
@@ -395,7 +399,7 @@ one_page(struct remote *r, const char *folder, struct names *n, struct err *err)
     struct call c;
     char former[PATH_SIZE];
     (void)snprintf(former, sizeof former, "%s", n->last);
-    n->more = 0;
+    n->more = n->listing = 0;
     enum rc rc = begin(&c, r, NULL, err);
     add_query(&c, n);
     c.q.most = LISTING;
@@ -407,12 +411,9 @@ one_page(struct remote *r, const char *folder, struct names *n, struct err *err)
         rc = s3_refused(r, &c.q, "listing", folder, err);
     else if (rc == RC_OK)
         rc = xml_leaves(buf_str(&c.q.text), c.q.text.len, "the listing", take_listed, n, err);
-    if (rc == RC_MALFORMED) {
-        const struct err cause = *err;
-        (void)err_set(err, RC_COPY_TAMPERED, "listing %.150s at %.250s: its answer is no listing",
-                      folder, remote_url(r));
-        rc = err_why(err, "%.300s", cause.msg);
-    }
+    if (rc == RC_MALFORMED || (rc == RC_OK && !n->listing))
+        rc = err_set(err, RC_COPY_REPLY, "listing %.150s at %.250s: the answer is no listing",
+                     folder, remote_url(r));
     end(&c);
     if (rc == RC_OK && n->more && strcmp(former, n->last) == 0)
         n->more = 0; /* it goes round in circles: a listing is a hint only */

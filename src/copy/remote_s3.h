@@ -32,7 +32,7 @@ void s3_code(char out[S3_CODE + 1], const char *body, size_t len);
 /* What a refusal, or a redirect, means for a copy. q has an answer. Never RC_OK. */
 enum rc s3_refused(const struct remote *r, const struct http_request *q, const char *verb,
                    const char *name, struct err *err);
-/* An answer 200 to a GET that cannot be an object of a copy. RC_OK when it can. */
+/* An answer 200 that is a web page or an error where a copy says what it is: RC_COPY_REPLY. */
 enum rc s3_check_object(const struct remote *r, const struct http_request *q, const char *name,
                         struct err *err) MUST_CHECK;
 

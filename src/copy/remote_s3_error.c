@@ -12,7 +12,7 @@ enum { MISSING = 404, BUSY = 503, NO_ROOM = 507, TOO_LARGE = 413, UNAUTHORIZED =
 /* ---- the answer's own words ---- */
 
 struct wanted {
-    const char *name; /* right in Error */
+    const char *name; /* of a leaf of Error */
     char *out;
     size_t size;
 };
@@ -103,7 +103,7 @@ static const struct meaning {
      "the server says so",
      "have the quota raised, then run `keymuster sync`; nothing was left half-written"},
     {"EntityTooLarge",
-     {RC_COPY_FULL, RC_COPY_FULL},
+     {RC_COPY_LIMIT, RC_COPY_LIMIT},
      "bucket %s at %s takes no object as large as this one",
      "the server has a limit for one object",
      "have the limit raised to 33 MiB, then run `keymuster sync`; nothing was left half-written"},
@@ -215,7 +215,7 @@ static enum rc
 not_s3(const struct remote *r, const struct http_request *q, const char *verb, const char *name,
        struct err *err)
 {
-    (void)err_set(err, RC_COPY_UNREACHABLE, "%s %.150s: no S3 answers at %s", verb, name,
+    (void)err_set(err, RC_COPY_REPLY, "%s %.150s: no S3 answers at %s", verb, name,
                   r->s3->endpoint.host);
     (void)err_why(err, "the answer is %d with %s", q->status,
                   remote_http_is_page(q) ? "a web page" : "what is no error of S3");
@@ -264,13 +264,12 @@ s3_refused(const struct remote *r, const struct http_request *q, const char *ver
 
 /* ---- an answer that pretends ---- */
 
-/* No object that the program reads begins so. */
+/* These are read first whenever a place is opened; all others are judged by their hash or
+ * signature, and have to be readable to be kept as evidence. */
 static int
-is_markup(const struct buf *b)
+is_first(const char *name)
 {
-    const char *text = buf_str(b);
-    text += strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    return text[strspn(text, " \t\r\n")] == '<';
+    return strcmp(name, "escrow.json") == 0 || strcmp(name, "copy.json") == 0;
 }
 
 enum rc
@@ -278,15 +277,17 @@ s3_check_object(const struct remote *r, const struct http_request *q, const char
                 struct err *err)
 {
     char code[S3_CODE + 1];
-    if (strncmp(name, "recovery/", 9) == 0 || !is_markup(&q->text))
+    if (!is_first(name))
         return RC_OK;
     s3_code(code, buf_str(&q->text), q->text.len);
-    (void)err_set(err, RC_COPY_TAMPERED, "%.200s at %.250s is no object of a copy", name,
+    if (code[0] == '\0' && !remote_http_is_page(q))
+        return RC_OK;
+    (void)err_set(err, RC_COPY_REPLY, "%.200s at %.250s is no object of a copy", name,
                   remote_url(r));
     if (code[0] != '\0')
         (void)err_why(err, "an error of S3 came in its place, as a success: %s", code);
     else
-        (void)err_why(err, "a web page or another document came in its place");
+        (void)err_why(err, "a web page came in its place");
     return err_hint(err, "is --endpoint right, and is there a proxy or a login page in between? If "
                          "not, somebody put it there");
 }

@@ -30,7 +30,7 @@ packages_install='
         case $package in
             openssh-server) unit=ssh ;;
             lighttpd | nginx | tinyproxy) unit=$package ;;
-            radosgw) unit=ceph.target ;;
+            ceph-mon) unit=ceph-crash ;;
             *) continue ;;
         esac
         if command -v systemctl >/dev/null; then
