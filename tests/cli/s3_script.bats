@@ -230,8 +230,13 @@ END
     says ignored
     cp -r "$FRA" clone
     fra create vbr/here --purpose backup-job --root fra-main
-    # The other one looked before, and has a memory of its own.
+    # Each name is looked at right before it is written, which finds it.
+    cp -r clone again
     fake_fault '{"method":"GET","path":"head/","count":1,"skip":1,"status":404,"body":"<Error><Code>NoSuchKey</Code></Error>"}'
+    XDG_STATE_HOME=$T/again.state ends 16 -o json -C again create vbr/there --purpose backup-job --root fra-main
+    error_is KM4004
+    # At the same moment: that look, too, is answered as if nothing were there.
+    fake_fault '{"method":"GET","path":"head/","count":2,"skip":1,"status":404,"body":"<Error><Code>NoSuchKey</Code></Error>"}'
     XDG_STATE_HOME=$T/elsewhere ends 0 -C clone create vbr/there --purpose backup-job --root fra-main
     fake_fault
     ends 16 -o json -C "$FRA" create vbr/after --purpose backup-job --root fra-main
