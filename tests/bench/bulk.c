@@ -5,6 +5,8 @@
  *   bulk import DB BATCH <rows.ndjson     parse each line, chain it, insert it under three indexes;
  * commit every BATCH rows bulk chain DB                         read the lines of the table `entry`
  * of a store, hash and compare with the next one's "prev"
+ *   bulk restore DB <lines                hash each line and insert it, with the table and indexes
+ * that a log has; one commit
  */
 #include <cjson/cJSON.h>
 #include <sodium.h>
@@ -110,14 +112,54 @@ run_chain(sqlite3 *db)
     printf("%ld\n", count);
 }
 
+static void
+run_restore(sqlite3 *db)
+{
+    sqlite3_stmt *put;
+    char *text = NULL;
+    size_t size = 0;
+    ssize_t n;
+    long seq = 0;
+    unsigned char hash[32];
+    need(sqlite3_exec(db,
+                      "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA "
+                      "secure_delete=ON;"
+                      "CREATE TABLE entry (author TEXT NOT NULL, seq INTEGER NOT NULL,"
+                      " hash BLOB NOT NULL UNIQUE, line TEXT NOT NULL, PRIMARY KEY (author, seq))"
+                      " STRICT; BEGIN IMMEDIATE",
+                      NULL, NULL, NULL) == SQLITE_OK,
+         "making the table");
+    need(sqlite3_prepare_v2(db, "INSERT INTO entry VALUES (?1, ?2, ?3, ?4)", -1, &put, NULL) ==
+             SQLITE_OK,
+         "prepare");
+    while ((n = getline(&text, &size, stdin)) > 1) {
+        cJSON *line = cJSON_ParseWithLength(text, (size_t)n - 1);
+        const char *author = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "author"));
+        need(author != NULL, "a line without an author");
+        crypto_hash_sha256(hash, (const unsigned char *)text, (unsigned long long)n - 1);
+        sqlite3_bind_text(put, 1, author, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(put, 2, ++seq);
+        sqlite3_bind_blob(put, 3, hash, 32, SQLITE_STATIC);
+        sqlite3_bind_text(put, 4, text, (int)n - 1, SQLITE_STATIC);
+        need(sqlite3_step(put) == SQLITE_DONE, sqlite3_errmsg(db));
+        sqlite3_reset(put);
+        cJSON_Delete(line);
+    }
+    need(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK, "commit");
+    sqlite3_finalize(put);
+    free(text);
+}
+
 int
 main(int argc, char **argv)
 {
     sqlite3 *db;
-    need(argc >= 3 && sodium_init() >= 0, "usage: bulk import|chain DB [BATCH]");
+    need(argc >= 3 && sodium_init() >= 0, "usage: bulk import|chain|restore DB [BATCH]");
     need(sqlite3_open(argv[2], &db) == SQLITE_OK, "opening the database");
     if (strcmp(argv[1], "import") == 0)
         run_import(db, argc > 3 ? strtol(argv[3], NULL, 10) : 4096);
+    else if (strcmp(argv[1], "restore") == 0)
+        run_restore(db);
     else
         run_chain(db);
     return sqlite3_close(db) != SQLITE_OK;

@@ -59,7 +59,7 @@ digest_of() { ask .digest -C "$1" status; }
     [ "$(cat "$newest")" -eq $((hint + 16)) ]
     # a reader finds what the hint does not say
     ends 0 -o json -C "$T/reader" join --from "file://$USB" --site mad --yes
-    [ "$(ask '.authors[0].entries' -C "$T/reader" author list)" = "$(ask '.authors[0].entries' -C "$FRA" author list)" ]
+    [ "$(ask '[.items[].entries] | max' -C "$T/reader" author list)" = "$(ask '[.items[].entries] | max' -C "$FRA" author list)" ]
     asked "$FRA" sync
     [ "$(grep -c '^put newest/' "$T/asked")" -eq 1 ]
     [ "$(cat "$newest")" -eq $((hint + 17)) ]
@@ -182,3 +182,28 @@ digest_of() { ask .digest -C "$1" status; }
     asked "$FRA" sync --quick
     is 'nothing new' 2 0 0 0
 }
+
+@test "a log of 20,000 entries: as little for one more, and a restore is its segments" {
+    scene_keys
+    fra root rotate fra-main
+    fra rewrap vbr/job-sql
+    fra drill
+    "$KM_TOOLS/log_tool" fill "$FRA" 20000
+    fra sync
+    asked "$FRA" site add one
+    is 'an entry' 1 2 0 0
+    asked "$FRA" create vbr/new --purpose backup-job --root fra-main
+    is 'a key, and KEYS.txt with it' 1 4 1 0
+    local segments most
+    segments=$(head -n 1 "$(newest_head)" | jq '.segments | length')
+    [ "$segments" -le 40 ] # 4 of 4,096, up to 15 of 256, up to 15 of 16 and a tail
+    asked "$MAD" join --from "file://$USB" --site mad --yes
+    most=$((segments + 30)) # who it is, what there is, its own first entry
+    [ "$(($(count get) + $(count list)))" -le "$most" ]
+    [ "$(grep -c '^get log/' "$T/asked")" -le $((segments + 1)) ] # the first one once more, for its author's key
+    [ "$(ask '[.items[].entries] | max' -C "$MAD" author list)" -ge 20000 ]
+    asked "$MAD" sync --quick
+    is 'nothing new' 2 0 0 0
+}
+
+newest_head() { find "$USB/head" -type f | sort | tail -n 1; }

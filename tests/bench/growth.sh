@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# A copy that has grown for years, in a folder: what one more entry asks of it and how long that takes beside a bare cp and
+# sync of the same bytes; a restore from it (join) beside a bare cp of the same objects, their hashes, and a bare import of
+# the lines (bulk.c restore). Processor time is what is compared: other work does not count in it. Prints requests and
+# ratios; judges nothing. Needs: gcc, jq, GNU time, the release build with log_tool.
+#
+#   tests/bench/growth.sh [ENTRIES]...     default 10 10000 1000000; 1,000,000 take about 4 GiB below TMPDIR
+set -euo pipefail
+cd -- "$(dirname -- "$0")/../.."
+[ $# -gt 0 ] || set -- 10 10000 1000000
+source=$PWD keymuster=$PWD/build/release/keymuster log_tool=$PWD/build/release/tests/log_tool
+top=$(mktemp -d)
+trap 'rm -rf -- "$top"' EXIT
+export HOME=$top XDG_STATE_HOME=$top/state LANG=C.UTF-8
+umask 077
+gcc -O2 -D_GNU_SOURCE -o "$top/bulk" "$source/tests/bench/bulk.c" -lcjson -lsodium -lsqlite3
+cd "$top"
+printf 'canary-passphrase\n' >pass
+
+k() { "$keymuster" -C fra "$@" >/dev/null 2>&1; }
+scene() { # ENTRIES
+    rm -rf fra mad usb kp.kms state
+    mkdir usb
+    k init --site fra
+    k site add mad
+    k kms add kp --site mad --provider local --file kp.kms --credential file:pass
+    k root create main --kms kp
+    k copy add usb ./usb --site mad
+    k create vbr/config --purpose config-backup --root main
+    k root rotate main
+    k rewrap vbr/config
+    k drill
+    "$log_tool" fill fra "$1"
+    k sync
+}
+# Seconds of processor, seconds by the clock, KiB at most: "3.10 4.02 30000".
+cost() {
+    { command time -f '%U %S %e %M' "$@" >/dev/null 2>err || true; }
+    tail -n 1 err | awk '{ print $1 + $2, $3, $4 }'
+}
+asked() { grep -c "^keymuster: $1 .* at file:" asked || true; }
+report() { # NAME "OURS" "BARE"
+    awk -v name="$1" -v a="$2" -v b="$3" 'BEGIN {
+        split(a, x, " "); split(b, y, " ")
+        printf "%-34s %.2f times the bare one (%.2f s of processor against %.2f s; %.2f s by the clock against %.2f s; %d MiB at most)\n",
+            name, (y[1] > 0 ? x[1] / y[1] : 0), x[1], y[1], x[2], y[2], x[3] / 1024 }'
+}
+
+bare_publish() {
+    rm -rf bare
+    mkdir bare
+    cp segment head bare/
+    sync bare/segment bare/head bare
+}
+bare_restore() {
+    rm -rf bare bare.db
+    cp -r usb bare
+    find bare -type f -exec sha256sum {} + >sums
+    find bare/log -name '*.ndjson' | sort | xargs cat | ./bulk restore bare.db
+}
+export -f bare_publish bare_restore
+
+for entries in "$@"; do
+    scene "$entries"
+    "$keymuster" -vv -C fra site add one >/dev/null 2>asked
+    printf '%-34s %s read, %s written\n' "one more of $entries entries" "$(asked get)" "$(asked put)"
+    sent=$(sed -n 's/^keymuster: put \([^ ]*\) at .*/\1/p' asked)
+    grep '^log/' <<<"$sent" | sed 's,^,usb/,' | xargs -I {} cp {} segment
+    grep '^head/' <<<"$sent" | sed 's,^,usb/,' | xargs -I {} cp {} head
+    printf '%-34s %s bytes of segment, %s of head\n' "" "$(stat -c %s segment)" "$(stat -c %s head)"
+    ours=$(cost bash -c "for i in {1..20}; do '$keymuster' -C fra site add s\$i || exit; done")
+    bare=$(cost bash -c 'for i in {1..20}; do bare_publish; done')
+    report "20 times one of $entries entries" "$ours" "$bare"
+    ours=$(cost "$keymuster" -vv -C mad join --from file://"$top"/usb --site mad --yes)
+    cp err asked
+    bare=$(cost bash -c bare_restore)
+    printf '%-34s %s read, %s listed; %s segments\n' "restore of $entries entries" "$(asked get)" "$(asked list)" \
+        "$(head -n 1 "$(find usb/head/"$(jq -r .founder usb/escrow.json | base64 -d | tail -c 32 | sha256sum | head -c 32)" -type f | sort | tail -n 1)" | jq '.segments | length')"
+    report "restore of $entries entries" "$ours" "$bare"
+done
