@@ -188,16 +188,17 @@ run_kms_add(struct ctx *ctx, struct err *err)
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
-/* The endpoint that the log names, where another one or two of them stand there. */
+/* A field of it in the log, where another value or two of them stand there. */
 static enum rc
-record_endpoint(struct ctx *ctx, const struct object *kms, const char *url, struct err *err)
+record_field(struct ctx *ctx, const struct object *kms, const char *field, const char *text,
+             struct err *err)
 {
     struct buf v;
     struct jw w;
     int conflict = 0;
     buf_init(&v, LIMIT_BODY);
-    enum rc rc = field_get(ctx->store, kms->uuid, "endpoint", &v, &conflict, err);
-    if (rc != RC_OK || (!conflict && strcmp(buf_str(&v), url) == 0)) {
+    enum rc rc = field_get(ctx->store, kms->uuid, field, &v, &conflict, err);
+    if (rc != RC_OK || (!conflict && strcmp(buf_str(&v), text) == 0)) {
         buf_release(&v);
         return rc;
     }
@@ -206,10 +207,10 @@ record_endpoint(struct ctx *ctx, const struct object *kms, const char *url, stru
     jw_obj(&w, NULL);
     jw_str(&w, "uuid", kms->uuid);
     jw_obj(&w, "set");
-    jw_obj(&w, "endpoint");
-    jw_str(&w, "value", url);
+    jw_obj(&w, field);
+    jw_str(&w, "value", text);
     jw_opt(&w, "reason", ctx->reason);
-    rc = field_supersedes(ctx->store, kms->uuid, "endpoint", &w, err);
+    rc = field_supersedes(ctx->store, kms->uuid, field, &w, err);
     jw_end_obj(&w);
     jw_end_obj(&w);
     jw_end_obj(&w);
@@ -227,7 +228,7 @@ set_endpoint(struct ctx *ctx, const struct object *kms, const char *url, struct 
     if (url == NULL)
         return RC_OK;
     kms_section(ctx->store, kms, section);
-    enum rc rc = record_endpoint(ctx, kms, url, err);
+    enum rc rc = record_field(ctx, kms, "endpoint", url, err);
     return rc == RC_OK && !ctx->dry_run
                ? store_conf_set(ctx->store, "kms", section, "endpoint", url, err)
                : rc;
@@ -320,23 +321,29 @@ run_kms_set(struct ctx *ctx, struct err *err)
     enum rc rc = object_find(ctx->store, "kms", opt_arg(&ctx->opts, 0), &kms, err);
     for (size_t i = 0; i < sizeof settable / sizeof settable[0]; i++)
         any |= opt_has(&ctx->opts, settable[i]);
-    if (rc == RC_OK && !any)
-        rc = err_set(
-            err, RC_USAGE,
-            "kms set: nothing to set; give --credential, --file, --endpoint, --iam or --ca");
+    const char *kept = opt_get(&ctx->opts, OPT_KEPT_AT);
+    if (rc == RC_OK && !any && kept == NULL)
+        rc = err_set(err, RC_USAGE,
+                     "kms set: nothing to set; give --credential, --file, --endpoint, --iam, --ca "
+                     "or --kept-at");
+    if (rc == RC_OK && kept != NULL)
+        rc = text_check(kept, "--kept-at", err);
     if (rc == RC_OK)
         rc = is_remote(ctx, &kms, &remote, err);
     if (rc == RC_OK)
         rc = check_options(ctx, "kms set", remote, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK && any)
         rc = remote ? set_ibm(ctx, &kms, err) : set_local(ctx, &kms, err);
-    if (rc == RC_OK && !ctx->dry_run) {
+    if (rc == RC_OK && kept != NULL)
+        rc = record_field(ctx, &kms, "kept_at", kept, err);
+    if (rc == RC_OK && any && !ctx->dry_run) {
         char section[LIMIT_NAME + 1];
         kms_section(ctx->store, &kms, section);
         rc = kms_conf_own(ctx->store, &kms, section, err);
     }
     if (rc == RC_OK)
-        rc = cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid, "bound here:", err);
+        rc = cmd_answer_object(ctx, "kms.set", "KMS", kms.name, kms.uuid,
+                               any ? "bound here:" : "changed", err);
     return rc == RC_OK && ctx->entry[0] != '\0' ? session_publish(ctx, err) : rc;
 }
 
@@ -501,6 +508,8 @@ static const struct opt_spec set_options[] = {
     {OPT_ENDPOINT, "endpoint", 0, "URL", 0, "where it answers, for every site; settles a conflict"},
     {OPT_IAM, "iam", 0, "URL", 0, "IBM: where tokens come from, on this machine"},
     {OPT_CA, "ca", 0, "FILE", 0, "IBM: certificates that vouch for it, on this machine"},
+    {OPT_KEPT_AT, "kept-at", 0, "TEXT", 0,
+     "where people keep its credential, for every site; settles a conflict"},
     OPT_END,
 };
 static const struct opt_spec test_options[] = {
@@ -523,9 +532,12 @@ const struct cmd cmd_kms_table[] = {
      "    --credential prompt --kept-at \"vault of mad\"\n"
      "keymuster kms add kp-fra --site fra --provider ibm --instance CRN \\\n"
      "    --endpoint https://eu-de.kms.cloud.ibm.com --credential file:kp.apikey\n"},
-    {"kms", "set", "NAME [--credential REF] [--file PATH] [--endpoint URL] [--iam URL] [--ca FILE]",
-     "Binds a KMS that the log knows on this machine.", set_options, 1, 1, CMD_WRITE, GROUP_SET_UP,
-     run_kms_set, "keymuster kms set kp-mad --credential file:/etc/keymuster/kp-mad.pass\n"},
+    {"kms", "set",
+     "NAME [--credential REF] [--file PATH] [--endpoint URL] [--iam URL] [--ca FILE] "
+     "[--kept-at TEXT]",
+     "Binds a KMS that the log knows on this machine; changes where its credential is kept.",
+     set_options, 1, 1, CMD_WRITE, GROUP_SET_UP, run_kms_set,
+     "keymuster kms set kp-mad --credential file:/etc/keymuster/kp-mad.pass\n"},
     {"kms", "list", "", "Lists the KMSs.", NULL, 0, 0, CMD_READ, GROUP_SET_UP, run_kms_list, NULL},
     {"kms", "show", "NAME", "Shows one KMS.", NULL, 1, 1, CMD_READ, GROUP_SET_UP, run_kms_show,
      NULL},

@@ -18,6 +18,7 @@ static const struct {
     {"key", "needed_until", "state", " --needed-until DATE"},
     {"key", "expires", "state", " --expires DATE"},
     {"key", "generation", "rekey", ""},
+    {"kms", "kept_at", "kms set", " --kept-at TEXT"},
     {"kms", "endpoint", "kms set", " --endpoint URL"},
     {"site", "lost", "site lost", " --reason TEXT, or keymuster site restored"},
 };

@@ -63,9 +63,9 @@ run_pick(struct run_pick *out, const struct ctx *ctx, struct err *err)
     memset(out, 0, sizeof *out);
     out->file = opt_get(&ctx->opts, OPT_BCO);
     if (out->file != NULL && ref != NULL)
-        return err_set(err, RC_USAGE, "recover start: --bco says which key; leave out --key");
+        return err_set(err, RC_USAGE, "--bco says which key; leave out --key");
     if (ref == NULL && opt_has(&ctx->opts, OPT_AT))
-        return err_set(err, RC_USAGE, "recover start: --at goes with --key NAME");
+        return err_set(err, RC_USAGE, "--at goes with --key NAME");
     if (out->file != NULL)
         return by_file(out, ctx, err);
     if (ref == NULL)

@@ -17,6 +17,8 @@ const struct cmd *const cmd_tables[] = {
     cmd_upkeep_table,
     cmd_status_table,
     cmd_audit_log_table,
+    cmd_ready_table,
+    cmd_simulate_table,
     cmd_setup_table,
     cmd_kms_table,
     cmd_root_table,

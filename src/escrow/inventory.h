@@ -35,6 +35,12 @@ enum inventory_field {
 
 enum { INV_ROOTS = 32 }; /* more than one key is ever under; others are counted, not named */
 
+/* A wrap that is not retired, under a root key that is known here. */
+struct inventory_wrap {
+    const struct root *root;
+    char version[UUID_TEXT + 1];
+};
+
 /* One key. Everything is borrowed for the call. */
 struct inventory_item {
     struct key key; /* the state only with INV_FIELDS */
@@ -48,6 +54,8 @@ struct inventory_item {
                                           only */
     const struct root *roots[INV_ROOTS]; /* of live wraps, by name, each once */
     size_t root_count;
+    struct inventory_wrap live[2 * INV_ROOTS]; /* in no order; the first ones, if there are more */
+    size_t live_count;
     struct drilled_state drills;
     int released;
     int exposed; /* seen, and not replaced yet */

@@ -269,6 +269,10 @@ take_wrap(struct inventory *inv, struct inventory_item *item, struct under *u, s
     if (r == NULL)
         return RC_OK;
     add_root(item->roots, &item->root_count, r);
+    if (item->live_count < 2 * INV_ROOTS) {
+        item->live[item->live_count].root = r;
+        memcpy(item->live[item->live_count++].version, version, sizeof version);
+    }
     if (r->version[0] == '\0' || version[0] == '\0')
         return RC_OK;
     if (strcmp(r->version, version) == 0)
@@ -285,7 +289,7 @@ gather_wraps(struct inventory *inv, struct inventory_item *item, const struct in
     struct stmt *q = NULL;
     struct under u = {.current_count = 0};
     item->wraps = item->behind = 0;
-    item->root_count = 0;
+    item->root_count = item->live_count = 0;
     *yes = !wants_wrap(f);
     enum rc rc = db_query(inv->store->db, &q,
                           "SELECT root, version FROM wrap WHERE key = ?1 AND NOT EXISTS"

@@ -52,6 +52,11 @@ commands() {
 0 help
 0 explain KM3001
 0 list
+0 list --sort expires --unproven
+0 list --exposed --conflict --debt --behind
+3 simulate
+0 simulate --lose site:fra
+3 ready --if-lost fra
 0 show vbr/canary --wraps --history
 0 status
 0 verify
