@@ -214,19 +214,25 @@ run_set(struct ctx *ctx, struct err *err)
 
 /* ---- list ---- */
 
-/* Own entries that this copy has, and when it was reached. */
+/* What this store knows of a copy without asking it. */
+struct progress {
+    int64_t entries; /* own ones that it has */
+    char at[TIME_TEXT + 1];
+    char create_once[16]; /* of the last probe; "" for none */
+    char destroys[32];
+};
+
 static enum rc
-copy_progress(const struct store *store, const char *uuid, int64_t *entries, char at[TIME_TEXT + 1],
-              struct err *err)
+copy_progress(const struct store *store, const char *uuid, struct progress *p, struct err *err)
 {
     struct stmt *q = NULL;
-    *entries = 0;
-    at[0] = '\0';
+    memset(p, 0, sizeof *p);
     enum rc rc = db_query(
         store->db, &q,
-        "SELECT coalesce((SELECT entries FROM copy_seen WHERE copy = replace(?1, '-', '') AND"
-        " author = ?2), 0), coalesce((SELECT reached_at FROM copy_state WHERE"
-        " copy = replace(?1, '-', '')), '')",
+        "SELECT coalesce((SELECT entries FROM copy_seen WHERE copy = c.id AND author = ?2), 0),"
+        " coalesce(s.reached_at, ''), coalesce(s.create_once, ''), coalesce(k.value, '')"
+        " FROM (SELECT replace(?1, '-', '') AS id) c LEFT JOIN copy_state s ON s.copy = c.id"
+        " LEFT JOIN copy_known k ON k.copy = c.id AND k.what = '" KNOWN_DESTROYS "'",
         err);
     if (rc != RC_OK)
         return rc;
@@ -234,8 +240,10 @@ copy_progress(const struct store *store, const char *uuid, int64_t *entries, cha
     stmt_text(q, 2, store->self.author);
     rc = stmt_row(q, err);
     if (rc == RC_OK) {
-        *entries = col_int(q, 0);
-        (void)snprintf(at, TIME_TEXT + 1, "%s", col_text(q, 1));
+        p->entries = col_int(q, 0);
+        (void)snprintf(p->at, sizeof p->at, "%s", col_text(q, 1));
+        (void)snprintf(p->create_once, sizeof p->create_once, "%s", col_text(q, 2));
+        (void)snprintf(p->destroys, sizeof p->destroys, "%s", col_text(q, 3));
     }
     stmt_done(q);
     return rc;
@@ -249,10 +257,9 @@ list_copy(void *arg, const struct object *o, struct err *err)
     struct buf v;
     struct log_end end;
     char site[LIMIT_NAME + 1];
-    char at[TIME_TEXT + 1];
+    struct progress p;
     char ago[AGO_TEXT] = "never";
     char behind[32];
-    int64_t entries = 0;
     int64_t ms = 0;
     buf_init(&v, PATH_SIZE);
     const char *bound = store_conf(store, "copy", o->name, "url");
@@ -262,7 +269,7 @@ list_copy(void *arg, const struct object *o, struct err *err)
     if (rc == RC_OK)
         rc = field_get(store, o->uuid, "url", &v, NULL, err);
     if (rc == RC_OK)
-        rc = copy_progress(store, o->uuid, &entries, at, err);
+        rc = copy_progress(store, o->uuid, &p, err);
     if (rc == RC_OK)
         rc = log_end(store, store->self.author, &end, err);
     if (rc == RC_OK && l->w != NULL) {
@@ -272,14 +279,16 @@ list_copy(void *arg, const struct object *o, struct err *err)
         jw_str(l->w, "site", site);
         jw_str(l->w, "url", bound != NULL ? bound : buf_str(&v));
         jw_bool(l->w, "bound", bound != NULL);
-        jw_int(l->w, "own_entries", entries);
-        jw_int(l->w, "missing", end.seq - entries);
-        jw_opt(l->w, "reached_at", at);
+        jw_int(l->w, "own_entries", p.entries);
+        jw_int(l->w, "missing", end.seq - p.entries);
+        jw_opt(l->w, "reached_at", p.at);
+        jw_opt(l->w, "create_once", p.create_once);
+        jw_opt(l->w, "account", p.destroys);
         jw_end_obj(l->w);
     } else if (rc == RC_OK) {
-        if (time_parse(&ms, at) == 0)
+        if (time_parse(&ms, p.at) == 0)
             time_ago(ago, ms, clock_now_ms());
-        (void)snprintf(behind, sizeof behind, "%lld", (long long)(end.seq - entries));
+        (void)snprintf(behind, sizeof behind, "%lld", (long long)(end.seq - p.entries));
         const char *cells[] = {o->name, site, bound != NULL ? bound : "not bound here",
                                bound != NULL ? behind : "", bound != NULL ? ago : ""};
         rc = cmd_table_row(l->table, cells, 5, err);
