@@ -49,7 +49,9 @@ learn_author(struct ctx *ctx, const char *id, struct log_author *out, struct err
         rc = log_author_get(ctx->store, id, out, err);
     if (rc == RC_NOT_FOUND)
         (void)err_hint(err,
-                       "%u cop%s asked; the other site has to publish first: keymuster sync there",
+                       "%u cop%s asked; the other site has to publish first: keymuster sync there\n"
+                       "if it reaches none of them: keymuster author request there; here: "
+                       "keymuster author admit --request FILE",
                        reached, reached == 1 ? "y was" : "ies were");
     return rc;
 }

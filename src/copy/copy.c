@@ -147,8 +147,21 @@ nothing_there(struct remote *r, const char *name, struct err *err)
                                "`keymuster sync`");
 }
 
+/* Two disks with one label are easily exchanged. */
+static void
+hint_exchanged(const struct store *store, const struct copy *c, struct err *err)
+{
+    for (size_t i = 0; ini_name_at(store->conf, "copy", i) != NULL; i++) {
+        const char *name = ini_name_at(store->conf, "copy", i);
+        const char *id = store_conf(store, "copy", name, "id");
+        if (id != NULL && c->id[0] != '\0' && strcmp(id, c->id) == 0)
+            (void)err_hint(
+                err, "that is the copy %s: were two disks exchanged? put each back again", name);
+    }
+}
+
 static enum rc
-check_bound(const struct copy *c, const char *bound, struct err *err)
+check_bound(const struct store *store, const struct copy *c, const char *bound, struct err *err)
 {
     if (bound == NULL || bound[0] == '\0' || strcmp(bound, c->id) == 0)
         return RC_OK;
@@ -156,6 +169,7 @@ check_bound(const struct copy *c, const char *bound, struct err *err)
                   remote_url(c->remote));
     (void)err_why(err, "bound was %s; it says that it is %s", bound,
                   c->id[0] != '\0' ? c->id : "nothing (copy.json is gone)");
+    hint_exchanged(store, c, err);
     return err_hint(err, "if the place was replaced on purpose, bind it: keymuster copy set %s",
                     c->name);
 }
@@ -211,7 +225,7 @@ copy_open(struct store *store, const char *name, struct copy *out, struct err *e
     if (rc == RC_COPY_NONE)
         rc = nothing_there(out->remote, name, err);
     if (rc == RC_OK)
-        rc = check_bound(out, store_conf(store, "copy", name, "id"), err);
+        rc = check_bound(store, out, store_conf(store, "copy", name, "id"), err);
     if (rc != RC_OK)
         copy_close(out);
     return rc;
