@@ -108,6 +108,11 @@ any doctor
 0 copy check --deep
 0 sync --repair
 0 copy card
+0 copy card --html $T/card.html
+0 author request
+2 author admit --request $T/rows
+0 list --until 2999-01-01
+0 show vbr/canary --until 2999-01-01
 0 runbook list
 0 runbook show total-loss
 0 runbook check total-loss
