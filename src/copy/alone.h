@@ -7,8 +7,9 @@
 
 /*
  * Verifies all of the copy into a store in memory. It belongs to nobody: only what the founder and
- * those that he leads to admitted counts, as far as own's cuts (escrow/cut.h) leave it. It answers queries, has own's site, and borrows own's
- * keymuster.conf, so own must stay open. What pull_from says; *out NULL on failure.
+ * those that he leads to admitted counts, as far as own's cuts (escrow/cut.h) leave it. It answers
+ * queries, has own's site, and borrows own's keymuster.conf, so own must stay open. What pull_from
+ * says; *out NULL on failure.
  */
 enum rc copy_alone(struct store **out, const struct store *own, struct copy *copy,
                    struct pull_report *report, struct err *err) MUST_CHECK;

@@ -20,7 +20,7 @@ struct reveal {
     const char *accept_risk; /* its text, or NULL */
     const char *export;      /* --from EXPORT: SHA-256 of the file, and who signed it */
     const char *signer;
-    const char *until; /* --until: what was left out; NULL or "" */
+    const char *until;            /* --until: what was left out; NULL or "" */
     char intended[HASH_TEXT + 1]; /* set by reveal_intended */
 };
 enum rc reveal_intended(struct store *store, struct reveal *r, struct err *err) MUST_CHECK;

@@ -9,11 +9,11 @@ thief() { XDG_STATE_HOME=$T/thief-state "$KEYMUSTER" -C "$T/thief" "$@" >/dev/nu
 forge() { "$KM_TOOLS/log_tool" append "$T/thief" "$1" "$(tr -d '\n' <<<"$2")"; }
 
 # Two sites, a spare, a card, the true password of vbr/config; then the founder's folder is copied by a thief.
-# $last: the founder's last entry; $fra_id, $mad_id, $spare.
+# $last: the founder's last entry
 scene_stolen() {
     scene_two
     printf 'canary-spare-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/spare.pass"
-    spare=$(ask .author -C "$FRA" author spare --file "$T/spare.key" --credential "file:$T/spare.pass" --site mad)
+    fra author spare --file "$T/spare.key" --credential "file:$T/spare.pass" --site mad
     mad sync
     "$KEYMUSTER" -C "$FRA" copy card >"$T/card"
     password_of "$FRA" vbr/config "$T/want"
@@ -216,23 +216,23 @@ gets_back() { # ARG...
     local id
     id=$(id_of "$FRA")
     sleep 1.1
-    local then
-    then=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    local moment
+    moment=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     sleep 1.1
     fra create vbr/late --purpose backup-job --root fra-main
-    ends 0 -C "$FRA" list --until "$then"
+    ends 0 -C "$FRA" list --until "$moment"
     says vbr/config "${id:0:8}" 'what the authors themselves say' '--until AUTHOR:SEQ'
     silent_on vbr/late
     # The same as a number, which is certain.
     local at
-    at=$(ask .until -C "$FRA" list --until "$then")
-    [ "$(ask '.keys | tostring' -C "$FRA" list --until "$at")" = "$(ask '.keys | tostring' -C "$FRA" list --until "$then")" ]
+    at=$(ask .until -C "$FRA" list --until "$moment")
+    [ "$(ask '.keys | tostring' -C "$FRA" list --until "$at")" = "$(ask '.keys | tostring' -C "$FRA" list --until "$moment")" ]
     # An entry after it that says an earlier time.
     "$KM_TOOLS/log_tool" append "$FRA" note '{"text":"x"}'
-    ends 0 -C "$FRA" list --until "$then"
+    ends 0 -C "$FRA" list --until "$moment"
     silent_on 'clock was wrong'
     "$KM_TOOLS/log_tool" note-at "$FRA" 2026-01-02T03:04:05.678Z
-    ends 0 -C "$FRA" list --until "$then"
+    ends 0 -C "$FRA" list --until "$moment"
     says 'clock was wrong'
     silent_on vbr/late
 }
