@@ -8,6 +8,7 @@
 #include "copy/known.h"
 #include "copy/newest.h"
 #include "copy/segment.h"
+#include "escrow/trust.h"
 
 enum { HINT_EVERY = 16 }; /* heads: a reader asks upward from a hint */
 
@@ -266,6 +267,17 @@ send_author(struct sending *s, struct err *err)
     return rc == RC_OK ? send_hint(s, err) : rc;
 }
 
+/* Of an author whose log was ended, by a retirement or here, another story may lie there for good: it
+ * is kept as evidence, and nothing else waits for it. Pulling says so. */
+static int
+is_ended(const struct sending *s)
+{
+    struct trust t;
+    struct err scratch = ERR_INIT;
+    return !s->own && trust_of(s->p->store, s->author, &t, &scratch) == RC_OK &&
+           t.upto < LIMIT_NUMBER;
+}
+
 enum rc
 publish_author(struct publish *p, const char *author, struct published *out, struct err *err)
 {
@@ -276,6 +288,11 @@ publish_author(struct publish *p, const char *author, struct published *out, str
     buf_init(&s.there, LIMIT_SMALL_FILE);
     buf_init(&s.segment, SEGMENT_MAX);
     enum rc rc = send_author(&s, err);
+    if (rc == RC_COPY_FORKED && is_ended(&s)) {
+        err_clear(err);
+        s.newest.number = 0;
+        rc = RC_OK;
+    }
     if (rc == RC_OK)
         out->shown = s.newest.number >= s.seen.number ? s.newest : s.seen;
     head_release(&s.head);

@@ -236,3 +236,41 @@ gets_back() { # ARG...
     says 'clock was wrong'
     silent_on vbr/late
 }
+
+@test "a stolen primary: it tells two stories, or its objects go; what counts is got back, and nobody is stopped" {
+    scene_stolen
+    # The true one goes on and shows it at another copy; the thief's story lies at the first.
+    mkdir "$T/true"
+    mv "$USB" "$T/away"
+    fra site add true-one
+    fra copy add true "file://$T/true" --site fra
+    mv "$T/away" "$USB"
+    harm
+    thief sync
+    mad sync
+    # Both are there for the spare, who ends the log where they part.
+    ends 0 -C "$T/new" join --from "file://$USB" --site mad --card "$T/card" --spare "$T/spare.key" \
+        --credential "spare=file:$T/spare.pass"
+    ends 16 -C "$T/new" copy add true "file://$T/true" --site fra
+    says 'two heads with number'
+    ends 0 -C "$T/new" author retire "${fra_id:0:8}" --last "$last" --reason stolen --confirm "${fra_id:0:8}"
+    ends 0 -C "$T/new" sync
+    says 'was skipped'
+    ends 0 -C "$MAD" sync
+    [ "$(digest_of "$MAD")" = "$(digest_of "$T/new")" ]
+    # A bare machine, by either copy.
+    lost_options
+    gets_back "${lost[@]}"
+    rm -rf "$XDG_STATE_HOME/keymuster/recover"
+    lost[1]=file://$T/true
+    gets_back "${lost[@]}"
+    ends 0 drill vbr/config "${lost[@]}"
+    # The owner's own store hears that it was ended, and gets its key back, too.
+    ends 0 -C "$T/new" sync
+    fra --offline kms set kp-mad --credential "file:$T/kp-mad.pass"
+    gets_back -C "$FRA" --offline
+    # What the thief wrote goes from the copy, and the head still names it: nobody is stopped who was there.
+    find "$USB/log/$fra_id" -type f -newer "$T/card" -name '*-*' -size +0 | sort | tail -n 1 | xargs rm
+    ends 0 -C "$MAD" sync
+    gets_back -C "$MAD"
+}
