@@ -260,6 +260,13 @@ pull_lenient(struct roster *r, struct row *row, struct err *err)
     return db_exec(db, "ROLLBACK TO pull; RELEASE pull", err);
 }
 
+/* Damage that leaves what stands before it, or in older objects, as it was. */
+static int
+is_of_lines(enum rc rc)
+{
+    return rc == RC_CHAIN || rc == RC_MALFORMED || rc == RC_COPY_GAP || rc == RC_COPY_TAMPERED;
+}
+
 /* Lines of before the damage, in case all that count are among them. What they lack is found out at
  * the end. */
 static enum rc
@@ -331,7 +338,7 @@ pull_strict(struct roster *r, struct row *row, struct err *err)
     rc = keep_broken(r, at, &cause, err);
     if (rc == RC_OK)
         rc = db_exec(db, "ROLLBACK TO strict; RELEASE strict", err);
-    if (rc == RC_OK && good > 0)
+    if (rc == RC_OK && is_of_lines(cause.code))
         rc = take_good(r, author, good, err);
     return rc;
 }

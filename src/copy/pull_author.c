@@ -471,29 +471,49 @@ pull_author(struct pull *p, const char *author, struct pulled *out, struct err *
 
 /* ---- what verified of a log that does not ---- */
 
+enum { OLDER_HEADS = 64 }; /* looked at; a thief who published more has hidden the rest */
+
+/* One older head: lines that the newest could not give, for its runs lie there under other names.
+ * *held: it became the newest that is held. RC_NOT_FOUND: there is none. */
+static enum rc
+try_older(struct taking *t, int64_t number, int *held, struct err *err)
+{
+    struct head *h = &t->out->head;
+    struct err scratch = ERR_INIT;
+    char name[OBJECT_NAME];
+    head_name(name, t->author, number);
+    buf_clear(&t->object);
+    head_release(h);
+    enum rc rc = remote_get(t->p->copy->remote, name, &t->object, err);
+    if (rc == RC_OK)
+        rc = open_head(t, number, err);
+    if (rc != RC_OK)
+        return rc;
+    if (h->entries > t->end.seq) {
+        t->had = t->end;
+        t->stop = LIMIT_NUMBER;
+        err_ignore(take_lines(t, &scratch)); /* what it gave is signed, whatever it lacks */
+    }
+    if (h->entries > t->end.seq)
+        return RC_OK;
+    rc = check_line(t, h->entries, h->last, err);
+    if (rc == RC_OK)
+        rc = held_add(t->p->store, h, &t->object, err);
+    *held = rc == RC_OK;
+    return rc;
+}
+
 /* An older head without which nobody else could be given these lines. None is no failure: a copy
  * that was completed by another store has only the newest. */
 static enum rc
-hold_older(struct taking *t, int64_t number, struct err *err)
+take_older(struct taking *t, int64_t newest, struct err *err)
 {
+    int held = 0;
     enum rc rc = RC_OK;
-    for (; rc == RC_OK && number > t->held.number; number--) {
-        struct head *h = &t->out->head;
+    for (int64_t n = newest - 1;
+         rc == RC_OK && !held && n > t->held.number && n >= newest - OLDER_HEADS; n--) {
         struct err scratch = ERR_INIT;
-        char name[OBJECT_NAME];
-        head_name(name, t->author, number);
-        buf_clear(&t->object);
-        head_release(h);
-        rc = remote_get(t->p->copy->remote, name, &t->object, &scratch);
-        if (rc == RC_NOT_FOUND)
-            return RC_OK;
-        if (rc == RC_OK)
-            rc = open_head(t, number, &scratch);
-        if (rc == RC_OK && h->entries <= t->end.seq)
-            rc = check_line(t, h->entries, h->last, &scratch);
-        if (rc == RC_OK && h->entries <= t->end.seq)
-            return held_add(t->p->store, h, &t->object, err);
-        if (rc != RC_OK)
+        if (try_older(t, n, &held, &scratch) != RC_OK)
             return RC_OK; /* no better than the newest */
         rc = newest_go_on(err);
     }
@@ -514,7 +534,7 @@ take_good(struct taking *t, struct err *err)
         rc = open_head(t, number, err);
     if (rc == RC_OK)
         rc = take_lines(t, err);
-    return rc == RC_OK ? hold_older(t, number - 1, err) : rc;
+    return rc == RC_OK ? take_older(t, number, err) : rc;
 }
 
 enum rc

@@ -41,7 +41,7 @@ enum rc pull_author(struct pull *p, const char *author, struct pulled *out,
 
 /*
  * After that failed and was taken back: takes in only the lines up to entry `good` that the newest
- * head lists, and the newest older head that they bear out. For an author who was retired, or cut
+ * head lists, what older heads list beyond, and the newest of those that the lines bear out. For an author who was retired, or cut
  * here, before what does not verify.
  */
 enum rc pull_author_good(struct pull *p, const char *author, int64_t good,

@@ -270,7 +270,16 @@ gets_back() { # ARG...
     fra --offline kms set kp-mad --credential "file:$T/kp-mad.pass"
     gets_back -C "$FRA" --offline
     # What the thief wrote goes from the copy, and the head still names it: nobody is stopped who was there.
-    find "$USB/log/$fra_id" -type f -newer "$T/card" -name '*-*' -size +0 | sort | tail -n 1 | xargs rm
+    local head
+    head=$(find "$USB/head/$fra_id" -type f | sort | tail -n 1)
+    rm "$USB/log/$fra_id/0000000000/$(head -n 1 "$head" | jq -r '.segments[-1] |
+        "\(.[0])-\(.[1])-\(.[3])"' | awk -F- '{printf "%010d-%010d-%s.ndjson", $1, $2, $3}')"
     ends 0 -C "$MAD" sync
     gets_back -C "$MAD"
+    # Nor a bare machine: what counts lies there under older names.
+    rm -rf "$XDG_STATE_HOME/keymuster/recover"
+    lost[1]=file://$USB
+    gets_back "${lost[@]}"
+    ends 0 -C "$T/third" join --from "file://$USB" --site mad --card "$T/card"
+    ends 0 -C "$T/third" verify
 }
