@@ -342,6 +342,10 @@ printf 'Recovery card\nescrow: %s\nfounder: %s\nfloor %s 29 %s\nkept at: the saf
     "$fra" "$h" | seed card whole
 printf 'escrow %s\n' "$founder" | seed card escrow
 printf 'floor %s 0 %s\n' "$fra" "$h" | seed card zero
+{ printf '\xef\xbb\xbfEscrow: '; tr '[:lower:]' '[:upper:]' <<<"$founder" | sed 's/......../& /g'; } | seed card groups
+printf 'floor %s 29 %s check 0000\n' "$fra" "$h" | seed card check
+"$KEYMUSTER" -C "$top/fra" author request 2>/dev/null | seed request whole
+"$KEYMUSTER" -C "$top/fra" author request 2>/dev/null | sed 's/^/> /; s/$/ \r/; s/name .*/name x/' | seed request mail
 
 # ---- persons, templates ----
 
