@@ -569,6 +569,70 @@
       "write {{secret}} where the password belongs; {{secret:xml}}, {{secret:json}} or {{secret:raw}} say how it is " \
       "escaped") \
     /* ---- 9: the program itself ---- */ \
+    X(RC_VBR_UNREACHABLE, \
+      "The backup server's REST service did not answer, or said that it cannot at the moment. Whether a change was made is " \
+      "found out by the next command; nothing is sent twice blindly.", \
+      "it is down or restarting\n" \
+      "port 9419 is closed by a firewall\n" \
+      "the address is another one", \
+      "run the same command again; is the service there? keymuster vbr test NAME") \
+    X(RC_VBR_CERTIFICATE, \
+      "The backup server's certificate does not verify, so nothing was sent, the login neither.", \
+      "it has the self-signed certificate that it was installed with\n" \
+      "the address is another name than the certificate has", \
+      "name its certificate, or its authority's: keymuster vbr set NAME --ca FILE\n" \
+      "or its public key alone: keymuster vbr set NAME --pin sha256//BASE64 (docs/reference/vbr.md says how to get it there)") \
+    X(RC_VBR_PIN, \
+      "The backup server shows another public key than the pinned one. Nothing was sent.", \
+      "it was reinstalled, or got a new certificate\n" \
+      "another machine answers in its place", \
+      "ask whoever runs it; only then: keymuster vbr set NAME --pin sha256//BASE64") \
+    X(RC_VBR_REFUSED, \
+      "The backup server gives no token for this name and password.", \
+      "the password is wrong, or was changed\n" \
+      "multi-factor authentication is on for the account; the REST API takes a password alone\n" \
+      "the account has no role there", \
+      "an account of its own without multi-factor authentication: keymuster vbr set NAME --credential REF") \
+    X(RC_VBR_FORBIDDEN, \
+      "The login works, but the account's role is too small for this call.", \
+      "listing and verifying want a Backup Operator (13) or Security Administrator\n" \
+      "changes want a Security Administrator, the configuration backup a Backup Administrator", \
+      "give the account the role, or use another account: keymuster vbr set NAME --credential REF") \
+    X(RC_VBR_REPLY, \
+      "What came back is not an answer of the VBR REST API, or not one to what was asked.", \
+      "another service answers at that address\n" \
+      "a proxy in between", \
+      "is the address right? keymuster vbr show NAME") \
+    X(RC_VBR_OLD, \
+      "The backup server speaks no version of the REST API that is known here, or lacks this call.", \
+      "it is older than 12.3", \
+      "deliver by hand and say so: keymuster vbr delivered KEY --evidence TEXT") \
+    X(RC_VBR_REJECTED, \
+      "The backup server finds the request wrong.", \
+      "a rule of that server, or a fault of this program", \
+      "the reason that it gives stands in the message") \
+    X(RC_VBR_GONE, \
+      "The backup server has no such password, session or call.", \
+      "it was removed there\n" \
+      "the configuration was restored from an older backup", \
+      "what it has: keymuster vbr reconcile NAME") \
+    X(RC_VBR_NO_CREDENTIAL, \
+      "This machine has no login for the backup server.", \
+      "it was added at another site", \
+      "bind one: keymuster vbr set NAME --credential REF") \
+    X(RC_VBR_HINT, \
+      "The backup server did not keep the hint as it was sent, so the wrap in it is of no use. The escrow has it all the same.", \
+      "it cuts long hints", \
+      "nothing is lost: the key is found by its name and uniqueId; say it to whoever runs keymuster") \
+    X(RC_VBR_DIFFERS, \
+      "The backup server holds another password under this key's id than the escrow has.", \
+      "somebody changed the password there", \
+      "the escrow's value was not put there; to see what is what: keymuster vbr reconcile NAME") \
+    X(RC_VBR_JOB, \
+      "The configuration backup ran and ended in failure, or did not end in time.", \
+      "the repository is away, or full\n" \
+      "another reason, in the words of the backup server", \
+      "look at the job there, then run the same command again") \
     X(RC_INTERNAL, \
       "keymuster has come to a point that it should not. It stops there; what was reported as stored is stored.", \
       "a fault of the program", \

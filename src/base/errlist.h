@@ -106,6 +106,19 @@
     X(RC_OUTPUT_FAILED, 7007, 3, 0, "recorded, but the output failed")                             \
     X(RC_EXEC_FAILED, 7008, 125, 0, "the command could not be run")                                \
     X(RC_TEMPLATE, 7009, 2, 0, "the template cannot be used")                                      \
+    X(RC_VBR_UNREACHABLE, 8001, 5, 1, "the backup server cannot be reached")                       \
+    X(RC_VBR_CERTIFICATE, 8002, 4, 0, "the backup server does not prove who it is")                \
+    X(RC_VBR_PIN, 8003, 15, 0, "the backup server has another public key")                         \
+    X(RC_VBR_REFUSED, 8004, 4, 0, "the backup server refused the login")                           \
+    X(RC_VBR_FORBIDDEN, 8005, 4, 0, "the backup server's account may not do this")                 \
+    X(RC_VBR_REPLY, 8006, 15, 0, "the backup server answered something else than asked")           \
+    X(RC_VBR_OLD, 8007, 1, 0, "the backup server is too old for this")                             \
+    X(RC_VBR_REJECTED, 8008, 1, 0, "the backup server finds the request wrong")                    \
+    X(RC_VBR_GONE, 8009, 13, 0, "the backup server has no such object")                            \
+    X(RC_VBR_NO_CREDENTIAL, 8010, 4, 0, "no credential is bound to the backup server")             \
+    X(RC_VBR_HINT, 8011, 1, 0, "the backup server cut the hint")                                   \
+    X(RC_VBR_DIFFERS, 8012, 6, 0, "the backup server holds another password")                      \
+    X(RC_VBR_JOB, 8013, 1, 0, "the configuration backup did not end well")                         \
     X(RC_INTERNAL, 9001, 70, 0, "internal error")                                                  \
     X(RC_NO_MEMORY, 9002, 5, 1, "out of memory")                                                   \
     X(RC_INTERRUPTED, 9003, 130, 1, "interrupted")

@@ -8,6 +8,7 @@
 #include "cli/mint.h"
 #include "cli/out.h"
 #include "cli/showing.h"
+#include "cli/vbr_push.h"
 #include "escrow/log.h"
 #include "recover/deliver.h"
 
@@ -212,6 +213,39 @@ make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
     return rc == RC_OK ? finish(ctx, m, d, err) : rc;
 }
 
+/* The server is asked before anything is made, and gets the password after a copy has its record.
+ */
+static enum rc
+make_and_push(struct ctx *ctx, struct mint *m, const char *server, struct err *err)
+{
+    struct vbr_server s = {.vbr = NULL};
+    struct vbr_pushed p;
+    struct key key;
+    int released = 0;
+    enum rc rc = vbr_server_open(ctx, server, &s, err);
+    if (rc == RC_OK)
+        rc = make(ctx, m, NULL, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = key_find(ctx->store, m->uuid, &key, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = key_released(ctx->store, &key, &released, err);
+    if (rc == RC_OK && (released || (ctx->unsynced && !ctx->dry_run))) {
+        rc = vbr_push_key(ctx, &s, &key, m->text, &p, err);
+        if (rc != RC_OK)
+            (void)err_hint(
+                err, "the key is made and escrowed; go on with: keymuster vbr push %s --to %s",
+                m->uuid, s.object.name);
+        else
+            vbr_push_tell(ctx, &s, &p);
+        if (rc == RC_OK)
+            rc = session_publish(ctx, err);
+        else
+            session_publish_rest(ctx);
+    }
+    vbr_server_close(&s);
+    return rc;
+}
+
 /* Checks the destination before anything is made, makes, and hands over. */
 static enum rc
 make_and_deliver(struct ctx *ctx, struct mint *m, struct err *err)
@@ -220,6 +254,8 @@ make_and_deliver(struct ctx *ctx, struct mint *m, struct err *err)
     const char *to = opt_get(&ctx->opts, OPT_TO);
     if (to == NULL)
         return make(ctx, m, NULL, err);
+    if (strncmp(to, "vbr:", 4) == 0)
+        return make_and_push(ctx, m, to + 4, err);
     enum rc rc = deliver_parse(&d, to, err);
     if (rc != RC_OK)
         return rc;
@@ -447,7 +483,7 @@ static const struct opt_spec create_options[] = {
     MINT_OPTIONS,
     {OPT_OWE, "owe", 0, "ROOT", OPT_MANY, "a root key out of reach: book its wrap as a debt"},
     {OPT_IF_MISSING, "if-missing", 0, NULL, 0, "do nothing when the name is there already"},
-    {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N"},
+    {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N, vbr:NAME"},
     AS_OPTION,
     OPT_END,
 };
@@ -464,7 +500,7 @@ static const struct opt_spec rekey_options[] = {
     {OPT_NEEDED_UNTIL, "needed-until", 0, "DATE|DUR", 0, "how long its backups are kept"},
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
     KMS_OPTIONS,
-    {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N"},
+    {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N, vbr:NAME"},
     AS_OPTION,
     OPT_END,
 };

@@ -21,6 +21,8 @@ const struct cmd *const cmd_tables[] = {
     cmd_simulate_table,
     cmd_setup_table,
     cmd_kms_table,
+    cmd_vbr_table,
+    cmd_vbr_key_table,
     cmd_root_table,
     cmd_root_check_table,
     cmd_retire_table,

@@ -47,6 +47,10 @@ static const struct ini_rule conf_rules[] = {
     {"copy", 1, "proxy"},
     {"copy", 1, "iam"},
     {"copy", 1, "proxy-credential"},
+    {"vbr", 1, "endpoint"},
+    {"vbr", 1, "credential"},
+    {"vbr", 1, "ca"},
+    {"vbr", 1, "pin"},
     {NULL, 0, NULL},
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "kms/ibm.h"
+#include "text/enc.h"
 #include "text/json.h"
 
 enum {
@@ -204,22 +205,6 @@ iam_answer(struct iam *iam, int status, const char *text, size_t len, int64_t no
 
 /* ---- asking ---- */
 
-/* Percent-encodes all but the unreserved. */
-static enum rc
-add_encoded(struct secret *out, const unsigned char *in, size_t len, struct err *err)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < len; i++) {
-        unsigned char c = in[i];
-        char three[3] = {'%', digits[c >> 4], digits[c & 15]};
-        int open = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                   c == '-' || c == '.' || c == '_' || c == '~';
-        rc = open ? secret_add(out, &c, 1, err) : secret_add(out, three, 3, err);
-    }
-    return rc;
-}
-
 enum rc
 iam_form(struct secret *out, const unsigned char *key, size_t len, struct err *err)
 {
@@ -229,7 +214,7 @@ iam_form(struct secret *out, const unsigned char *key, size_t len, struct err *e
     secret_cut(out, 0);
     enum rc rc = secret_add(out, head, strlen(head), err);
     if (rc == RC_OK)
-        rc = add_encoded(out, key, len, err);
+        rc = form_encode_secret(out, key, len, err);
     return rc == RC_OK ? secret_add(out, tail, strlen(tail), err) : rc;
 }
 

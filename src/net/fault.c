@@ -154,6 +154,15 @@ verify_fault(struct transfer *t)
 }
 
 static enum fault
+pin_fault(struct transfer *t)
+{
+    enum fault fault = untrusted(t, "its public key is not the pinned one");
+    if (t->r->other_key != RC_OK)
+        t->r->err.code = t->r->other_key;
+    return fault;
+}
+
+static enum fault
 own_fault(struct transfer *t, CURLcode code)
 {
     if (code == CURLE_OUT_OF_MEMORY)
@@ -193,6 +202,8 @@ fault_of(struct transfer *t, CURLcode code)
         return timeout_fault(t);
     if (code == CURLE_SSL_CONNECT_ERROR)
         return handshake_fault(t);
+    if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+        return pin_fault(t);
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR)
         return verify_fault(t);
     if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL)

@@ -39,6 +39,8 @@ struct http_codes {
 
 struct http_config {
     const char *ca;    /* PEM file that replaces the system's; NULL */
+    const char *pin;   /* sha256//BASE64 of the only public key that is taken, whatever vouches for
+                          it; NULL */
     const char *proxy; /* http[s]://HOST:PORT; NULL: none. RC_SECRET_LITERAL with a login in it */
     const struct secret *proxy_login[2]; /* user and password, each with its NUL, borrowed for the
                                             life of the client; NULL */
@@ -72,6 +74,7 @@ struct http_request {
                        hardly waited for; never the only one of a run */
     int64_t try_ms; /* one try; 0: 30 s */
     struct http_codes codes;
+    enum rc other_key; /* a public key that is not the pinned one; 0: codes.untrusted */
     /* A 429 or 5xx that will not change; may be NULL. */
     int (*permanent)(const struct http_request *r);
 

@@ -288,3 +288,18 @@ uuid_parse(unsigned char raw[16], const char *text)
     hex_digits(raw, 16, digits);
     return 0;
 }
+
+enum rc
+form_encode_secret(struct secret *out, const unsigned char *in, size_t len, struct err *err)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < len; i++) {
+        unsigned char c = in[i];
+        char three[3] = {'%', digits[c >> 4], digits[c & 15]};
+        int open = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   c == '-' || c == '.' || c == '_' || c == '~';
+        rc = open ? secret_add(out, &c, 1, err) : secret_add(out, three, 3, err);
+    }
+    return rc;
+}

@@ -32,6 +32,11 @@ enum rc base64_decode_secret(struct secret *out, const struct secret *in,
 enum rc base64_decode_to_secret(struct secret *out, const char *text, size_t len,
                                 struct err *err) MUST_CHECK;
 
+/* Appends a value of a form or an address: all but the unreserved as %XX. RC_BAD_VALUE when it is
+ * too long for a slot. */
+enum rc form_encode_secret(struct secret *out, const unsigned char *in, size_t len,
+                           struct err *err) MUST_CHECK;
+
 /* 8-4-4-4-12 lower-case hex. */
 int uuid_is(const char *text);
 /* 16 raw bytes <-> text. uuid_parse returns -1 for anything but the form above. */

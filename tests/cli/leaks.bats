@@ -16,7 +16,8 @@ scene_secrets() {
     printf 'canary-spare-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/spare.pass"
     fra author spare --file "$T/spare.key" --credential "file:$T/spare.pass"
     printf '[blind]\nby = colleague\ntyped = file:%s\n' "$T/secret" >"$T/blind.answers"
-    secrets=("$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass")
+    printf "vbr:canary-login-%s" "$(head -c 12 /dev/urandom | base64)" >"$T/login"
+    secrets=("$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass" "$T/login")
     printf 'canary-new-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/kp-new.pass"
 }
 
@@ -62,6 +63,14 @@ commands() {
 0 verify
 0 sync
 any identify $T/description
+any vbr add server https://127.0.0.1:1 --offline --credential file:$T/login
+any vbr set server --offline --credential file:$T/login
+0 vbr list
+any vbr test server --timeout 1s
+any vbr push vbr/canary --timeout 1s
+any vbr verify vbr/canary --timeout 1s
+0 vbr delivered vbr/canary --evidence seen
+any vbr remove vbr/canary --reason R --confirm vbr/canary --timeout 1s
 0 check vbr/canary --secret file:$T/secret
 3 check vbr/job-sql --secret file:$T/secret
 2 audit log

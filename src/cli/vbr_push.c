@@ -1,0 +1,351 @@
+#include "cli/vbr_push.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "sys/env.h"
+
+enum { JOB_MS = 30 * 60 * 1000 };
+
+/* ---- the hint ---- */
+
+struct choosing {
+    const struct store *store;
+    const struct key *key;
+    struct buf *out;
+    int away; /* the one in out is of another site than the protected one */
+};
+
+static enum rc
+choose_wrap(void *arg, const struct wrap *w, struct err *err)
+{
+    struct choosing *c = arg;
+    struct object object;
+    struct root root;
+    struct err scratch = ERR_INIT;
+    int away = 0;
+    if (w->retired || c->away)
+        return RC_OK;
+    enum rc rc = object_find(c->store, "root", w->root, &object, &scratch);
+    if (rc == RC_OK)
+        rc = root_load(c->store, &object, &root, &scratch);
+    if (rc == RC_OK)
+        away = root.site[0] != '\0' && strcmp(root.site, c->key->protects_site) != 0;
+    else if (rc != RC_NOT_FOUND) {
+        *err = scratch;
+        return rc;
+    }
+    if (c->out->len > 0 && !away)
+        return RC_OK; /* newest first */
+    c->away = away;
+    buf_clear(c->out);
+    buf_adds(c->out, c->key->name);
+    if (c->key->generation > 1)
+        buf_addf(c->out, "@%lld", (long long)c->key->generation);
+    buf_addf(c->out, " | %s", w->ciphertext);
+    return buf_check(c->out, "the hint", err);
+}
+
+enum rc
+vbr_hint_of(const struct store *store, const struct key *key, struct buf *out, struct err *err)
+{
+    struct choosing c = {.store = store, .key = key, .out = out};
+    buf_clear(out);
+    enum rc rc = wrap_each(store, key->uuid, choose_wrap, &c, err);
+    if (rc == RC_OK && out->len == 0) {
+        (void)err_set(err, RC_NOT_FOUND, "%s has no wrap that is in use", key->name);
+        rc = err_hint(err, "wrap it: keymuster wrap add KEY --root ROOT");
+    }
+    return rc;
+}
+
+/* ---- records ---- */
+
+enum rc
+vbr_delivered_id(const struct store *store, const char *key, const char *server,
+                 char out[UUID_TEXT + 1], struct err *err)
+{
+    struct stmt *q = NULL;
+    out[0] = '\0';
+    enum rc rc =
+        db_query(store->db, &q,
+                 "SELECT coalesce(json_extract(body, '$.vbr_id'), ''),"
+                 " json_extract(body, '$.result') IS 'removed' FROM event WHERE object = ?1"
+                 " AND kind IN ('key.delivered', 'vbr.observed')"
+                 " AND json_extract(body, '$.vbr') = ?2 ORDER BY at DESC, seq DESC LIMIT 1",
+                 err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, key);
+    stmt_text(q, 2, server);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q) && col_int(q, 1) == 0)
+        (void)snprintf(out, UUID_TEXT + 1, "%s", col_text(q, 0));
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
+                 const struct vbr_pushed *p, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "key", key->uuid);
+    jw_str(&w, "to", s->to);
+    jw_bool(&w, "seen", 0);
+    jw_bool(&w, "allow_unsynced", ctx->unsynced);
+    jw_str(&w, "vbr", s->object.uuid);
+    jw_str(&w, "vbr_id", p->id);
+    jw_bool(&w, "verified", p->verdict == VBR_EQUAL);
+    jw_end_obj(&w);
+    enum rc rc = session_record(ctx, "key.delivered", &body, NULL, err);
+    buf_release(&body);
+    return rc;
+}
+
+enum rc
+vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
+             const char *result, struct err *err)
+{
+    struct buf body;
+    struct jw w;
+    buf_init(&body, LIMIT_BODY);
+    jw_init(&w, &body);
+    jw_obj(&w, NULL);
+    jw_str(&w, "key", key);
+    jw_str(&w, "vbr", s->object.uuid);
+    jw_str(&w, "vbr_id", id);
+    jw_str(&w, "result", result);
+    jw_opt(&w, "reason", ctx->reason);
+    jw_end_obj(&w);
+    enum rc rc = session_record(ctx, "vbr.observed", &body, NULL, err);
+    buf_release(&body);
+    return rc;
+}
+
+/* ---- pushing ---- */
+
+struct found {
+    const char *unique;
+    struct vbr_password *out;
+    unsigned hits, others;
+};
+
+static enum rc
+one_there(void *arg, const struct vbr_password *p, struct err *err)
+{
+    struct found *f = arg;
+    (void)err;
+    if (strcmp(p->unique, f->unique) != 0) {
+        f->others++;
+        return RC_OK;
+    }
+    if (f->hits == 0 || strcmp(p->id, f->out->id) != 0)
+        f->hits++;
+    *f->out = *p;
+    return RC_OK;
+}
+
+static enum rc
+find_there(struct vbr_server *s, const struct key *key, struct vbr_password *there, struct found *f,
+           struct err *err)
+{
+    *f = (struct found){.unique = key->uuid, .out = there};
+    enum rc rc = vbr_each(s->vbr, one_there, f, err);
+    if (rc != RC_OK || f->hits < 2)
+        return rc;
+    (void)err_set(err, RC_AMBIGUOUS, "backup server %s has %u passwords for %s@%lld",
+                  s->object.name, f->hits, key->name, (long long)key->generation);
+    return err_hint(err, "look at them there, and remove the one that no job uses");
+}
+
+/* There now, or in doubt and then looked for. */
+static enum rc
+add_there(struct vbr_server *s, const struct key *key, const struct secret *text, const char *hint,
+          struct vbr_password *there, struct vbr_pushed *out, struct err *err)
+{
+    struct found f;
+    struct err scratch = ERR_INIT;
+    int lost = 0;
+    enum rc rc = vbr_create(s->vbr, text, hint, key->uuid, there, &lost, err);
+    if (rc != RC_OK && lost && find_there(s, key, there, &f, &scratch) == RC_OK && f.hits == 1) {
+        err_clear(err);
+        rc = RC_OK;
+    }
+    if (rc != RC_OK && lost)
+        (void)err_hint(err, "it may have been added; the same command again finds out");
+    out->made = rc == RC_OK;
+    return rc;
+}
+
+/* What was sent must be what is there. */
+static enum rc
+settle_hint(struct vbr_server *s, struct vbr_password *there, const char *hint,
+            struct vbr_pushed *out, struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (!out->made && strcmp(there->hint, hint) != 0) {
+        rc = vbr_set_hint(s->vbr, there, hint, err);
+        out->hint_changed = rc == RC_OK;
+    }
+    if (rc == RC_OK)
+        rc = vbr_get(s->vbr, there->id, there, err);
+    if (rc != RC_OK || strcmp(there->hint, hint) == 0)
+        return rc;
+    size_t kept = strlen(there->hint);
+    (void)err_set(err, RC_VBR_HINT, "backup server %s kept %zu of the hint's %zu bytes",
+                  s->object.name, kept, strlen(hint));
+    (void)err_why(err, "%s",
+                  strncmp(there->hint, hint, kept) == 0
+                      ? "it was cut, and the wrap in it is of no use"
+                      : "what is there is another text");
+    return err_hint(err, "the password is there, and the escrow has its wrap; only the hint cannot "
+                         "tell it. Remove it: keymuster vbr remove KEY, or leave it");
+}
+
+enum rc
+vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
+             const struct secret *text, struct vbr_pushed *out, struct err *err)
+{
+    struct found f;
+    struct buf hint;
+    char known[UUID_TEXT + 1];
+    memset(out, 0, sizeof *out);
+    struct vbr_password *there = calloc(1, sizeof *there);
+    if (there == NULL)
+        return err_nomem(err);
+    buf_init(&hint, VBR_HINT);
+    enum rc rc = vbr_hint_of(ctx->store, key, &hint, err);
+    if (rc == RC_OK)
+        rc = find_there(s, key, there, &f, err);
+    if (rc == RC_OK && f.hits == 0)
+        rc = add_there(s, key, text, buf_str(&hint), there, out, err);
+    if (rc == RC_OK)
+        rc = settle_hint(s, there, buf_str(&hint), out, err);
+    if (rc == RC_OK)
+        rc = vbr_verify(s->vbr, there->id, text, &out->verdict, err);
+    if (rc == RC_OK && out->verdict == VBR_DIFFERENT) {
+        rc = err_set(err, RC_VBR_DIFFERS, "backup server %s has another password for %s@%lld",
+                     s->object.name, key->name, (long long)key->generation);
+        (void)err_hint(err, "somebody changed it there; what is what: keymuster vbr reconcile %s",
+                       s->object.name);
+    }
+    if (rc == RC_OK) {
+        memcpy(out->id, there->id, sizeof out->id);
+        out->first = out->made && f.others == 0;
+        rc = vbr_delivered_id(ctx->store, key->uuid, s->object.uuid, known, err);
+    }
+    if (rc == RC_OK && strcmp(known, out->id) != 0) {
+        rc = record_delivered(ctx, s, key, out, err);
+        out->recorded = rc == RC_OK;
+    }
+    buf_release(&hint);
+    free(there);
+    return rc;
+}
+
+/* ---- answers ---- */
+
+static const char *
+verdict_word(enum vbr_verdict v)
+{
+    return v == VBR_EQUAL ? "yes" : v == VBR_UNSURE ? "not by this server" : "not now";
+}
+
+void
+vbr_push_write(struct jw *w, const struct vbr_server *s, const struct vbr_pushed *p)
+{
+    jw_str(w, "server", s->object.name);
+    jw_str(w, "vbr_id", p->id);
+    jw_bool(w, "made", p->made);
+    jw_bool(w, "hint_changed", p->hint_changed);
+    jw_bool(w, "verified", p->verdict == VBR_EQUAL);
+    jw_bool(w, "recorded", p->recorded);
+}
+
+void
+vbr_push_tell(struct ctx *ctx, const struct vbr_server *s, const struct vbr_pushed *p)
+{
+    if (!out_is_json(ctx)) {
+        out_printf(ctx, "%s   %s   %s\n", p->made ? "delivered  " : "there      ", s->object.name,
+                   p->id);
+        out_field(ctx, "hint", p->hint_changed ? "changed, read back" : "as it should be");
+        out_field(ctx, "verified", verdict_word(p->verdict));
+    }
+    if (p->verdict != VBR_EQUAL) {
+        out_warn(ctx, "%s could not say whether it holds this very password", s->object.name);
+        ctx->findings++;
+    }
+    if (p->first)
+        out_warn(ctx,
+                 "it is the first password there: the configuration backup of %s no longer runs "
+                 "until it is given one: keymuster vbr push KEY --to %s --config-backup",
+                 s->object.name, s->object.name);
+}
+
+/* ---- the configuration backup ---- */
+
+static void
+rest(int64_t ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)nanosleep(&t, NULL); /* a signal shortens it, which is right */
+}
+
+static enum rc
+wait_for(struct ctx *ctx, struct vbr_server *s, const char *session, struct err *err)
+{
+    struct vbr_session seen = {.over = 0};
+    int64_t until = clock_mono_ms() + (ctx->timeout_ms > 0 ? ctx->timeout_ms : JOB_MS);
+    int64_t pause = 250;
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && !seen.over && clock_mono_ms() < until) {
+        rc = vbr_session(s->vbr, session, &seen, err);
+        if (rc == RC_OK && !seen.over)
+            rest(pause);
+        if (rc == RC_OK && signals_pending())
+            rc = err_set(err, RC_INTERRUPTED, "interrupted; the configuration backup goes on");
+        pause = pause < 5000 ? pause * 2 : 5000;
+    }
+    if (rc != RC_OK)
+        return rc;
+    if (seen.over && strcmp(seen.result, "Warning") == 0)
+        out_warn(ctx, "the configuration backup ended with a warning; look at it there");
+    if (seen.over && (strcmp(seen.result, "Success") == 0 || strcmp(seen.result, "Warning") == 0))
+        return RC_OK;
+    (void)err_set(err, RC_VBR_JOB, "the configuration backup of %s %s", s->object.name,
+                  seen.over ? "failed" : "has not ended yet");
+    return err_why(err, "session %s: %.32s", session, seen.over ? seen.result : seen.state);
+}
+
+enum rc
+vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id, struct err *err)
+{
+    struct vbr_backup b;
+    char session[UUID_TEXT + 1];
+    enum rc rc = vbr_backup_get(s->vbr, &b, err);
+    if (rc == RC_OK && (!b.encrypted || strcmp(b.password, id) != 0))
+        rc = vbr_backup_set_key(s->vbr, &b, id, err);
+    vbr_backup_release(&b);
+    if (rc == RC_OK)
+        rc = vbr_backup_get(s->vbr, &b, err);
+    if (rc == RC_OK && (!b.encrypted || strcmp(b.password, id) != 0))
+        rc = err_set(err, RC_VBR_REPLY,
+                     "backup server %s did not take the key for its "
+                     "configuration backup",
+                     s->object.name);
+    if (rc == RC_OK)
+        vbr_backup_release(&b);
+    if (rc == RC_OK)
+        rc = vbr_backup_run(s->vbr, session, err);
+    return rc == RC_OK ? wait_for(ctx, s, session, err) : rc;
+}

@@ -1,0 +1,45 @@
+/*
+ * A key's way into a backup server, and what is recorded of it. Escrow first; then the server; then
+ * the record that it is there. A crash in between leaves a password that the next push finds again
+ * by its uniqueId, which is the key's UUID.
+ */
+#ifndef CLI_VBR_PUSH_H
+#define CLI_VBR_PUSH_H
+
+#include "cli/vbr_server.h"
+#include "text/json.h"
+
+struct vbr_pushed {
+    char id[UUID_TEXT + 1]; /* in VBR */
+    int made;               /* added now; 0: it was there */
+    int hint_changed;
+    enum vbr_verdict verdict;
+    int recorded; /* key.delivered was appended now */
+    int first;    /* it is the only password there */
+};
+
+/* "NAME | WDEK", from generation 2 on "NAME@GEN | WDEK": the newest live wrap under a KMS at
+ * another site than the protected one, else the newest. RC_NOT_FOUND: it has none. */
+enum rc vbr_hint_of(const struct store *store, const struct key *key, struct buf *out,
+                    struct err *err) MUST_CHECK;
+/* Puts it there, reads the hint back, has the password verified, records key.delivered (once for
+ * the same id). RC_VBR_HINT, RC_VBR_DIFFERS and what rest.h says. */
+enum rc vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
+                     const struct secret *text, struct vbr_pushed *out, struct err *err) MUST_CHECK;
+/* The members of an answer: server, id, made, verified ... */
+void vbr_push_write(struct jw *w, const struct vbr_server *s, const struct vbr_pushed *p);
+void vbr_push_tell(struct ctx *ctx, const struct vbr_server *s, const struct vbr_pushed *p);
+
+/* The id under which a key was last delivered to a server ("" not at all, or it was removed). */
+enum rc vbr_delivered_id(const struct store *store, const char *key, const char *server,
+                         char out[UUID_TEXT + 1], struct err *err) MUST_CHECK;
+/* Appends vbr.observed: what was found of a key there. result: "verified", "different", "removed".
+ */
+enum rc vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
+                     const char *result, struct err *err) MUST_CHECK;
+
+/* Gives the configuration backup this password, runs it, and waits for its end. RC_VBR_JOB. */
+enum rc vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id,
+                           struct err *err) MUST_CHECK;
+
+#endif

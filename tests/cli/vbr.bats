@@ -1,0 +1,308 @@
+#!/usr/bin/env bats
+# Backup servers, as the simulator (tests/sim/vbr.c) plays VBR's REST API: binding one, a key's way there and what proves it,
+# everything that may go wrong in between. Each test ends with the judge: every request and every answer is as the interface
+# description has it.
+load ../lib/cli.bash
+load ../lib/vbr.bash
+load ../lib/openapi.bash
+
+setup_file() { judge_install; }
+
+setup() {
+    fresh_home
+    vbr_start "$T/vbr"
+}
+
+teardown() {
+    stop_started
+    vbr_stop
+}
+
+add() { fra vbr add vbr-fra "$VBR_URL" --ca "$VBR_CA" --credential "file:$VBR_LOGIN" "$@"; }
+scene() {
+    scene_keys
+    add
+}
+there() { vbr_state ".passwords | length"; }
+bodies() { # KIND: of fra's entries
+    "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -c --arg k "$1" 'select(.entry.kind? == $k) | .entry.body'
+}
+
+@test "a server is added, bound, listed and tried; the login goes to the bound address alone" {
+    scene
+    ends 0 -o json -C "$FRA" vbr list
+    json '.items == [{name: "vbr-fra", uuid: .items[0].uuid, site: "fra", endpoint: $u, bound: true}]' --arg u "$VBR_URL"
+    ends 3 -o json -C "$FRA" vbr test vbr-fra
+    json '.reachable and .rest == "1.3-rev2" and .build == "13.0.1.180" and .passwords == 0 and .verify and .config_encrypted == false'
+    says 'the first password stops it until it is given a key'
+    ends 6 -C "$FRA" vbr add vbr-fra "$VBR_URL" --ca "$VBR_CA" --credential "file:$VBR_LOGIN"
+    ends 2 -C "$FRA" vbr add other http://127.0.0.1:1 --credential "file:$VBR_LOGIN"
+    ends 2 -C "$FRA" vbr add other "$VBR_URL" --ca "$VBR_CA" --credential canary-literal
+    ends 2 -C "$FRA" vbr add other "$VBR_URL" --ca "$VBR_CA" --pin x --credential "file:$VBR_LOGIN"
+    printf 'nocolon\n' >bad
+    ends 2 -C "$FRA" vbr add other "$VBR_URL" --ca "$VBR_CA" --credential file:bad
+    ends 2 -C "$FRA" vbr set vbr-fra
+    ends 13 -C "$FRA" vbr test nobody
+    # At another site it is known, but not bound; an address that differs is refused until somebody says which is right.
+    scene_two_now
+    ends 4 -o json -C "$MAD" vbr test vbr-fra
+    error_is KM8010
+    mad vbr set vbr-fra https://localhost:1 --offline --credential "file:$VBR_LOGIN" --ca "$VBR_CA"
+    mad sync
+    fra sync
+    ends 15 -o json -C "$FRA" vbr test vbr-fra
+    error_is KM3014
+    fra vbr set vbr-fra "$VBR_URL"
+    ends 3 -C "$FRA" vbr test vbr-fra
+    judge_log 0
+}
+scene_two_now() {
+    mad join --from "file://$USB" --site mad --yes
+    fra author admit "$(ask .author -C "$MAD" status)"
+    fra sync
+    mad sync
+}
+
+@test "push: the password, its hint and its id are there, verified and recorded; once more changes nothing" {
+    scene
+    ends 0 -o json -C "$FRA" vbr push vbr/config
+    json '.schema == "keymuster.vbr.push/1" and .made and .verified and .recorded and .server == "vbr-fra" and .name == "vbr/config"'
+    says 'it is the first password there'
+    id=$(jq -r .vbr_id <<<"$output")
+    # Nobody has seen it there: no duty.
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 0'
+    password_of "$FRA" vbr/config want
+    vbr_state '.passwords[0].password' | tr -d '\n' | cmp - want
+    wrap=$(ask '.wraps[] | select(.root == "mad-main").ciphertext' -C "$FRA" show vbr/config)
+    vbr_state ".passwords[0] | .id == \"$id\" and .hint == \"vbr/config | $wrap\" and .uniqueId == \"$(ask .uuid -C "$FRA" show vbr/config)\"" | grep -qx true
+    bodies key.delivered | jq -se --arg i "$id" 'length == 1 and (.[0] | .to == "vbr:vbr-fra" and .vbr_id == $i and .verified and .seen == false)'
+    ends 0 -o json -C "$FRA" vbr push vbr/config --to vbr-fra
+    json '(.made or .hint_changed or .recorded) == false and .verified'
+    [ "$(there)" -eq 1 ]
+    # The wrap of the site that must survive, and from the second generation on its number.
+    fra rekey vbr/job-sql
+    ends 0 -C "$FRA" vbr push vbr/job-sql
+    says 'delivered' 'verified    yes'
+    wrap=$(ask '.wraps[] | select(.root == "mad-main").ciphertext' -C "$FRA" show vbr/job-sql)
+    vbr_state ".passwords[1].hint == \"vbr/job-sql@2 | $wrap\"" | grep -qx true
+    ends 0 -C "$FRA" vbr push vbr/config -n
+    says 'would push'
+    judge_log 0
+}
+
+@test "create and rekey --to vbr:NAME: escrow first, then the server; an unreachable one before anything is made" {
+    scene
+    ends 0 -o json -C "$FRA" create vbr/new --purpose backup-job --root fra-main --root mad-main --to vbr:vbr-fra
+    json '.created and .released'
+    password_of "$FRA" vbr/new want
+    vbr_state '.passwords[0].password' | tr -d '\n' | cmp - want
+    ends 0 -C "$FRA" rekey vbr/new --to vbr:vbr-fra
+    [ "$(there)" -eq 2 ]
+    ends 13 -C "$FRA" create vbr/none --purpose backup-job --root fra-main --to vbr:nobody
+    vbr_fault '{"path": "token", "kind": "drop-before", "count": 20}'
+    ends 5 -o json -C "$FRA" --timeout 2s create vbr/none --purpose backup-job --root fra-main --to vbr:vbr-fra
+    error_is KM8001
+    ends 13 -C "$FRA" show vbr/none
+    vbr_control DELETE faults >/dev/null
+    # No copy has it: it does not leave.
+    mv "$USB" "$T/away"
+    ends 3 -o json -C "$FRA" create vbr/held --purpose backup-job --root fra-main --to vbr:vbr-fra
+    json '.released == false'
+    [ "$(there)" -eq 2 ]
+    ends 17 -o json -C "$FRA" vbr push vbr/held
+    error_is KM6003
+    mv "$T/away" "$USB"
+    ends 0 -C "$FRA" vbr push vbr/held
+    [ "$(there)" -eq 3 ]
+    judge_log 0
+}
+
+@test "an answer that is lost, a restart midway, a token that ends: finished, and never twice" {
+    scene
+    vbr_fault '{"method": "POST", "path": "encryptionPasswords", "kind": "drop-after"}'
+    ends 0 -o json -C "$FRA" vbr push vbr/config
+    json '.verified'
+    [ "$(there)" -eq 1 ]
+    vbr_fault '{"method": "POST", "path": "encryptionPasswords", "kind": "drop-before"}'
+    ends 5 -o json -C "$FRA" vbr push vbr/job-sql
+    error_is KM8001
+    says 'the same command again finds out'
+    ends 0 -C "$FRA" vbr push vbr/job-sql
+    [ "$(there)" -eq 2 ]
+    fra create vbr/third --purpose backup-job --root fra-main
+    vbr_fault '{"path": "verify", "kind": "restart"}'
+    ends 0 -o json -C "$FRA" --timeout 20s vbr push vbr/third
+    json .verified
+    [ "$(there)" -eq 3 ]
+    vbr_set '{"token_life": 1, "polls": 4}'
+    ends 0 -o json -C "$FRA" vbr push vbr/config --config-backup
+    json .config_backup
+    # A refresh token was used, and none twice.
+    vbr_log '[.[] | select(.request.grant_type == "Refresh_token")] | length > 0 and all(.status == 200)' | grep -qx true
+    judge_log 0
+}
+
+@test "killed at every step of a push: the next one finishes it, with one password and the right one" {
+    scene
+    password_of "$FRA" vbr/config want
+    local n
+    for n in 0 1 2 3 4 5; do
+        vbr_fault "{\"skip\": $n, \"kind\": \"drop-after\", \"count\": 50}"
+        run "$KEYMUSTER" -C "$FRA" --timeout 1s vbr push vbr/config
+        vbr_control DELETE faults >/dev/null
+        ends 0 -C "$FRA" vbr push vbr/config
+        [ "$(there)" -eq 1 ]
+        vbr_state '.passwords[0].password' | tr -d '\n' | cmp - want
+        ends 0 -C "$FRA" verify
+    done
+    judge_log 0
+}
+
+@test "what the server refuses has a name and a way out: login, second factor, role, versions, hint, lockout" {
+    scene
+    vbr_set '{"password": "canary-other"}'
+    ends 4 -o json -C "$FRA" vbr push vbr/config
+    error_is KM8004
+    says 'multi-factor'
+    vbr_set "$(jq -nc --rawfile p "$VBR_LOGIN" '{password: ($p | rtrimstr("\n") | sub("^[^:]*:"; "")), mfa: true}')"
+    ends 4 -o json -C "$FRA" vbr test vbr-fra
+    error_is KM8004
+    vbr_set '{"mfa": false, "role": "Backup Operator"}'
+    ends 4 -o json -C "$FRA" vbr push vbr/config
+    error_is KM8005
+    [ "$(there)" -eq 0 ]
+    vbr_set '{"role": "Security Administrator"}'
+    ends 0 -o json -C "$FRA" vbr push vbr/config
+    ends 0 -C "$FRA" vbr test vbr-fra
+    says 'may not see the configuration backup'
+    vbr_set '{"hint_cut": 100}'
+    ends 1 -o json -C "$FRA" vbr push vbr/job-sql
+    error_is KM8011
+    says 'kept 100 of' 'it was cut'
+    bodies key.delivered | jq -se 'length == 1'
+    vbr_set '{"hint_cut": 0}'
+    ends 0 -o json -C "$FRA" vbr push vbr/job-sql
+    json '.hint_changed and .made == false and .verified'
+    # Each version, newest first; the oldest cannot verify, and says so.
+    for revision in 1.3-rev1 1.3-rev0 1.2-rev1; do
+        vbr_set "{\"revision\": \"$revision\", \"role\": \"Backup Administrator\"}"
+        ends 3 -o json -C "$FRA" vbr test vbr-fra
+        json '.rest == $r and .verify == ($r != "1.2-rev1")' --arg r "$revision"
+    done
+    ends 3 -o json -C "$FRA" vbr push vbr/config
+    json '.verified == false'
+    ends 3 -C "$FRA" vbr verify vbr/config
+    says unsure
+    vbr_set '{"revision": "none"}'
+    ends 1 -o json -C "$FRA" vbr test vbr-fra
+    error_is KM8007
+}
+
+@test "a certificate nobody vouches for: refused; --ca or the pinned key alone; another key is hostile" {
+    scene
+    for kind in self-signed other-ca wrong-name expired; do
+        url=$(vbr_control POST fronts "{\"tls\": \"$kind\"}" | jq -r .url)
+        before=$(vbr_log length)
+        ends 4 -o json -C "$FRA" vbr add "x-$kind" "$url" --ca "$VBR_CA" --credential "file:$VBR_LOGIN"
+        error_is KM8002
+        [ "$(vbr_log length)" -eq "$before" ] # nothing was sent
+    done
+    url=$(vbr_control POST fronts '{"tls": "self-signed"}' | jq -r .url)
+    openssl s_client -connect "${url#https://}" </dev/null 2>/dev/null | openssl x509 >own.pem
+    pin=sha256//$(openssl x509 -in own.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64)
+    fra vbr add pinned "$url" --pin "$pin" --credential "file:$VBR_LOGIN"
+    ends 3 -C "$FRA" vbr test pinned
+    before=$(vbr_log length)
+    ends 15 -o json -C "$FRA" vbr add moved "$VBR_URL" --pin "$pin" --credential "file:$VBR_LOGIN"
+    error_is KM8003
+    [ "$(vbr_log length)" -eq "$before" ]
+    ends 15 -C "$FRA" vbr set pinned "$VBR_URL"
+    fra vbr set pinned "$VBR_URL" --ca "$VBR_CA"
+    ends 3 -C "$FRA" vbr test pinned
+}
+
+@test "verify: equal, changed there, gone; delivered by hand" {
+    scene
+    ends 0 -C "$FRA" vbr push vbr/config
+    ends 0 -o json -C "$FRA" vbr verify vbr/config
+    json '.verdict == "equal"'
+    ends 13 -C "$FRA" vbr verify vbr/job-sql
+    says 'vbr push'
+    VBR_TOKEN=$(vbr_token)
+    id=$(vbr_state '.passwords[0].id')
+    vbr_call POST "encryptionPasswords/$id/changepassword" -d '{"hint":"x","password":"canary-changed"}' >/dev/null
+    ends 3 -o json -C "$FRA" vbr verify vbr/config
+    json '.verdict == "different"'
+    ends 6 -o json -C "$FRA" vbr push vbr/config
+    error_is KM8012
+    bodies vbr.observed | jq -se '[.[].result] == ["verified", "different"]'
+    vbr_call DELETE "encryptionPasswords/$id" >/dev/null
+    ends 13 -o json -C "$FRA" vbr verify vbr/config
+    error_is KM8009
+    ends 2 -C "$FRA" vbr delivered vbr/job-sql
+    ends 0 -C "$FRA" vbr delivered vbr/job-sql --evidence 'event 31600' --on vbr-fra
+    ends 0 -C "$FRA" vbr delivered vbr/job-sql --evidence 'ticket 17'
+    bodies key.delivered | jq -se '.[-2:] | map([.to, .evidence]) == [["vbr:vbr-fra", "event 31600"], ["by hand", "ticket 17"]]'
+}
+
+@test "the configuration backup is given the key, runs and is waited for; its failure is one" {
+    scene
+    ends 17 -C "$FRA" vbr push vbr/job-sql --config-backup
+    ends 0 -o json -C "$FRA" vbr push vbr/config --config-backup
+    json '.config_backup and .verified'
+    silent_on 'no longer runs'
+    [ "$(vbr_state '.config.encryption.passwordId')" = "$(vbr_state '.passwords[0].id')" ]
+    [ "$(vbr_state '.sessions[-1].result.result')" = Success ]
+    [ "$(vbr_state '.config.restorePointsToKeep')" = 10 ]
+    ends 0 -C "$FRA" vbr test vbr-fra
+    fra rekey vbr/config
+    vbr_set '{"session": "Failed"}'
+    ends 1 -o json -C "$FRA" vbr push vbr/config --config-backup
+    error_is KM8013
+    vbr_set '{"session": "Warning", "polls": 3}'
+    ends 0 -o json -C "$FRA" vbr push vbr/config --config-backup
+    json '.config_backup and .made == false'
+    says 'ended with a warning'
+    bodies vbr.observed | jq -se '[.[].result] == ["config-backup", "config-backup"]'
+    judge_log 0
+}
+
+@test "remove: only when the KMS itself says that every root key was destroyed, and the name was typed" {
+    scene
+    fra create vbr/gone --purpose backup-job --root fra-main --root mad-main --to vbr:vbr-fra
+    ends 17 -C "$FRA" vbr remove vbr/gone --confirm vbr/gone
+    says '--reason is missing'
+    ends 17 -o json -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    error_is KM6001
+    fra root destroy fra-main --confirm fra-main
+    ends 17 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    says 'root key mad-main: active'
+    fra root disable mad-main --yes
+    ends 17 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    fra root enable mad-main
+    fra root destroy mad-main --confirm mad-main
+    mv "$T/kp-mad.kms" "$T/kms-away"
+    ends 17 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone # out of reach proves nothing
+    mv "$T/kms-away" "$T/kp-mad.kms"
+    ends 2 -C "$FRA" vbr remove vbr/gone --reason R --confirm other
+    [ "$(there)" -eq 1 ]
+    ends 0 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    [ "$(there)" -eq 0 ]
+    bodies vbr.observed | jq -se '.[-1] | .result == "removed" and .reason == "R"'
+    judge_log 0
+}
+
+@test "no secret is in what it says, writes or sends elsewhere" {
+    scene
+    password_of "$FRA" vbr/config want
+    cut -d: -f2- "$VBR_LOGIN" | tr -d '\n' >login.secret
+    for format in json text; do
+        strace -f -s 65536 -e trace=execve,write,pwrite64,writev -o trace "$KEYMUSTER" -C "$FRA" -o "$format" -vv vbr push vbr/config >out 2>err
+        strace -f -s 65536 -e trace=execve,write,pwrite64,writev -o trace2 "$KEYMUSTER" -C "$FRA" -o "$format" -vv vbr verify vbr/config >out2 2>err2
+        vbr_state '.tokens[-1].access_token' | tr -d '\n' >token.secret
+        for secret in want login.secret token.secret; do
+            "$KM_TOOLS/scan" -x "$T/want" -x "$T/login.secret" -x "$T/token.secret" -x "$VBR_LOGIN" "$T/$secret" "$T"
+        done
+    done
+}
