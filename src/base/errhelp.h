@@ -580,8 +580,8 @@
       "The backup server's certificate does not verify, so nothing was sent, the login neither.", \
       "it has the self-signed certificate that it was installed with\n" \
       "the address is another name than the certificate has", \
-      "name its certificate, or its authority's: keymuster vbr set NAME --ca FILE\n" \
-      "or its public key alone: keymuster vbr set NAME --pin sha256//BASE64 (docs/reference/vbr.md says how to get it there)") \
+      "name what vouches for it: keymuster vbr set NAME --ca FILE\n" \
+      "or its public key: keymuster vbr set NAME --pin sha256//BASE64") \
     X(RC_VBR_PIN, \
       "The backup server shows another public key than the pinned one. Nothing was sent.", \
       "it was reinstalled, or got a new certificate\n" \
@@ -602,7 +602,7 @@
       "What came back is not an answer of the VBR REST API, or not one to what was asked.", \
       "another service answers at that address\n" \
       "a proxy in between", \
-      "is the address right? keymuster vbr show NAME") \
+      "is the address right? keymuster vbr list") \
     X(RC_VBR_OLD, \
       "The backup server speaks no version of the REST API that is known here, or lacks this call.", \
       "it is older than 12.3", \
@@ -615,7 +615,7 @@
       "The backup server has no such password, session or call.", \
       "it was removed there\n" \
       "the configuration was restored from an older backup", \
-      "what it has: keymuster vbr reconcile NAME") \
+      "put it there: keymuster vbr push KEY") \
     X(RC_VBR_NO_CREDENTIAL, \
       "This machine has no login for the backup server.", \
       "it was added at another site", \
@@ -627,7 +627,7 @@
     X(RC_VBR_DIFFERS, \
       "The backup server holds another password under this key's id than the escrow has.", \
       "somebody changed the password there", \
-      "the escrow's value was not put there; to see what is what: keymuster vbr reconcile NAME") \
+      "the escrow's value was not put there; look at it there; a generation of its own: keymuster rekey KEY") \
     X(RC_VBR_JOB, \
       "The configuration backup ran and ended in failure, or did not end in time.", \
       "the repository is away, or full\n" \

@@ -106,7 +106,7 @@
     X(RC_OUTPUT_FAILED, 7007, 3, 0, "recorded, but the output failed")                             \
     X(RC_EXEC_FAILED, 7008, 125, 0, "the command could not be run")                                \
     X(RC_TEMPLATE, 7009, 2, 0, "the template cannot be used")                                      \
-    X(RC_VBR_UNREACHABLE, 8001, 5, 1, "the backup server cannot be reached")                       \
+    X(RC_VBR_UNREACHABLE, 8001, 5, 1, "the backup server is away")                                \
     X(RC_VBR_CERTIFICATE, 8002, 4, 0, "the backup server does not prove who it is")                \
     X(RC_VBR_PIN, 8003, 15, 0, "the backup server has another public key")                         \
     X(RC_VBR_REFUSED, 8004, 4, 0, "the backup server refused the login")                           \

@@ -236,8 +236,10 @@ vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
     if (rc == RC_OK && out->verdict == VBR_DIFFERENT) {
         rc = err_set(err, RC_VBR_DIFFERS, "backup server %s has another password for %s@%lld",
                      s->object.name, key->name, (long long)key->generation);
-        (void)err_hint(err, "somebody changed it there; what is what: keymuster vbr reconcile %s",
-                       s->object.name);
+        (void)err_hint(
+            err,
+            "somebody changed it there; a password of its own: keymuster rekey KEY --to vbr:%s",
+            s->object.name);
     }
     if (rc == RC_OK) {
         memcpy(out->id, there->id, sizeof out->id);
