@@ -259,6 +259,8 @@ send_author(struct sending *s, struct err *err)
     if (s->newest.number <= s->seen.number)
         return s->own && s->p->every ? send_hint(s, err) : RC_OK;
     rc = load_heads(s, err);
+    if (rc == RC_OK && PLANTED("head-first"))
+        rc = send_heads(s, err);
     if (rc == RC_OK)
         rc = send_segments(s, err);
     if (rc == RC_OK)
