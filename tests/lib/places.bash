@@ -35,6 +35,54 @@ place_start_sftp() {
 }
 place_stop_sftp() { sshd_stop; }
 
+place_start_lighttpd() {
+    # It keeps small files open for a second: what was done behind its back would not show.
+    place_start_webdav lighttpd "$1" && dav_again 'server.stat-cache-engine = "disable"'
+}
+place_stop_lighttpd() { dav_stop; }
+place_start_nginx() { DAV_BODY=${DAV_BODY-64m} place_start_webdav nginx "$1"; }
+place_stop_nginx() { dav_stop; }
+place_start_webdav() { # SERVER DIR
+    dav_start "$1" "$2" || return 1
+    PLACE_URL=$DAV_URL PLACE_PORT=$DAV_PORT PLACE_FILES=$DAV_FILES PLACE_CHECK=usual
+    PLACE_BIND=(--credential "file:$DAV_USER" --ca "$DAV_CA")
+    PLACE_FROM=(--credential "copy=file:$DAV_USER" --ca "$DAV_CA")
+    PLACE_READER=(--credential "copy=file:$DAV_READER" --ca "$DAV_CA")
+}
+
+# No folder lies behind it: objects come and go by requests beside keymuster's. Only what differs is written.
+place_start_s3() {
+    radosgw_start "$1" || return 1
+    s3_bucket places || return 1
+    PLACE_URL=s3://places PLACE_PORT=${RGW_URL##*:} PLACE_CHECK=enforced
+    PLACE_BIND=(--endpoint "$RGW_URL" --ca "$RGW_CA" --credential "file:$RGW_KEYS")
+    PLACE_FROM=(--endpoint "$RGW_URL" --ca "$RGW_CA" --credential "copy=file:$RGW_KEYS")
+    PLACE_READER=()
+}
+place_stop_s3() { radosgw_stop; }
+place_sums_s3() { # of what lies there: MD5 NAME, one a line
+    s3_call GET '/places?list-type=2&max-keys=1000' | tr -d '\n' | sed 's/<Contents>/\n/g' |
+        sed -nE 's,^.*<Key>([^<]*)</Key>.*<ETag>(&quot;|")?([0-9a-f]{32}).*,\3 \1,p' | sort
+}
+place_save_s3() { # DIR
+    local name
+    while read -r _ name; do
+        mkdir -p -- "$1/$(dirname -- "$name")"
+        s3_call GET "/places/$name" -o "$1/$name" >/dev/null
+    done < <(place_sums_s3)
+}
+place_load_s3() { # DIR
+    local name there here
+    there=$(place_sums_s3)
+    here=$(cd -- "$1" && find . -type f -exec md5sum {} + | sed 's,  ./, ,' | sort)
+    while read -r name; do
+        s3_call DELETE "/places/$name" >/dev/null
+    done < <(comm -23 <(cut -d ' ' -f 2- <<<"$there" | sort) <(cut -d ' ' -f 2- <<<"$here" | sort))
+    while read -r _ name; do
+        S3_BODY=$1/$name s3_call PUT "/places/$name" >/dev/null
+    done < <(comm -13 <(printf '%s\n' "$there") <(printf '%s\n' "$here"))
+}
+
 # ---- what is the same for all ----
 
 place_has() { declare -F "$1_$PLACE" >/dev/null; }
@@ -42,7 +90,7 @@ place_has() { declare -F "$1_$PLACE" >/dev/null; }
 place_start() {
     PLACE=$1 PLACE_DIR=$2 PLACE_PORT='' PLACE_FILES=''
     mkdir -p -- "$PLACE_DIR"
-    "place_start_$1" "$2" || return 1
+    "place_start_$1" "$2/server" || return 1
     [ -n "$PLACE_PORT" ] || return 0
     PLACE_CONTROL=$PLACE_DIR/line
     place_line pass
@@ -52,7 +100,13 @@ place_start() {
         [ ! -s "$PLACE_DIR/line.port" ] || break
         sleep 0.02
     done
-    PLACE_URL=${PLACE_URL/:$PLACE_PORT/:$(cat "$PLACE_DIR/line.port")}
+    local port
+    port=$(cat "$PLACE_DIR/line.port")
+    PLACE_URL=${PLACE_URL/:$PLACE_PORT/:$port}
+    # Where the address is an option.
+    PLACE_BIND=("${PLACE_BIND[@]/:$PLACE_PORT/:$port}")
+    PLACE_FROM=("${PLACE_FROM[@]/:$PLACE_PORT/:$port}")
+    PLACE_READER=(${PLACE_READER[@]+"${PLACE_READER[@]/:$PLACE_PORT/:$port}"})
 }
 
 place_stop() {

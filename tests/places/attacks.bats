@@ -10,6 +10,9 @@
 #   image   the same, but the store is an old image of itself; the memory outside it is what knows
 load ../lib/cli.bash
 load ../lib/sshd.bash
+load ../lib/dav.bash
+load ../lib/tls.bash
+load ../lib/radosgw.bash
 load ../lib/places.bash
 
 READERS=(fresh card memory lost image)
@@ -67,12 +70,16 @@ written-as-me       known  0        0        16/4004  0!       -
 END
 }
 
+keep_vars() {
+    declare -p T FRA MAD ${FOUNDER+FOUNDER REMOTE} "${!PLACE@}" "${!SSHD@}" "${!DAV@}" "${!RGW@}" | sed "s/^declare -/declare -g -/" >"$T/vars"
+}
 setup_file() {
     T=$BATS_FILE_TMPDIR
     fresh_home_in "$T"
     place_start "$KM_PLACE" "$T/place"
+    keep_vars # what is started is ended, whatever comes of the scene
     scene
-    declare -p T FRA MAD FOUNDER REMOTE "${!PLACE@}" "${!SSHD@}" | sed "s/^declare -/declare -g -/" >"$T/vars"
+    keep_vars
 }
 teardown_file() {
     # shellcheck disable=SC1091

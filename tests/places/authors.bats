@@ -2,6 +2,9 @@
 # Several sites that write, over the kind of place in KM_PLACE: joining, admission, the primary gone and back, places that not all reach.
 load ../lib/cli.bash
 load ../lib/sshd.bash
+load ../lib/dav.bash
+load ../lib/tls.bash
+load ../lib/radosgw.bash
 load ../lib/places.bash
 
 setup() {
@@ -146,7 +149,7 @@ scene() {
     says one two
 }
 
-@test "who may only read joins and reads; what he writes is kept, and published once he may write" {
+@test "who may only read joins, and is admitted by his request; what he writes is kept, and published once he may write" {
     scene
     [ ${#PLACE_READER[@]} -gt 0 ] || skip 'no account that only reads there'
     local third=$T/third id
@@ -160,14 +163,15 @@ scene() {
     diff -r before now
     ends 0 -C "$third" verify
     id=$(ask .author -C "$third" status)
-    ends 13 -C "$FRA" author admit "$id"
+    ends 13 -C "$FRA" author admit "$id" # nobody has heard of him there
+    "$KEYMUSTER" -C "$third" author request >request
+    ends 0 -C "$FRA" author admit --request request --yes
     # The account may write now.
     ends 0 -C "$third" copy set far "$PLACE_URL" "${PLACE_BIND[@]}"
-    ends 0 -C "$third" sync
-    ends 0 -C "$FRA" author admit "$id"
     ends 0 -C "$third" sync
     fra sync
     mad sync
     same
+    ends 0 -C "$MAD" show mad/third
     [ "$(digest "$third")" = "$(digest "$MAD")" ]
 }

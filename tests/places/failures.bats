@@ -3,6 +3,9 @@
 # server, the disk there, two at once, an old image of the store. Nothing that was acknowledged is lost, and all ends by itself.
 load ../lib/cli.bash
 load ../lib/sshd.bash
+load ../lib/dav.bash
+load ../lib/tls.bash
+load ../lib/radosgw.bash
 load ../lib/places.bash
 
 setup() {
@@ -105,7 +108,7 @@ whole() {
 @test "the line breaks after so many bytes, either way" {
     needs_line
     scene
-    local up down n way
+    local up down n way struck=0
     "$KEYMUSTER" -C "$FRA" --offline site add counted >/dev/null
     place_line pass
     fra sync
@@ -116,13 +119,14 @@ whole() {
             place_line "$way" $((n * ${!way} / 8))
             run --separate-stderr "$KEYMUSTER" -C "$FRA" sync
             case $status in 0 | 3 | 5) ;; *) dump; return 1 ;; esac
-            [ "$(place_count struck)" -eq 1 ]
+            struck=$((struck + $(place_count struck)))
             place_line pass
             ends 0 -C "$FRA" verify
         done
         ends 0 -C "$FRA" sync
         whole
     done
+    [ "$struck" -ge 10 ]
 }
 
 @test "a slow line is no fault" {
@@ -147,7 +151,7 @@ whole() {
     rm "$PLACE_FILES/fill"
     ends 0 -C "$FRA" sync
     whole
-    ends 0 -C "$FRA" copy check --deep
+    ends 3 -C "$FRA" copy check --deep # a large segment finds no room
 }
 
 @test "the store is an old image of itself: it is noticed, and takes back what it had published" {
