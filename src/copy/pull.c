@@ -182,6 +182,21 @@ note_again(struct roster *r, const struct pulled *got)
                    got->known == 1 ? "was" : "were");
 }
 
+/* Likewise when nothing of this store's own contradicts it: it may be a thief of its key. */
+static void
+note_own(struct roster *r, const char *author, const struct pulled *got)
+{
+    char *note = r->report->note;
+    size_t len = strlen(note);
+    if (strcmp(author, r->pull.store->self.author) != 0 || got->new_entries == 0 ||
+        got->head.entries == got->new_entries || got->again + got->known > 0)
+        return;
+    (void)snprintf(note + len, sizeof r->report->note - len,
+                   "%s%lld of this store's own entries came from there: it is an old image of one "
+                   "that went on, or somebody else writes with its key",
+                   len > 0 ? "; " : "", (long long)got->new_entries);
+}
+
 static enum rc
 pull_one(struct roster *r, const char *author, int64_t *good, struct err *err)
 {
@@ -200,6 +215,7 @@ pull_one(struct roster *r, const char *author, int64_t *good, struct err *err)
         rc = add_named(r, err);
     if (rc == RC_OK) {
         note_again(r, &got);
+        note_own(r, author, &got);
         report->new_entries += got.new_entries;
         report->lagging +=
             accepted && got.lagging && strcmp(author, r->pull.store->self.author) != 0;

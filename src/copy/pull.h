@@ -25,7 +25,8 @@ struct pull_report {
     int64_t skipped; /* logs of authors not admitted that do not verify: reported, not fatal */
     char newest_at[TIME_TEXT + 1]; /* newest head's time, of any author; "" when empty */
     int64_t again;                 /* own entries that only this store had, recorded again */
-    char note[512];                /* what was skipped and why, and what was recorded again */
+    char note[512]; /* what was skipped and why; own entries that came from there or were recorded
+                       again */
 };
 /*
  * RC_COPY_ROLLED_BACK, RC_COPY_FORKED, RC_COPY_GAP, RC_COPY_TAMPERED, RC_COPY_SIGNATURE,

@@ -2,6 +2,8 @@
 # Whoever runs the place of a copy, or stole an author's key, shows something else than he should: each attack, told to each kind of
 # reader, at the kind of place in KM_PLACE. What must come of it stands in the table; it follows from what a reader can know.
 #
+# KM_ATTACKS: only the rows that it matches.
+#
 # The readers:
 #   fresh   a bare machine that joins, with nothing but the address
 #   card    the same with the recovery card of when all was well
@@ -66,6 +68,7 @@ no-heads            known  13/2011  16/4013  16/4003  16/4003  16/4003
 forked              known  16/4011  16/4011  16/4004  16/4004  16/4004
 forked-unseen       known  ~0       16/4004  16/4003  16/4003  16/4003
 resigned            known  ~0       16/4004  16/4004  16/4004  16/4004
+more-of-me          known  0        0        0!       0!       0!
 written-as-me       known  0        0        16/4004  0!       -
 END
 }
@@ -267,7 +270,7 @@ attack() { # NAME
         cp -a fork now
         ;;
     resigned) part_of "$FOUNDER" resign ;;
-    written-as-me) part_of "$REMOTE" mad-clone ;;
+    written-as-me | more-of-me) part_of "$REMOTE" mad-clone ;;
     *)
         echo "no attack: $1" >&2
         return 1
@@ -372,10 +375,10 @@ attacks() { # FILTER
 
 @test "every attack, told to every reader" {
     program=$KEYMUSTER
-    attacks .
+    attacks "${KM_ATTACKS-.}"
     cat wrongs >&2
     [ "$wrongs" -eq 0 ]
-    [ "$cells" -ge 200 ]
+    [ "$cells" -ge 200 ] || [ -n "${KM_ATTACKS-}" ]
 }
 
 @test "without the memory of what a copy once showed, going back is not noticed, and this says so" {
