@@ -244,7 +244,7 @@ copy_confirm(struct store *store, struct copy *copy, struct err *err)
     if (rc != RC_OK)
         return err_wrap(err, "copy %s", copy->name);
     note_id(&now, id.id, copy->name);
-    return check_bound(&now, copy->id, err);
+    return check_bound(store, &now, copy->id, err);
 }
 
 enum rc
