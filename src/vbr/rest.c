@@ -221,7 +221,8 @@ prepare(struct http_request *r, const char *method, const char *url)
     http_request_init(r, method, url);
     r->what = "backup server";
     r->most = REPLY_MOST;
-    r->codes = (struct http_codes){RC_VBR_UNREACHABLE, RC_VBR_CERTIFICATE, RC_VBR_REPLY};
+    r->codes = (struct http_codes){
+        .unreachable = RC_VBR_UNREACHABLE, .untrusted = RC_VBR_CERTIFICATE, .reply = RC_VBR_REPLY};
     r->other_key = RC_VBR_PIN;
 }
 
