@@ -53,7 +53,7 @@ bind_here(struct ctx *ctx, const struct vbr_words *w, struct err *err)
         rc = store_conf_set(s, "vbr", name, "pin", NULL, err);
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_CREDENTIAL)) {
         const char *ref = opt_get(&ctx->opts, OPT_CREDENTIAL);
-        rc = session_keep_credential(ctx, "vbr", name, ref, &kept, err);
+        rc = session_keep_credential(ctx, "vbr", name, "credential", ref, &kept, err);
         if (rc == RC_OK && !kept)
             out_note(ctx,
                      "%s can be read only once, so it is not kept; later: keymuster vbr set %s "
