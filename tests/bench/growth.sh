@@ -35,7 +35,7 @@ scene() { # ENTRIES
 }
 # Seconds of processor, seconds by the clock, KiB at most: "3.10 4.02 30000".
 cost() {
-    { command time -f '%U %S %e %M' "$@" >/dev/null 2>err || true; }
+    command time -f '%U %S %e %M' "$@" >/dev/null 2>err || { cat err >&2; return 1; }
     tail -n 1 err | awk '{ print $1 + $2, $3, $4 }'
 }
 asked() { grep -c "^keymuster: $1 .* at file:" asked || true; }
@@ -56,7 +56,7 @@ bare_restore() {
     rm -rf bare bare.db
     cp -r usb bare
     find bare -type f -exec sha256sum {} + >sums
-    find bare/log -name '*.ndjson' | sort | xargs cat | ./bulk restore bare.db
+    xargs cat <segments | ./bulk restore bare.db
 }
 export -f bare_publish bare_restore
 
@@ -71,10 +71,12 @@ for entries in "$@"; do
     ours=$(cost bash -c "for i in {1..20}; do '$keymuster' -C fra site add s\$i || exit; done")
     bare=$(cost bash -c 'for i in {1..20}; do bare_publish; done')
     report "20 times one of $entries entries" "$ours" "$bare"
+    cp "$(find usb/head -type f | sort | tail -n 1)" newest # before there is another author
     ours=$(cost "$keymuster" -vv -C mad join --from file://"$top"/usb --site mad --yes)
     cp err asked
+    jq -rR 'select(startswith("{")) | fromjson | .author as $a | .segments[] | "\($a) \(.[0]) \(.[1]) \(.[3])"' newest |
+        awk '{ printf "bare/log/%s/%010d/%010d-%010d-%s.ndjson\n", $1, int(($2 - 1) / 4096), $2, $3, $4 }' >segments
     bare=$(cost bash -c bare_restore)
-    printf '%-34s %s read, %s listed; %s segments\n' "restore of $entries entries" "$(asked get)" "$(asked list)" \
-        "$(head -n 1 "$(find usb/head/"$(jq -r .founder usb/escrow.json | base64 -d | tail -c 32 | sha256sum | head -c 32)" -type f | sort | tail -n 1)" | jq '.segments | length')"
+    printf '%-34s %s read, %s listed; %s segments\n' "restore of $entries entries" "$(asked get)" "$(asked list)" "$(wc -l <segments)"
     report "restore of $entries entries" "$ours" "$bare"
 done
