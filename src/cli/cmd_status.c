@@ -9,6 +9,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/status.h"
+#include "copy/fresh.h"
 #include "copy/head.h"
 #include "copy/verify.h"
 #include "escrow/apply.h"
@@ -331,6 +332,32 @@ count_unapplied(struct status *s, struct err *err)
     return rc;
 }
 
+/* A copy that is due says so wherever it is, also a removable one. */
+static enum rc
+status_copies(struct status *s, struct err *err)
+{
+    const struct store *store = s->ctx->store;
+    for (size_t i = 0;; i++) {
+        const char *name = ini_name_at(store->conf, "copy", i);
+        struct freshness f;
+        char ago[AGO_TEXT] = "never";
+        int64_t then = 0;
+        if (name == NULL)
+            return RC_OK;
+        enum rc rc = copy_freshness(store, name, &f, err);
+        if (rc != RC_OK)
+            return rc;
+        if (!f.overdue)
+            continue;
+        if (time_parse(&then, f.reached_at) == 0)
+            time_ago(ago, then, clock_now_ms());
+        status_warn(s,
+                    "copy %s is due every %s and was last reached: %s; it lacks %lld entries of "
+                    "this store: keymuster sync %s",
+                    name, f.every, ago, (long long)f.missing, name);
+    }
+}
+
 static enum rc
 gather(struct status *s, struct err *err)
 {
@@ -373,6 +400,9 @@ gather(struct status *s, struct err *err)
     else if (s->unpublished > 0)
         status_warn(s, "%lld entries are on no copy yet: keymuster sync",
                     (long long)s->unpublished);
+    rc = status_copies(s, err);
+    if (rc != RC_OK)
+        return rc;
     status_drills(s);
     if (s->unproven > 0)
         status_warn(s, "%lld key%s unproven: no check value", (long long)s->unproven,

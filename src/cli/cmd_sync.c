@@ -7,6 +7,7 @@
 #include "cli/preview.h"
 #include "cli/repair.h"
 #include "cli/session.h"
+#include "copy/fresh.h"
 #include "copy/known.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
@@ -42,6 +43,15 @@ is_removable(const struct ctx *ctx, const char *name)
 {
     const char *v = store_conf(ctx->store, "copy", name, "removable");
     return v != NULL && strcmp(v, "yes") == 0;
+}
+
+/* A removable copy that is away is no finding until it is due. */
+static int
+is_due(const struct ctx *ctx, const char *name)
+{
+    struct freshness f;
+    struct err scratch = ERR_INIT;
+    return copy_freshness(ctx->store, name, &f, &scratch) == RC_OK && f.overdue;
 }
 
 static enum rc
@@ -145,7 +155,7 @@ each(struct syncing *s, struct result *r, int publish, struct err *err)
         out_warn(s->ctx, "%s: %s", r->name, r->pulled.note);
     if (rc == RC_COPY_UNREACHABLE && s->ctx->opts.arg_count == 0) {
         r->reached = 0;
-        s->away += !is_removable(s->ctx, r->name);
+        s->away += !is_removable(s->ctx, r->name) || is_due(s->ctx, r->name);
         out_note(s->ctx, "copy %s is away: %s%s%s", r->name, err->msg,
                  err->why[0] != '\0' ? ": " : "", err->why);
         return RC_OK;

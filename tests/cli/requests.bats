@@ -207,3 +207,23 @@ digest_of() { ask .digest -C "$1" status; }
 }
 
 newest_head() { find "$USB/head" -type f | sort | tail -n 1; }
+
+@test "a copy that has to be fresh and was not reached in time: status says so, and sync ends 3 while it is away" {
+    scene_copy
+    mkdir "$T/usb2"
+    fra copy add usb2 "file://$T/usb2" --site mad --removable --every 1d
+    fra sync
+    ends 0 -C "$FRA" status
+    silent_on 'is due every'
+    mv "$T/usb2" "$T/away"
+    ends 0 -C "$FRA" sync # it is not due yet
+    sqlite3 "$FRA/escrow.db" "UPDATE copy_state SET reached_at = '2026-01-01T00:00:00.000Z'"
+    ends 0 -C "$FRA" status
+    says 'copy usb2 is due every 1d'
+    silent_on 'copy usb is due'
+    ends 3 -C "$FRA" sync
+    mv "$T/away" "$T/usb2"
+    ends 0 -C "$FRA" sync
+    ends 0 -C "$FRA" status
+    silent_on 'is due every'
+}
