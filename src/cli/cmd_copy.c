@@ -380,6 +380,36 @@ check_one(struct listing *l, const char *name, struct err *err)
     return RC_OK;
 }
 
+/* Each copy gets its turn, whatever came of the one before; the worst failure is the answer. */
+static enum rc
+check_all(struct listing *l, struct err *err)
+{
+    struct err worst = ERR_INIT;
+    for (size_t i = 0;; i++) {
+        struct err now = ERR_INIT;
+        const char *name = ini_name_at(l->ctx->store->conf, "copy", i);
+        enum rc rc = name != NULL ? check_one(l, name, &now) : RC_OK;
+        if (name == NULL || rc == RC_INTERRUPTED) {
+            *err = name == NULL ? worst : now;
+            return err->code;
+        }
+        if (rc == RC_OK)
+            continue;
+        out_warn(l->ctx, "%s does not verify: %s", name, now.msg);
+        if (l->w != NULL) {
+            jw_obj(l->w, NULL);
+            jw_str(l->w, "name", name);
+            jw_bool(l->w, "verified", 0);
+            jw_str(l->w, "why", now.msg);
+            jw_end_obj(l->w);
+        }
+        /* One that is away says nothing bad of itself. */
+        if (worst.code == RC_OK || worst.code == RC_COPY_UNREACHABLE ||
+            err_worse_exit(err_exit(worst.code), err_exit(rc)) != err_exit(worst.code))
+            worst = now;
+    }
+}
+
 static enum rc
 run_check(struct ctx *ctx, struct err *err)
 {
@@ -397,18 +427,13 @@ run_check(struct ctx *ctx, struct err *err)
         jw_arr(&w, "items");
         l.w = &w;
     }
-    if (only != NULL)
-        rc = check_one(&l, only, err);
-    for (size_t i = 0; rc == RC_OK && only == NULL; i++) {
-        const char *name = ini_name_at(ctx->store->conf, "copy", i);
-        if (name == NULL)
-            break;
-        rc = check_one(&l, name, err);
-    }
-    if (rc == RC_OK && l.w != NULL) {
+    rc = only != NULL ? check_one(&l, only, err) : check_all(&l, err);
+    if (l.w != NULL && (rc == RC_OK || only == NULL)) {
+        struct err scratch = ERR_INIT;
         jw_end_arr(&w);
         jw_end_obj(&w);
-        rc = out_json(ctx, &doc, err);
+        enum rc said = out_json(ctx, &doc, rc == RC_OK ? err : &scratch);
+        rc = rc == RC_OK ? said : rc;
     }
     buf_release(&doc);
     return rc;

@@ -227,3 +227,19 @@ newest_head() { find "$USB/head" -type f | sort | tail -n 1; }
     ends 0 -C "$FRA" status
     silent_on 'is due every'
 }
+
+@test "copy check looks at every copy and says of each what it found; the worst is the answer" {
+    scene_copy
+    mkdir "$T/usb2" "$T/usb3"
+    fra copy add usb2 "file://$T/usb2" --site mad
+    fra copy add usb3 "file://$T/usb3" --site mad
+    ends 0 -o json -C "$FRA" copy check
+    json '.items | map(.verified) == [true, true, true]'
+    mv "$USB" "$T/away"
+    find "$T/usb2/head" -type f | sort | tail -n 1 | xargs rm
+    ends 16 -o json -C "$FRA" copy check
+    json '.items | map({(.name): .verified}) | add == {usb: false, usb2: false, usb3: true}'
+    error_is KM4003
+    ends 16 -C "$FRA" copy check
+    says 'usb does not verify' 'usb2 does not verify' 'usb3 verifies'
+}
