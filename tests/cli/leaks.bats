@@ -116,6 +116,7 @@ any doctor
 0 copy list
 0 copy check --deep
 0 sync --repair
+0 sync --quick
 0 copy card
 0 copy card --html $T/card.html
 0 author request
