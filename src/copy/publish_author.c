@@ -269,8 +269,8 @@ send_author(struct sending *s, struct err *err)
     return rc == RC_OK ? send_hint(s, err) : rc;
 }
 
-/* Of an author whose log was ended, by a retirement or here, another story may lie there for good: it
- * is kept as evidence, and nothing else waits for it. Pulling says so. */
+/* Of an author whose log was ended, by a retirement or here, another story may lie there for good:
+ * it is kept as evidence, and nothing else waits for it. Pulling says so. */
 static int
 is_ended(const struct sending *s)
 {

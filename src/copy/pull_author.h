@@ -41,8 +41,8 @@ enum rc pull_author(struct pull *p, const char *author, struct pulled *out,
 
 /*
  * After that failed and was taken back: takes in only the lines up to entry `good` that the newest
- * head lists, what older heads list beyond, and the newest of those that the lines bear out. For an author who was retired, or cut
- * here, before what does not verify.
+ * head lists, what older heads list beyond, and the newest of those that the lines bear out. For an
+ * author who was retired, or cut here, before what does not verify.
  */
 enum rc pull_author_good(struct pull *p, const char *author, int64_t good,
                          struct err *err) MUST_CHECK;

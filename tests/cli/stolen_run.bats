@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # A run of a runbook while the founder's key is in a thief's hands: begun from a copy, without what the thief recorded.
+# lost is set by lost_options.
+# shellcheck disable=SC2154
 load ../lib/cli.bash
 
 id_of() { ask .author -C "$1" status; }
