@@ -47,7 +47,7 @@ osd max object size = 134217728
 ms bind port min = $(($2 + 3))
 ms bind port max = $(($2 + 14))
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:$2 ssl_endpoint=127.0.0.1:$(($2 + 2)) ssl_certificate=$1/server.pem ssl_private_key=$1/server.key
+rgw frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:$2 ssl_endpoint=127.0.0.1:$(($2 + 2)) ssl_certificate=$1/server.pem ssl_private_key=$1/server.key
 rgw run sync thread = false
 rgw enable gc threads = false
 rgw enable lc threads = false
