@@ -250,8 +250,8 @@ static const struct opt_spec join_options[] = {
     UNTIL_OPTION,
     {OPT_EXPECT, "expect", 0, "ID", 0, "id of the escrow that the copy must be of"},
     {OPT_SPARE, "spare", 0, "FILE", 0, "key of a spare author, made by author spare"},
-    {OPT_CREDENTIAL, "credential", 0, "[copy=|spare=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
-     "credential of the copy; passphrase of --spare"},
+    {OPT_CREDENTIAL, "credential", 0, "[copy=|proxy=|spare=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
+     "of the copy, its proxy; passphrase of --spare"},
     PLACE_SERVER_OPTIONS,
     OPT_END,
 };
