@@ -232,7 +232,8 @@ static enum rc
 run_list(struct ctx *ctx, struct err *err)
 {
     struct wanted w = {.order = INV_BY_NAME};
-    struct going g = {{.ctx = ctx, .now_ms = clock_now_ms()}, {.ctx = ctx}};
+    struct going g = {{.ctx = ctx, .now_ms = clock_now_ms(), .wanted = list_fields_wanted(ctx)},
+                      {.ctx = ctx}};
     enum rc rc = list_fields_check(ctx, err);
     if (rc == RC_OK)
         rc = until_view(ctx, err);

@@ -84,8 +84,16 @@ show_field(struct ctx *ctx, const struct key *k, const char *field, struct buf *
 
 /* "vbr/config@1", as a conflict calls it. */
 static enum rc
-show_conflicts(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
+show_conflicts(struct ctx *ctx, const struct inventory_item *item, struct jw *w, struct err *err)
 {
+    const struct key *k = &item->key;
+    if (!item->conflict) { /* to look at all that there are takes its time */
+        if (w != NULL) {
+            jw_arr(w, "conflicts");
+            jw_end_arr(w);
+        }
+        return RC_OK;
+    }
     char label[KEY_NAME_BYTES + 24];
     (void)snprintf(label, sizeof label, "%s@%lld", k->name, (long long)k->generation);
     return conflict_show(ctx, "key", k->uuid, label, w, err);
@@ -129,7 +137,7 @@ show_json(const struct list_row *row, struct err *err)
         if (rc == RC_OK)
             rc = show_fields(ctx, k, &w, err);
         if (rc == RC_OK)
-            rc = show_conflicts(ctx, k, &w, err);
+            rc = show_conflicts(ctx, row->item, &w, err);
         jw_arr(&w, "wraps");
         if (rc == RC_OK)
             rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);
@@ -220,7 +228,7 @@ show_row(const struct list_row *row, struct err *err)
     if (rc == RC_OK)
         rc = show_duties(row, err);
     if (rc == RC_OK)
-        rc = show_conflicts(ctx, k, NULL, err);
+        rc = show_conflicts(ctx, row->item, NULL, err);
     struct listing l = {.ctx = ctx};
     if (rc == RC_OK)
         rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);
@@ -273,7 +281,8 @@ static enum rc
 run_show(struct ctx *ctx, struct err *err)
 {
     struct list_print print = {.ctx = ctx};
-    struct showing s = {{.ctx = ctx, .now_ms = clock_now_ms()}, &print};
+    struct showing s = {{.ctx = ctx, .now_ms = clock_now_ms(), .wanted = list_fields_wanted(ctx)},
+                        &print};
     if (ctx->format == OUT_JSON && ctx->opts.arg_count > 1)
         return err_set(err, RC_USAGE, "-o json is one document; for several keys: -o ndjson");
     enum rc rc = list_fields_check(ctx, err);

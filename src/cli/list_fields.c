@@ -232,7 +232,7 @@ get_note(struct list_value *v, const struct list_row *r, struct err *err)
 /* clang-format off */
 const struct list_field list_fields[] = {
     {"name", "KEY", 0, LIST_TEXT, get_name},
-    {"generation", "GEN", INV_SHARED, LIST_TEXT, get_generation},
+    {"generation", "GEN", 0, LIST_TEXT, get_generation},
     {"uuid", "UUID", 0, 0, get_uuid},
     {"state", "STATE", INV_FIELDS, LIST_TEXT, get_state},
     {"purpose", "PURPOSE", 0, LIST_TEXT, get_purpose},
@@ -286,6 +286,19 @@ list_fields_want(const struct ctx *ctx, const struct list_field *field)
                                    : (field->flags & LIST_TEXT_ONLY) == 0;
 }
 
+_Static_assert(FIELDS_MOST <= 64, "a bit for each field");
+
+uint64_t
+list_fields_wanted(const struct ctx *ctx)
+{
+    uint64_t wanted = 0;
+    for (const struct list_field *f = list_fields; f->name != NULL; f++) {
+        if (list_fields_want(ctx, f))
+            wanted |= UINT64_C(1) << (f - list_fields);
+    }
+    return wanted;
+}
+
 unsigned
 list_fields_facts(const struct ctx *ctx)
 {
@@ -293,6 +306,8 @@ list_fields_facts(const struct ctx *ctx)
     for (const struct list_field *f = list_fields; f->name != NULL; f++) {
         if (list_fields_want(ctx, f))
             facts |= f->facts;
+        if (ctx->format == OUT_TEXT && f->get == get_generation && list_fields_want(ctx, f))
+            facts |= INV_SHARED; /* a number that two keys share is shown with its site */
     }
     return facts;
 }
@@ -304,7 +319,7 @@ list_fields_each(const struct list_row *row, list_value_fn fn, void *arg, struct
     enum rc rc = RC_OK;
     buf_init(&v.text, LIMIT_ENTRY);
     for (const struct list_field *f = list_fields; rc == RC_OK && f->name != NULL; f++) {
-        if (!list_fields_want(row->ctx, f))
+        if (!(row->wanted & (UINT64_C(1) << (f - list_fields))))
             continue;
         v.type = LIST_NONE;
         buf_clear(&v.text);

@@ -26,6 +26,7 @@ struct list_row {
     struct inventory *inv;
     const struct inventory_item *item;
     int64_t now_ms;
+    uint64_t wanted; /* list_fields_wanted: a bit for each field */
 };
 
 struct list_field {
@@ -41,6 +42,8 @@ extern const struct list_field list_fields[]; /* ended by a name NULL */
 enum rc list_fields_check(const struct ctx *ctx, struct err *err) MUST_CHECK;
 /* Whether the answer has it: by --fields, else by the format. */
 int list_fields_want(const struct ctx *ctx, const struct list_field *field);
+/* All of that at once: a row asks for every field. */
+uint64_t list_fields_wanted(const struct ctx *ctx);
 /* What all wanted fields need to know. */
 unsigned list_fields_facts(const struct ctx *ctx);
 /* Calls fn with the value of each wanted field, in the order of the table. */

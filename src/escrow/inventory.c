@@ -192,8 +192,8 @@ walk_all(struct walk *w, struct err *err)
 
 struct place {
     int64_t value; /* INT64_MAX: none */
-    int64_t row;
-    uint64_t at; /* by name */
+    uint32_t row;
+    uint32_t at; /* by name */
 };
 
 struct sorting {
@@ -236,6 +236,8 @@ static enum rc
 take_place(void *arg, const struct inventory_item *item, struct err *err)
 {
     struct sorting *s = arg;
+    if (s->count >= UINT32_MAX || item->row < 0 || item->row > UINT32_MAX)
+        return err_set(err, RC_INTERNAL, "more keys than can be sorted");
     if (s->count == s->room) {
         size_t room = s->room == 0 ? 1024 : s->room + s->room / 2;
         struct place *more = realloc(s->places, room * sizeof *more);
@@ -247,7 +249,7 @@ take_place(void *arg, const struct inventory_item *item, struct err *err)
     int64_t value = value_of(item, s->order);
     if (s->descending && value != INT64_MAX)
         value = -value;
-    s->places[s->count] = (struct place){value, item->row, s->count};
+    s->places[s->count] = (struct place){value, (uint32_t)item->row, (uint32_t)s->count};
     s->count++;
     return RC_OK;
 }

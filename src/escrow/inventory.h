@@ -1,6 +1,6 @@
 /*
  * The inventory: keys, each with what the other tables say of it, as far as it is asked for; which
- * of them are meant; and in what order. One walk, nothing held but what sorting needs (24 bytes a
+ * of them are meant; and in what order. One walk, nothing held but what sorting needs (32 bytes a
  * key), so that a million keys are as good as one.
  */
 #ifndef ESCROW_INVENTORY_H

@@ -250,7 +250,30 @@ wants_wrap(const struct inventory_filter *f)
 struct under {
     const struct root *current[INV_ROOTS], *older[INV_ROOTS];
     size_t current_count, older_count;
+    unsigned char id[HASH_SIZE]; /* of the last wrap; any: there was one */
+    char root[UUID_TEXT + 1];
+    struct buf aad;
+    int any;
 };
+
+/* A wrap that two entries tell of is one; they come one after the other, by its id. */
+static int
+is_again(struct under *u, struct stmt *q)
+{
+    size_t len = 0;
+    const void *id = col_blob(q, 2, &len);
+    int again = len == HASH_SIZE && u->any && memcmp(u->id, id, HASH_SIZE) == 0 &&
+                strcmp(u->root, col_text(q, 0)) == 0 &&
+                strcmp(buf_str(&u->aad), col_text(q, 3)) == 0;
+    if (again || len != HASH_SIZE)
+        return again;
+    u->any = 1;
+    memcpy(u->id, id, HASH_SIZE);
+    (void)snprintf(u->root, sizeof u->root, "%s", col_text(q, 0));
+    buf_clear(&u->aad);
+    buf_adds(&u->aad, col_text(q, 3));
+    return 0;
+}
 
 static enum rc
 take_wrap(struct inventory *inv, struct inventory_item *item, struct under *u, struct stmt *q,
@@ -287,24 +310,30 @@ gather_wraps(struct inventory *inv, struct inventory_item *item, const struct in
              int *yes, struct err *err)
 {
     struct stmt *q = NULL;
-    struct under u = {.current_count = 0};
+    struct under u;
+    u.current_count = u.older_count = 0;
+    u.any = 0;
+    buf_init(&u.aad, LIMIT_ENTRY);
     item->wraps = item->behind = 0;
     item->root_count = item->live_count = 0;
     *yes = !wants_wrap(f);
     enum rc rc = db_query(inv->store->db, &q,
-                          "SELECT root, version FROM wrap WHERE key = ?1 AND NOT EXISTS"
+                          "SELECT root, version, id, aad FROM wrap WHERE key = ?1 AND NOT EXISTS"
                           " (SELECT 1 FROM wrap_retired r WHERE r.key = wrap.key"
-                          " AND r.id = wrap.id) GROUP BY id, root, aad",
+                          " AND r.id = wrap.id) ORDER BY id, entry",
                           err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, item->key.uuid);
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        rc = take_wrap(inv, item, &u, q, f, yes, err);
+        rc = is_again(&u, q) ? RC_OK : take_wrap(inv, item, &u, q, f, yes, err);
         if (rc != RC_OK)
             break;
     }
     stmt_done(q);
+    if (rc == RC_OK)
+        rc = buf_check(&u.aad, "a wrap", err);
+    buf_release(&u.aad);
     /* An older wrap is kept beside a newer one; it is behind when there is none. */
     for (size_t i = 0; i < u.older_count; i++)
         item->behind += !is_among(u.current, u.current_count, u.older[i]);

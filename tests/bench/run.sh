@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Start-up of keymuster against the bare program (bare.c), what `create` asks of the disk, and bulk work against bare
-# loops with the same durability (bulk.c). Prints ratios and counts; judges nothing. Needs: gcc, strace, jq, the release
+# loops with the same durability (bulk.c). Prints ratios and counts; judges nothing. Needs: gcc, strace, jq, sqlite3, the release
 # build.
 #
 #   tests/bench/run.sh [RUNS [ROWS]]     default 200 runs, 100000 rows
@@ -93,3 +93,37 @@ for format in ndjson csv json text; do
     printf '%-28s %s KiB at most\n' "list -o $format, $rows keys" \
         "$( (command time -f %M "$keymuster" -C big list -o $format >/dev/null) 2>&1 | tail -1)"
 done
+
+# ---- the inventory ----
+
+# The same columns by sqlite3, and what else walks all keys: seconds of the processor, and the most memory.
+cat >same.sql <<'END'
+SELECT name, generation, coalesce((SELECT json_extract(value, '$') FROM field f WHERE object = key.uuid AND name = 'state' AND NOT EXISTS
+  (SELECT 1 FROM superseded s WHERE s.object = f.object AND s.name = f.name AND s.entry = f.entry)), 'active'), purpose,
+  (SELECT name FROM object o WHERE o.uuid = key.protects_site LIMIT 1),
+  (SELECT group_concat(DISTINCT o.name) FROM wrap w JOIN object o ON o.uuid = w.root WHERE w.key = key.uuid AND NOT EXISTS
+    (SELECT 1 FROM wrap_retired r WHERE r.key = w.key AND r.id = w.id)),
+  (SELECT max(at) FROM drill d WHERE d.key = key.uuid AND outcome = 'proven'),
+  EXISTS (SELECT 1 FROM check_value c WHERE c.key = key.uuid), uuid
+FROM key ORDER BY name, generation, uuid;
+END
+spent() { # COMMAND...: "seconds KiB"
+    command time -o spent.out -f "%U %S %M" "$@" >/dev/null 2>&1 || [ $? -eq 3 ] # simulate has findings
+    tail -n 1 spent.out | awk '{ print $1 + $2, $3 }'
+}
+plain=$(spent sqlite3 -csv big/escrow.db '.read same.sql')
+beside() { # NAME ARG...
+    local name=$1 got
+    shift
+    got=$(spent "$keymuster" -C big "$@")
+    awk -v name="$name" -v a="$got" -v b="$plain" 'BEGIN { split(a, x); split(b, y)
+        printf "%-28s %.2f times sqlite3 (%.2f s against %.2f s), %d KiB at most\n", name, x[1] / y[1], x[1], y[1], x[2] }'
+}
+beside 'list, the same columns' list -o csv --fields name,generation,state,purpose,protects_site,roots,last_proven,proven,uuid
+beside 'list, as people see it' list
+beside 'list, all fields, NDJSON' list -o ndjson
+beside 'list --sort created_at' list -o csv --fields name,created_at --sort created_at --reverse
+beside 'simulate, all losses' simulate
+beside 'simulate, one, NDJSON' simulate --lose site:fra -o ndjson
+beside 'list NAME' list bulk/1
+beside 'show KEY' show bulk/1
