@@ -131,7 +131,7 @@ push_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *err
     if (rc == RC_OK && config)
         rc = vbr_use_for_config(ctx, s, p.id, err);
     if (rc == RC_OK && config)
-        rc = vbr_observed(ctx, s, sh.key.uuid, p.id, "config-backup", err);
+        rc = vbr_observed(ctx, s, sh.key.uuid, p.id, "config-backup", "", err);
     p.first = p.first && !config;
     return rc == RC_OK ? answer_push(ctx, &sh, s, &p, config, err) : rc;
 }
@@ -226,6 +226,19 @@ find_id(struct ctx *ctx, struct vbr_server *s, const struct key *key, char id[UU
     return rc;
 }
 
+/* With the time of the last change there, which is settled by an equal. */
+static enum rc
+keep_verdict(struct ctx *ctx, struct vbr_server *s, const struct key *key, const char *id,
+             enum vbr_verdict v, struct err *err)
+{
+    struct vbr_password there;
+    enum rc rc = vbr_get(s->vbr, id, &there, err);
+    if (rc != RC_OK)
+        return rc;
+    return v == VBR_EQUAL ? vbr_observed(ctx, s, key->uuid, id, "verified", there.modified, err)
+                          : vbr_observed(ctx, s, key->uuid, id, "different", "", err);
+}
+
 static enum rc
 verify_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *err)
 {
@@ -257,7 +270,7 @@ verify_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *e
     showing_close(ctx, &sh, rc == RC_OK ? "verified" : "failed");
     showing_release(&sh);
     if (rc == RC_OK && (v == VBR_EQUAL || v == VBR_DIFFERENT))
-        rc = vbr_observed(ctx, s, sh.key.uuid, id, v == VBR_EQUAL ? "verified" : "different", err);
+        rc = keep_verdict(ctx, s, &sh.key, id, v, err);
     return rc == RC_OK ? tell_verdict(ctx, &sh, s, id, v, err) : rc;
 }
 
@@ -412,7 +425,7 @@ remove_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *e
     if (rc == RC_OK && !ctx->dry_run)
         rc = vbr_delete(s->vbr, id, err);
     if (rc == RC_OK && !ctx->dry_run)
-        rc = vbr_observed(ctx, s, key.uuid, id, "removed", err);
+        rc = vbr_observed(ctx, s, key.uuid, id, "removed", "", err);
     return rc == RC_OK ? cmd_answer_object(ctx, "vbr.remove", "key", key.name, key.uuid,
                                            ctx->dry_run ? "would be removed:" : "removed:", err)
                        : rc;

@@ -105,6 +105,7 @@ record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *
     jw_bool(&w, "allow_unsynced", ctx->unsynced);
     jw_str(&w, "vbr", s->object.uuid);
     jw_str(&w, "vbr_id", p->id);
+    jw_opt(&w, "vbr_modified", p->modified);
     jw_bool(&w, "verified", p->verdict == VBR_EQUAL);
     jw_end_obj(&w);
     enum rc rc = session_record(ctx, "key.delivered", &body, NULL, err);
@@ -114,7 +115,7 @@ record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *
 
 enum rc
 vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
-             const char *result, struct err *err)
+             const char *result, const char *modified, struct err *err)
 {
     struct buf body;
     struct jw w;
@@ -125,6 +126,7 @@ vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const
     jw_str(&w, "vbr", s->object.uuid);
     jw_str(&w, "vbr_id", id);
     jw_str(&w, "result", result);
+    jw_opt(&w, "vbr_modified", modified);
     jw_opt(&w, "reason", ctx->reason);
     jw_end_obj(&w);
     enum rc rc = session_record(ctx, "vbr.observed", &body, NULL, err);
@@ -243,12 +245,15 @@ vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
     }
     if (rc == RC_OK) {
         memcpy(out->id, there->id, sizeof out->id);
+        memcpy(out->modified, there->modified, sizeof out->modified);
         out->first = out->made && f.others == 0;
         rc = vbr_delivered_id(ctx->store, key->uuid, s->object.uuid, known, err);
     }
     if (rc == RC_OK && strcmp(known, out->id) != 0) {
         rc = record_delivered(ctx, s, key, out, err);
         out->recorded = rc == RC_OK;
+    } else if (rc == RC_OK && out->hint_changed) {
+        rc = vbr_observed(ctx, s, key->uuid, out->id, "hint", out->modified, err);
     }
     buf_release(&hint);
     free(there);

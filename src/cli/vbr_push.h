@@ -10,8 +10,9 @@
 #include "text/json.h"
 
 struct vbr_pushed {
-    char id[UUID_TEXT + 1]; /* in VBR */
-    int made;               /* added now; 0: it was there */
+    char id[UUID_TEXT + 1];       /* in VBR */
+    char modified[TIME_TEXT + 1]; /* as VBR says after it; "" */
+    int made;                     /* added now; 0: it was there */
     int hint_changed;
     enum vbr_verdict verdict;
     int recorded; /* key.delivered was appended now */
@@ -35,8 +36,10 @@ enum rc vbr_delivered_id(const struct store *store, const char *key, const char 
                          char out[UUID_TEXT + 1], struct err *err) MUST_CHECK;
 /* Appends vbr.observed: what was found of a key there. result: "verified", "different", "removed".
  */
+/* The same entry says when VBR changed the password last, so that a later change is seen; modified
+ * may be "". */
 enum rc vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
-                     const char *result, struct err *err) MUST_CHECK;
+                     const char *result, const char *modified, struct err *err) MUST_CHECK;
 
 /* Gives the configuration backup this password, runs it, and waits for its end. RC_VBR_JOB. */
 enum rc vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id,

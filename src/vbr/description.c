@@ -53,8 +53,12 @@ by_name(const struct store *store, const char *moniker, const char *at, struct k
     struct err scratch = ERR_INIT;
     int64_t ms = 0;
     int plain = key_ref_is_name(moniker);
-    enum rc rc = plain && time_parse(&ms, at) == 0 ? key_find_at(store, moniker, ms, out, &scratch)
-                                                   : key_find(store, moniker, out, &scratch);
+    int known = 0;
+    enum rc rc = key_is_known(store, moniker, &known, err); /* or every key is read for a hint */
+    if (rc != RC_OK || !known)
+        return rc;
+    rc = plain && time_parse(&ms, at) == 0 ? key_find_at(store, moniker, ms, out, &scratch)
+                                           : key_find(store, moniker, out, &scratch);
     if (rc == RC_NOT_FOUND)
         return RC_OK;
     if (rc != RC_OK)

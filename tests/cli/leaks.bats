@@ -69,6 +69,7 @@ any vbr set server --offline --credential file:$T/login
 any vbr test server --timeout 1s
 any vbr push vbr/canary --timeout 1s
 any vbr verify vbr/canary --timeout 1s
+any vbr reconcile server --timeout 1s
 0 vbr delivered vbr/canary --evidence seen
 any vbr remove vbr/canary --reason R --confirm vbr/canary --timeout 1s
 0 check vbr/canary --secret file:$T/secret

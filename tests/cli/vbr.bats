@@ -306,3 +306,55 @@ scene_two_now() {
         done
     done
 }
+
+@test "reconcile: one pass over the list; never escrowed, changed, hint behind, hint differs, gone, not delivered" {
+    scene
+    local k id
+    for k in a b c d e; do fra create "vbr/$k" --purpose backup-job --root fra-main --root mad-main; done
+    for k in a b c d; do fra vbr push "vbr/$k"; done
+    ends 0 -o json -C "$FRA" vbr reconcile vbr-fra
+    json '[.items[].verdict] == ["ok", "ok", "ok", "ok"]'
+    sleep 1.1 # its times are whole seconds
+    VBR_TOKEN=$(vbr_token)
+    id() { vbr_state ".passwords[] | select(.hint | startswith(\"vbr/$1 \")).id"; }
+    hint() { vbr_state ".passwords[] | select(.hint | startswith(\"vbr/$1 \")).hint"; }
+    # a: another password, the hint as it was; b: rewrapped here; c: another wrap in its hint; d: removed there
+    vbr_call POST "encryptionPasswords/$(id a)/changepassword" -d "$(jq -nc --arg h "$(hint a)" '{hint: $h, password: "canary-changed"}')" >/dev/null
+    fra root rotate fra-main
+    fra root rotate mad-main
+    fra rewrap vbr/b
+    vbr_call PUT "encryptionPasswords/$(id c)" -d "$(jq -nc --arg i "$(id c)" '{id: $i, hint: "vbr/c | bm90IHRoZSB3cmFw"}')" >/dev/null
+    vbr_call DELETE "encryptionPasswords/$(id d)" >/dev/null
+    vbr_call POST encryptionPasswords -d '{"password":"canary-own","hint":"123a"}' >/dev/null
+    vbr_call POST encryptionPasswords -d "$(jq -nc --arg u "$(ask .uuid -C "$FRA" show vbr/e)" '{hint: "vbr/e", password: "canary-e", uniqueId: $u}')" >/dev/null
+    vbr_control DELETE log >/dev/null
+    ends 3 -o json -C "$FRA" vbr reconcile vbr-fra
+    json '[.items[] | [.name // .hint, .verdict]] | sort == [["123a", "never escrowed"], ["vbr/a", "suspect"], ["vbr/b", "hint behind"],
+        ["vbr/c", "hint differs"], ["vbr/d", "gone"], ["vbr/e", "not delivered"]]'
+    [ "$(vbr_log '[.[] | select(.path | contains("/encryptionPasswords"))] | length')" -eq 1 ] # one list pass, no request a key
+    ends 3 -C "$FRA" vbr reconcile vbr-fra
+    says '0 ok, 6 findings' 'settle it: keymuster vbr verify'
+    # What settles each.
+    ends 3 -C "$FRA" vbr verify vbr/a
+    vbr_call POST "encryptionPasswords/$(id a)/changepassword" -d "$(jq -nc --arg h "$(hint a)" --arg p "$("$KEYMUSTER" -C "$FRA" reveal vbr/a --reason test --to - 2>/dev/null)" '{hint: $h, password: $p}')" >/dev/null
+    ends 0 -C "$FRA" vbr verify vbr/a
+    ends 0 -C "$FRA" vbr push vbr/b vbr/c vbr/d
+    ends 3 -o json -C "$FRA" vbr reconcile vbr-fra
+    json '[.items[] | select(.verdict != "ok") | .verdict] | sort == ["never escrowed", "not delivered"]'
+    judge_log 0
+}
+
+@test "reconcile of a list of many pages; a hostile hint reaches no terminal" {
+    scene
+    jq -nc '[range(450) | {id: ("00000000-0000-4000-8000-" + ("000000000000" + tostring)[-12:]), hint: "own \(.)", uniqueId: "", isImported: false,
+        modificationTime: "2026-01-01T00:00:00Z", password: "canary-x"}]' >many
+    jq -nc '[{id: "10000000-0000-4000-8000-000000000000", hint: "evil \u001b[31m | bm90IHRoZSB3cmFw", uniqueId: "", isImported: false,
+        modificationTime: "2026-01-01T00:00:00Z", password: "canary-x"}]' >evil
+    vbr_control POST passwords "$(cat many)" >/dev/null
+    vbr_control POST passwords "$(cat evil)" >/dev/null
+    ends 3 -C "$FRA" vbr reconcile vbr-fra
+    says '451 findings' '\x1B'
+    grep -q $'\033' <<<"$output$stderr" && return 1
+    [ "$(vbr_log '[.[] | select(.path | contains("/encryptionPasswords"))] | length')" -eq 3 ]
+    judge_log 0
+}

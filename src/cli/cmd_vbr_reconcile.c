@@ -1,0 +1,287 @@
+/* vbr reconcile: what a backup server holds against what the escrow says of it. One pass over its
+ * list, no request a key, nothing unwrapped. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd_tables.h"
+#include "cli/identify.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "cli/vbr_push.h"
+#include "text/enc.h"
+
+/* What is on record of a key there: the newest id, and the newest time of change that was ours or
+ * that a verify settled. */
+struct record {
+    char key[UUID_TEXT + 1], id[UUID_TEXT + 1], modified[TIME_TEXT + 1];
+    int removed, seen;
+};
+
+enum verdict { V_OK, V_UNKNOWN, V_SUSPECT, V_HINT, V_BEHIND, V_FOREIGN, V_GONE, VERDICTS };
+static const struct {
+    const char *word, *means;
+} verdicts[VERDICTS] = {
+    [V_OK] = {"ok", ""},
+    [V_UNKNOWN] = {"never escrowed", "nobody can get it back but the backup server"},
+    [V_SUSPECT] = {"suspect",
+                   "changed there since it was escrowed; settle it: keymuster vbr verify"},
+    [V_HINT] = {"hint differs", "its hint has a wrap that the escrow does not hold"},
+    [V_BEHIND] = {"hint behind", "its hint has an older wrap; put it right: keymuster vbr push"},
+    [V_FOREIGN] = {"not delivered", "the escrow knows the key, but not that it is there"},
+    [V_GONE] = {"gone", "delivered there once, and there no more"},
+};
+
+struct reconciling {
+    struct ctx *ctx;
+    struct vbr_server *s;
+    struct record *records;
+    size_t count, size;
+    struct jw *w;
+    struct table *table;
+    int64_t found[VERDICTS];
+};
+
+/* ---- what is on record ---- */
+
+static enum rc
+add_record(struct reconciling *r, const char *key, struct record **out, struct err *err)
+{
+    if (r->count > 0 && strcmp(r->records[r->count - 1].key, key) == 0) {
+        *out = &r->records[r->count - 1]; /* ordered by key */
+        return RC_OK;
+    }
+    if (r->count == r->size) {
+        size_t size = r->size == 0 ? 64 : r->size * 2;
+        struct record *more = realloc(r->records, size * sizeof *more);
+        if (more == NULL)
+            return err_nomem(err);
+        r->records = more;
+        r->size = size;
+    }
+    *out = &r->records[r->count++];
+    memset(*out, 0, sizeof **out);
+    (void)snprintf((*out)->key, sizeof(*out)->key, "%s", key);
+    return RC_OK;
+}
+
+static enum rc
+load(struct reconciling *r, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc = db_query(r->ctx->store->db, &q,
+                          "SELECT object, coalesce(json_extract(body, '$.vbr_id'), ''),"
+                          " coalesce(json_extract(body, '$.vbr_modified'), ''),"
+                          " json_extract(body, '$.result') IS 'removed' FROM event"
+                          " WHERE kind IN ('key.delivered', 'vbr.observed')"
+                          " AND json_extract(body, '$.vbr') = ?1 ORDER BY object, at, author, seq",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, r->s->object.uuid);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
+        struct record *one = NULL;
+        rc = add_record(r, col_text(q, 0), &one, err);
+        if (rc != RC_OK)
+            break;
+        if (col_text(q, 1)[0] != '\0')
+            (void)snprintf(one->id, sizeof one->id, "%s", col_text(q, 1));
+        if (col_text(q, 2)[0] != '\0')
+            (void)snprintf(one->modified, sizeof one->modified, "%s", col_text(q, 2));
+        one->removed = (int)col_int(q, 3);
+    }
+    stmt_done(q);
+    return rc;
+}
+
+static int
+by_key(const void *key, const void *record)
+{
+    return strcmp(key, ((const struct record *)record)->key);
+}
+
+/* ---- verdicts ---- */
+
+static enum rc
+tell(struct reconciling *r, enum verdict v, const struct key *key, const char *hint, const char *id,
+     struct err *err)
+{
+    char label[KEY_NAME_BYTES + 24] = "", moniker[256] = "";
+    long cut = hint != NULL ? description_cut(hint, strlen(hint)) : -1;
+    r->found[v]++;
+    if (key != NULL)
+        (void)snprintf(label, sizeof label, "%s@%lld", key->name, (long long)key->generation);
+    if (hint != NULL) /* of a hint without a WDEK the whole; the end of a long one tells nothing */
+        (void)snprintf(moniker, sizeof moniker, "%.*s", cut >= 0 ? (int)cut : 200, hint);
+    if (r->w != NULL) {
+        jw_obj(r->w, NULL);
+        jw_str(r->w, "verdict", verdicts[v].word);
+        if (key != NULL) {
+            jw_str(r->w, "key", key->uuid);
+            jw_str(r->w, "name", key->name);
+            jw_int(r->w, "generation", key->generation);
+        }
+        jw_opt(r->w, "hint", hint);
+        jw_str(r->w, "vbr_id", id);
+        jw_end_obj(r->w);
+        return RC_OK;
+    }
+    if (v == V_OK)
+        return RC_OK;
+    const char *cells[] = {verdicts[v].word, label, moniker, id};
+    return cmd_table_row(r->table, cells, 4, err);
+}
+
+/* By its uniqueId, which keymuster sets, then by the hint. */
+static enum rc
+find_key(const struct reconciling *r, const struct vbr_password *p, struct key *key, int *known,
+         enum description_how *how, struct err *err)
+{
+    struct err scratch = ERR_INIT;
+    *known = 0;
+    *how = DESCRIPTION_NONE;
+    enum rc rc = description_key(r->ctx->store, p->hint, "", key, how, &scratch);
+    if (rc != RC_OK && rc != RC_AMBIGUOUS) {
+        *err = scratch;
+        return rc;
+    }
+    *known = rc == RC_OK && *how != DESCRIPTION_NONE;
+    if (!uuid_is(p->unique) || (*known && strcmp(p->unique, key->uuid) == 0))
+        return RC_OK;
+    struct key named;
+    int there = 0;
+    rc = key_is_known(r->ctx->store, p->unique, &there, err);
+    if (rc == RC_OK && there)
+        rc = key_find(r->ctx->store, p->unique, &named, err);
+    if (rc == RC_OK && there) {
+        *how = DESCRIPTION_NAME; /* a wrap in the hint is then another key's */
+        *key = named;
+        *known = 1;
+    }
+    return rc;
+}
+
+static enum rc
+judge(struct reconciling *r, const struct vbr_password *p, const struct key *key,
+      enum description_how how, struct err *err)
+{
+    struct record *rec =
+        r->count > 0 ? bsearch(key->uuid, r->records, r->count, sizeof *r->records, by_key) : NULL;
+    struct buf hint;
+    enum verdict v = V_OK;
+    if (rec != NULL && strcmp(rec->id, p->id) == 0)
+        rec->seen = 1;
+    buf_init(&hint, VBR_HINT);
+    struct err scratch = ERR_INIT;
+    int wanted = vbr_hint_of(r->ctx->store, key, &hint, &scratch) == RC_OK;
+    if (rec == NULL || rec->removed || strcmp(rec->id, p->id) != 0)
+        v = V_FOREIGN;
+    else if (how != DESCRIPTION_WRAP)
+        v = V_HINT;
+    else if (rec->modified[0] != '\0' && p->modified[0] != '\0' &&
+             strcmp(rec->modified, p->modified) != 0)
+        v = V_SUSPECT;
+    else if (wanted && strcmp(buf_str(&hint), p->hint) != 0)
+        v = V_BEHIND;
+    buf_release(&hint);
+    return tell(r, v, key, p->hint, p->id, err);
+}
+
+static enum rc
+one_password(void *arg, const struct vbr_password *p, struct err *err)
+{
+    struct reconciling *r = arg;
+    struct key key;
+    enum description_how how;
+    int known = 0;
+    enum rc rc = find_key(r, p, &key, &known, &how, err);
+    if (rc != RC_OK)
+        return rc;
+    return known ? judge(r, p, &key, how, err) : tell(r, V_UNKNOWN, NULL, p->hint, p->id, err);
+}
+
+static enum rc
+those_gone(struct reconciling *r, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < r->count; i++) {
+        struct key key;
+        const struct record *rec = &r->records[i];
+        if (rec->seen || rec->removed || rec->id[0] == '\0')
+            continue;
+        struct err scratch = ERR_INIT;
+        if (key_find(r->ctx->store, rec->key, &key, &scratch) == RC_OK)
+            rc = tell(r, V_GONE, &key, NULL, rec->id, err);
+    }
+    return rc;
+}
+
+/* ---- the command ---- */
+
+static void
+sum_up(struct reconciling *r, int json)
+{
+    struct ctx *ctx = r->ctx;
+    int64_t findings = 0;
+    for (size_t v = V_OK + 1; v < VERDICTS; v++) {
+        findings += r->found[v];
+        if (r->found[v] > 0)
+            out_note(ctx, "%s: %s", verdicts[v].word, verdicts[v].means);
+    }
+    if (!json)
+        out_printf(ctx, "%s%lld ok, %lld finding%s\n", findings > 0 ? "\n" : "",
+                   (long long)r->found[V_OK], (long long)findings, findings == 1 ? "" : "s");
+    ctx->findings += findings > 0;
+}
+
+static enum rc
+compare(struct reconciling *r, struct err *err)
+{
+    enum rc rc = load(r, err);
+    if (rc == RC_OK)
+        rc = vbr_each(r->s->vbr, one_password, r, err);
+    return rc == RC_OK ? those_gone(r, err) : rc;
+}
+
+static enum rc
+run_reconcile(struct ctx *ctx, struct err *err)
+{
+    static const char *const titles[] = {"VERDICT", "KEY", "HINT", "ID THERE", NULL};
+    struct vbr_server s;
+    struct reconciling r = {.ctx = ctx, .s = &s};
+    struct buf doc = {0};
+    struct jw w;
+    int json = out_is_json(ctx);
+    enum rc rc = vbr_server_open(ctx, opt_arg(&ctx->opts, 0), &s, err);
+    if (rc == RC_OK && json) {
+        session_answer(&doc, &w, "vbr.reconcile");
+        doc.max = 256 * 1024 * 1024;
+        jw_str(&w, "server", s.object.name);
+        jw_arr(&w, "items");
+        r.w = &w;
+    } else if (rc == RC_OK) {
+        rc = cmd_table_new(&r.table, ctx, titles, err);
+    }
+    if (rc == RC_OK)
+        rc = compare(&r, err);
+    if (rc == RC_OK && json) {
+        jw_end_arr(&w);
+        rc = out_object(ctx, &doc, &w, err);
+    } else if (rc == RC_OK) {
+        rc = table_print(r.table, &ctx->out, err);
+    }
+    if (rc == RC_OK)
+        sum_up(&r, json);
+    buf_release(&doc);
+    table_free(r.table);
+    free(r.records);
+    vbr_server_close(&s);
+    return rc;
+}
+
+const struct cmd cmd_vbr_reconcile_table[] = {
+    {"vbr", "reconcile", "NAME",
+     "Compares what a backup server holds with what the escrow says of it.", NULL, 1, 1, CMD_READ,
+     GROUP_SET_UP, run_reconcile, NULL},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
+};
