@@ -451,7 +451,7 @@ run(struct roster *r, struct err *err)
     if (rc == RC_OK)
         rc = pull_all(r, err);
     if (rc == RC_OK)
-        rc = pull_views(store, err);
+        rc = pull_views(store, r->report->note, sizeof r->report->note, err);
     if (rc != RC_OK || (r->pull.flags & PULL_DRY) != 0)
         return rc;
     rc = seen_reached(store, r->pull.copy, err);

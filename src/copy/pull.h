@@ -26,7 +26,7 @@ struct pull_report {
     char newest_at[TIME_TEXT + 1]; /* newest head's time, of any author; "" when empty */
     int64_t again;                 /* own entries that only this store had, recorded again */
     char note[512]; /* what was skipped and why; own entries that came from there or were recorded
-                       again */
+                       again; authors of whom others have seen more */
 };
 /*
  * RC_COPY_ROLLED_BACK, RC_COPY_FORKED, RC_COPY_GAP, RC_COPY_TAMPERED, RC_COPY_SIGNATURE,

@@ -1,5 +1,6 @@
 #include "copy/pull_views.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "copy/held.h"
@@ -22,11 +23,29 @@ signed_as_me(const struct log_author *by, const struct head_known *k, int64_t mi
                          "keymuster join --from URL -C DIR");
 }
 
+struct views {
+    const struct store *store;
+    char *note;
+    size_t size;
+};
+
+static void
+note_more(struct views *v, const struct log_author *by, const struct head_known *k, int64_t held)
+{
+    size_t len = strlen(v->note);
+    (void)snprintf(v->note + len, v->size - len,
+                   "%sof author %.8s there are %lld entries here, and author %.8s has seen %lld: "
+                   "this copy is behind, or was rolled back; ask another copy, too",
+                   len > 0 ? "; " : "", k->author, (long long)held, by->author,
+                   (long long)k->entries);
+}
+
 /* What one author says of another. */
 static enum rc
-check_known(const struct store *store, const struct log_author *by, const struct head_known *k,
+check_known(struct views *v, const struct log_author *by, const struct head_known *k,
             struct err *err)
 {
+    const struct store *store = v->store;
     unsigned char hash[HASH_SIZE];
     struct trust trust;
     struct log_end end;
@@ -42,7 +61,8 @@ check_known(const struct store *store, const struct log_author *by, const struct
     int differs = found && memcmp(hash, k->last, HASH_SIZE) != 0;
     if (mine && (differs || !found))
         return signed_as_me(by, k, end.seq, err);
-    /* More than is held here only means that this copy lags. */
+    if (!found && trust_accepted(&trust))
+        note_more(v, by, k, end.seq);
     if (!differs || !trust_accepted(&trust))
         return RC_OK;
     (void)err_set(err, RC_SPLIT_VIEW, "two authors do not agree about author %s", k->author);
@@ -54,14 +74,11 @@ check_known(const struct store *store, const struct log_author *by, const struct
                     k->author);
 }
 
-struct views {
-    const struct store *store;
-};
-
 static enum rc
 check_author(void *arg, const struct log_author *author, struct err *err)
 {
-    const struct store *store = ((struct views *)arg)->store;
+    struct views *v = arg;
+    const struct store *store = v->store;
     struct trust trust;
     struct mark newest;
     struct head h = {0};
@@ -73,15 +90,15 @@ check_author(void *arg, const struct log_author *author, struct err *err)
     if (rc == RC_OK && object.len > 0)
         rc = head_peek(&h, buf_str(&object), object.len, "a held head", err);
     for (size_t i = 0; rc == RC_OK && i < h.known_count; i++)
-        rc = check_known(store, author, &h.known[i], err);
+        rc = check_known(v, author, &h.known[i], err);
     head_release(&h);
     buf_release(&object);
     return rc;
 }
 
 enum rc
-pull_views(const struct store *store, struct err *err)
+pull_views(const struct store *store, char *note, size_t size, struct err *err)
 {
-    struct views v = {store};
+    struct views v = {store, note, size};
     return log_authors(store, check_author, &v, err);
 }

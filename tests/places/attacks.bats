@@ -61,8 +61,8 @@ frozen              news   ~0       16/4013  ~0       ~0       ~0
 altered-escrow      news   15/4006  15/4006  15/4006  15/4006  15/4006
 no-escrow           news   13/4008  13/4008  15/4006  15/4006  15/4006
 other-copy-id       news   0        0        15/4006  15/4006  15/4006
-back-by-one         known  ~0       16/4013  16/4003  16/4003  16/4003
-back-by-two         known  ~0       16/4013  16/4003  16/4003  16/4003
+back-by-one         known  ~0!      16/4013  16/4003  16/4003  16/4003
+back-by-two         known  ~0!      16/4013  16/4003  16/4003  16/4003
 back-far            known  ~0       16/4013  16/4003  16/4003  16/4003
 no-heads            known  13/2011  16/4013  16/4003  16/4003  16/4003
 forked              known  16/4011  16/4011  16/4004  16/4004  16/4004
@@ -335,7 +335,7 @@ judge() { # WANTED
     0*) [[ $text == *news-2* ]] || wrong 'has not what was published last' ;;
     esac
     case $1 in
-    *!) grep -qE 'skipped|clone|old image' <<<"$stderr" || wrong 'says nothing of it' ;;
+    *!) grep -qE 'skipped|clone|old image|rolled back' <<<"$stderr" || wrong 'says nothing of it' ;;
     esac
     [[ $text != *resigned* && $text != *fork* ]] || [[ $1 = '~0' ]] || wrong 'takes in what a thief wrote'
     "$KEYMUSTER" -C "$MAD" verify >/dev/null 2>&1 || wrong 'does not verify'
