@@ -63,7 +63,7 @@ load ../lib/cli
     says twice
     ends 2 list --json=yes
     says --json
-    ends 2 list surplus
+    ends 2 list one surplus
     says 'takes 0'
     silent_on surplus # what is too much may be a secret
     ends 2 -o yaml list
