@@ -64,7 +64,7 @@ load ../lib/cli
     ends 2 list --json=yes
     says --json
     ends 2 list one surplus
-    says 'takes 0'
+    says 'takes 1 at most'
     silent_on surplus # what is too much may be a secret
     ends 2 -o yaml list
     says yaml
