@@ -21,6 +21,14 @@ struct line {
 
 /* ---- words ---- */
 
+static char
+to_lower(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        c = "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
+    return c;
+}
+
 static int
 is_blank(char c)
 {
@@ -37,7 +45,7 @@ next_word(struct line *l, char *out, size_t size, int lower)
     for (; *l->rest != '\0' && !is_blank(*l->rest) && !(lower && *l->rest == ':'); l->rest++) {
         char c = *l->rest;
         if (kept + 1 < size)
-            out[kept++] = lower && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+            out[kept++] = lower ? to_lower(c) : c;
     }
     out[kept] = '\0';
 }
@@ -51,7 +59,7 @@ next_groups(struct line *l, char *out, size_t count, int lower)
         char c = *l->rest++;
         if (is_blank(c) || (kept == 0 && c == ':'))
             continue;
-        out[kept++] = lower && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        out[kept++] = lower ? to_lower(c) : c;
     }
     out[kept] = '\0';
 }
@@ -89,7 +97,7 @@ take_floor(struct card *card, struct line *l, struct err *err)
 {
     char entries[DIGITS + 6];
     char hash[HASH_TEXT + 1];
-    char word[WORD], given[WORD], check[CARD_CHECK + 1];
+    char word[WORD];
     if (card->floor_count == CARD_FLOORS)
         return err_set(err, RC_BAD_VALUE, "%s: more than %d floors", l->path, CARD_FLOORS);
     struct card_floor *f = &card->floors[card->floor_count];
@@ -106,6 +114,7 @@ take_floor(struct card *card, struct line *l, struct err *err)
         return bad_line(l, "the hash of the last entry is 64 hex digits", err);
     next_word(l, word, sizeof word, 1);
     if (strcmp(word, "check") == 0) {
+        char given[WORD], check[CARD_CHECK + 1];
         next_word(l, given, sizeof given, 1);
         card_floor_check(check, f->author, f->entries, hash);
         if (strcmp(given, check) != 0)

@@ -81,7 +81,6 @@ write_found(struct jw *w, const struct ctx *ctx, const struct identify *found)
 static void
 write_item(struct jw *w, const struct ctx *ctx, const struct identify *found, const char *hint)
 {
-    char handle[UUID_TEXT + 1];
     size_t len = 0;
     const char *wdek = hint != NULL ? identify_wdek(hint, &len) : NULL;
     jw_obj(w, NULL);
@@ -101,6 +100,7 @@ write_item(struct jw *w, const struct ctx *ctx, const struct identify *found, co
     }
     jw_opt(w, "description", hint);
     if (wdek != NULL) {
+        char handle[UUID_TEXT + 1];
         jw_strn(w, "wdek", wdek, len);
         identify_handle(handle, wdek, len);
         jw_opt(w, "root_in_wdek", handle);
@@ -143,7 +143,7 @@ tell_wrap(struct ctx *ctx, const struct identify *found, const char *hint)
     identify_handle(handle, wdek, len);
     if (handle[0] != '\0')
         out_field(ctx, "root id", handle);
-    buf_init(&text, 2 * PATH_SIZE);
+    buf_init(&text, (size_t)2 * PATH_SIZE);
     add_bare(&text, found);
     out_field(ctx, "next", buf_str(&text));
     buf_release(&text);
@@ -365,7 +365,7 @@ tell_table(struct identifying *i, struct err *err)
         rc = table_print(table, &i->ctx->out, err);
     if (rc == RC_OK && first != NULL) {
         struct buf text;
-        buf_init(&text, 2 * PATH_SIZE);
+        buf_init(&text, (size_t)2 * PATH_SIZE);
         add_command(&text, i->ctx, first);
         out_printf(i->ctx, "\nthe newest: ");
         out_text(i->ctx, buf_str(&text));
@@ -395,7 +395,7 @@ answer_folder(struct identifying *i, const char *folder, struct err *err)
     struct buf doc;
     struct jw w;
     session_answer(&doc, &w, "identify");
-    doc.max = 64 * 1024 * 1024;
+    doc.max = (size_t)64 * 1024 * 1024;
     jw_arr(&w, "items");
     for (size_t n = 0; n < i->count; n++)
         write_item(&w, ctx, &i->rows[n], NULL);

@@ -62,7 +62,7 @@ static enum rc
 take_item(void *arg, const struct inventory_item *item, struct err *err)
 {
     struct ready *r = arg;
-    struct simulate_key k;
+    struct simulate_key k = {.item = NULL};
     int64_t until = inventory_time(item, INV_NEEDED_UNTIL);
     (void)err;
     if (strcmp(item->key.state, "destroyed") == 0 || (until != 0 && until < r->now_ms))
@@ -224,7 +224,6 @@ judge(struct ready *r, struct err *err)
 static void
 say_way(struct buf *out, const struct ready *r)
 {
-    char ago[AGO_TEXT] = "";
     int64_t at = 0;
     const char *of = r->pick.file != NULL ? r->pick.bco.created : "";
     buf_adds(out, "the configuration backup");
@@ -240,6 +239,7 @@ say_way(struct buf *out, const struct ready *r)
         return;
     buf_addf(out, " through %s", r->kms);
     if (r->opened && time_parse(&at, r->drill.at) == 0) {
+        char ago[AGO_TEXT] = "";
         time_ago(ago, at, r->now_ms);
         buf_addf(out, " (drilled from %s %s, %.1f s)", r->drill_site, ago,
                  (double)r->drill.ms / 1000.0);
@@ -253,7 +253,6 @@ say_way(struct buf *out, const struct ready *r)
 static void
 say(struct buf *out, const struct ready *r)
 {
-    char ago[AGO_TEXT] = "";
     buf_addf(out, "%sIf %s burned now: ", r->lack_count > 0 ? "NOT READY. " : "",
              r->count.loss.name);
     say_way(out, r);
@@ -263,6 +262,7 @@ say(struct buf *out, const struct ready *r)
     buf_addf(out, "; %" PRId64 " other key%s would be lost", r->lost_other,
              r->lost_other == 1 ? "" : "s");
     if (r->copy_at != 0) {
+        char ago[AGO_TEXT] = "";
         time_ago(ago, r->copy_at, r->now_ms);
         buf_addf(out, "; copy %s reached %s", r->copy, ago);
     } else {
@@ -296,7 +296,6 @@ answer_json(struct ready *r, const char *sentence, struct err *err)
 {
     struct buf doc;
     struct jw w;
-    char at[TIME_TEXT + 1];
     session_answer(&doc, &w, "ready");
     jw_bool(&w, "ready", r->lack_count == 0);
     jw_str(&w, "if_lost", r->count.loss.name);
@@ -307,6 +306,7 @@ answer_json(struct ready *r, const char *sentence, struct err *err)
     jw_int(&w, "lost", r->count.lost);
     jw_int(&w, "must_outlive_lost", r->count.must);
     if (r->copy_at != 0) {
+        char at[TIME_TEXT + 1];
         time_format(at, r->copy_at);
         jw_str(&w, "copy", r->copy);
         jw_str(&w, "copy_reached_at", at);

@@ -148,7 +148,7 @@ find_key(const struct reconciling *r, const struct vbr_password *p, struct key *
     *known = rc == RC_OK && *how != DESCRIPTION_NONE;
     if (!uuid_is(p->unique) || (*known && strcmp(p->unique, key->uuid) == 0))
         return RC_OK;
-    struct key named;
+    struct key named = {.generation = 0};
     int there = 0;
     rc = key_is_known(r->ctx->store, p->unique, &there, err);
     if (rc == RC_OK && there)
@@ -255,7 +255,7 @@ run_reconcile(struct ctx *ctx, struct err *err)
     enum rc rc = vbr_server_open(ctx, opt_arg(&ctx->opts, 0), &s, err);
     if (rc == RC_OK && json) {
         session_answer(&doc, &w, "vbr.reconcile");
-        doc.max = 256 * 1024 * 1024;
+        doc.max = (size_t)256 * 1024 * 1024;
         jw_str(&w, "server", s.object.name);
         jw_arr(&w, "items");
         r.w = &w;

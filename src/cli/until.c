@@ -41,7 +41,11 @@ parse(struct point *p, const char *text, struct err *err)
                         AUTHOR_PREFIX);
     }
     for (size_t i = 0; i < id; i++)
-        p->author[i] = text[i] >= 'A' && text[i] <= 'F' ? "abcdef"[text[i] - 'A'] : text[i];
+        p->author[i] = text[i];
+    for (char *c = p->author; *c != '\0'; c++) {
+        if (*c >= 'A')
+            *c = (char)(*c | ' '); /* a small letter */
+    }
     p->last = strtoll(number, NULL, 10);
     return RC_OK;
 }
@@ -64,7 +68,6 @@ struct cutting {
     int keep_own;             /* the own log is not cut */
     const struct point *date; /* being looked at */
     int64_t left;             /* entries that are as old as the date */
-    char oldest[TIME_TEXT + 1];
     int by_date;
     int64_t cuts;
 };
@@ -126,10 +129,11 @@ one_point(struct cutting *c, const char *text, struct err *err)
     enum rc rc = parse(&p, text, err);
     if (rc != RC_OK || p.author[0] != '\0')
         return rc == RC_OK ? by_number(c, &p, err) : rc;
-    c->date = &p;
+    c->date = &p; /* while it lasts */
     c->left = 0;
     c->by_date = 1;
     rc = log_authors(c->store, by_date, c, err);
+    c->date = NULL;
     if (rc == RC_OK && c->left == 0) {
         (void)err_set(err, RC_NOT_FOUND, "no entry here is as old as %s", text);
         return err_hint(err, "when each was recorded: keymuster audit log");

@@ -334,6 +334,19 @@ wait_for(struct ctx *ctx, struct vbr_server *s, const char *session, struct err 
     return err_why(err, "session %s: %.32s", session, seen.over ? seen.result : seen.state);
 }
 
+static enum rc
+check_config(struct vbr_server *s, const char *id, struct err *err)
+{
+    struct vbr_backup b;
+    enum rc rc = vbr_backup_get(s->vbr, &b, err);
+    if (rc == RC_OK && (!b.encrypted || strcmp(b.password, id) != 0))
+        rc = err_set(err, RC_VBR_REPLY,
+                     "backup server %s did not take the key for its configuration backup",
+                     s->object.name);
+    vbr_backup_release(&b);
+    return rc;
+}
+
 enum rc
 vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id, struct err *err)
 {
@@ -344,14 +357,7 @@ vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id, struct
         rc = vbr_backup_set_key(s->vbr, &b, id, err);
     vbr_backup_release(&b);
     if (rc == RC_OK)
-        rc = vbr_backup_get(s->vbr, &b, err);
-    if (rc == RC_OK && (!b.encrypted || strcmp(b.password, id) != 0))
-        rc = err_set(err, RC_VBR_REPLY,
-                     "backup server %s did not take the key for its "
-                     "configuration backup",
-                     s->object.name);
-    if (rc == RC_OK)
-        vbr_backup_release(&b);
+        rc = check_config(s, id, err);
     if (rc == RC_OK)
         rc = vbr_backup_run(s->vbr, session, err);
     return rc == RC_OK ? wait_for(ctx, s, session, err) : rc;

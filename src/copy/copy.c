@@ -78,7 +78,7 @@ place_print(char out[HASH_TEXT + 1], const struct remote *r)
     const char *folder = remote_folder(r);
     struct buf text;
     struct err scratch = ERR_INIT;
-    buf_init(&text, 4 * PATH_SIZE);
+    buf_init(&text, (size_t)4 * PATH_SIZE);
     buf_adds(&text, remote_url(r));
     if (folder != NULL) {
         add_file(&text, folder, ESCROW_OBJECT);

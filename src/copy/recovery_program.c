@@ -161,7 +161,6 @@ enum rc
 recovery_program_write(struct store *store, struct copy *copy, enum recovery_flags flags,
                        struct err *err)
 {
-    char hash[HASH_TEXT + 1];
     char own[KNOWN_VALUE];
     struct known known;
     struct buf program, line;
@@ -176,6 +175,7 @@ recovery_program_write(struct store *store, struct copy *copy, enum recovery_fla
     buf_init(&line, 256);
     rc = read_own(&program, err);
     if (rc == RC_OK) {
+        char hash[HASH_TEXT + 1];
         sha256_hex(hash, buf_str(&program), program.len);
         buf_addf(&line, "%s  keymuster\n", hash);
         if (!is_current(copy, &line))

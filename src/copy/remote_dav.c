@@ -229,12 +229,13 @@ make_folders(struct remote *r, const char *address, struct err *err)
         ends[count++] = (size_t)(slash - address) + 1;
     size_t i = count;
     enum rc rc = RC_OK;
-    while (i > 0) {
-        rc = make_folder(r, address, ends[--i], &status, err);
-        if (rc == RC_OK || !lacks_folder(status))
-            break;
+    for (int made = 0; i > 0 && !made; i -= !made) {
+        rc = make_folder(r, address, ends[i - 1], &status, err);
+        made = rc == RC_OK;
+        if (!made && !lacks_folder(status))
+            return rc;
     }
-    while (rc == RC_OK && ++i < count)
+    for (; rc == RC_OK && i < count; i++)
         rc = make_folder(r, address, ends[i], &status, err);
     return rc;
 }

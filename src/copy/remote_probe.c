@@ -16,7 +16,7 @@ static void
 new_name(char out[PROBE_NAME])
 {
     unsigned char raw[PROBE_ID];
-    memcpy(out, "probe-", 6);
+    (void)snprintf(out, PROBE_NAME, "probe-");
     random_bytes(raw, sizeof raw);
     hex_encode(out + 6, raw, sizeof raw);
 }

@@ -37,7 +37,7 @@ enum {
 struct call {
     struct http_request q;
     struct buf url;
-    char hash[sizeof "x-amz-content-sha256: " + 2 * HASH_SIZE];
+    char hash[sizeof "x-amz-content-sha256: " + HASH_TEXT];
     const char *headers[HEADERS];
 };
 
@@ -234,7 +234,6 @@ put(struct remote *r, const char *name, const void *bytes, size_t len, int once,
     struct err *err)
 {
     struct call c;
-    char code[S3_CODE + 1];
     memset(how, 0, sizeof *how);
     how->conditions = 1;
     enum rc rc = begin(&c, r, name, err);
@@ -242,6 +241,7 @@ put(struct remote *r, const char *name, const void *bytes, size_t len, int once,
         rc = run(&c, r, "PUT", bytes, len, once, err);
     how->uncertain = is_open(&c, rc);
     if (rc == RC_OK && (c.q.status < 200 || c.q.status >= 300 || is_error(&c))) {
+        char code[S3_CODE + 1];
         s3_code(code, buf_str(&c.q.text), c.q.text.len);
         how->taken = c.q.status == PRECONDITION;
         how->conditions =
@@ -439,7 +439,7 @@ s3_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct er
 {
     struct names n = {.list = NULL};
     struct buf before;
-    buf_init(&before, 2 * PATH_SIZE);
+    buf_init(&before, (size_t)2 * PATH_SIZE);
     if (r->path[1] != '\0')
         buf_addf(&before, "%s/", r->path + 1);
     buf_addf(&before, "%s/", folder);

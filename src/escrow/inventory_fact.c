@@ -32,7 +32,7 @@ inventory_root(struct inventory *inv, const char *uuid, const struct root **out,
     }
     if (inv->root_count == inv->root_room) {
         size_t room = inv->root_room == 0 ? 16 : inv->root_room * 2;
-        struct root **more = realloc(inv->roots, room * sizeof *more);
+        struct root **more = realloc(inv->roots, room * sizeof(void *));
         if (more == NULL)
             return err_nomem(err);
         inv->roots = more;
@@ -222,7 +222,7 @@ add_root(const struct root **roots, size_t *count, const struct root *root)
     }
     if (*count == INV_ROOTS)
         return;
-    memmove(roots + at + 1, roots + at, (*count - at) * sizeof *roots);
+    memmove(roots + at + 1, roots + at, (*count - at) * sizeof(void *));
     roots[at] = root;
     (*count)++;
 }
@@ -292,7 +292,7 @@ take_wrap(struct inventory *inv, struct inventory_item *item, struct under *u, s
     if (r == NULL)
         return RC_OK;
     add_root(item->roots, &item->root_count, r);
-    if (item->live_count < 2 * INV_ROOTS) {
+    if (item->live_count < (size_t)2 * INV_ROOTS) {
         item->live[item->live_count].root = r;
         memcpy(item->live[item->live_count++].version, version, sizeof version);
     }

@@ -247,7 +247,7 @@ fetch(struct vbr *vbr, int refresh, int *again, struct err *err)
     char url[URL_TEXT + 32], version[64];
     const char *const headers[] = {type, version};
     struct vbr_ask q = {.doing = "logging in"};
-    struct http_request r, *list[] = {&r};
+    struct http_request r;
     struct secret *form = NULL;
     struct json *doc = NULL;
     *again = 0;
@@ -261,6 +261,7 @@ fetch(struct vbr *vbr, int refresh, int *again, struct err *err)
     if (rc == RC_OK)
         rc = add_form(form, vbr, refresh, err);
     if (rc == RC_OK) {
+        struct http_request *list[] = {&r};
         r.body = form->bytes;
         r.body_len = form->len;
         rc = http_run(vbr->http, list, 1, err);

@@ -39,7 +39,7 @@ read_password(const struct vbr *vbr, const struct json *v, struct vbr_password *
 static enum rc
 begin_secret(struct vbr_ask *q, struct jw *w, const struct secret *password, struct err *err)
 {
-    if (buf_room(&q->body, 6 * password->len + 2 * VBR_HINT + 1024) == NULL)
+    if (buf_room(&q->body, 6 * password->len + (size_t)2 * VBR_HINT + 1024) == NULL)
         return err_nomem(err);
     jw_init(w, &q->body);
     jw_obj(w, NULL);
@@ -316,7 +316,7 @@ vbr_backup_get(struct vbr *vbr, struct vbr_backup *out, struct err *err)
     struct vbr_ask q;
     struct json *doc = NULL;
     memset(out, 0, sizeof *out);
-    buf_init(&out->model, 64 * 1024);
+    buf_init(&out->model, (size_t)64 * 1024);
     vbr_ask_init(&q, "GET", "looking at the configuration backup", "/configBackup");
     enum rc rc = vbr_ask(vbr, &q, &doc, err);
     const struct json *e = json_get(doc, "encryption");
@@ -351,7 +351,7 @@ vbr_backup_set_key(struct vbr *vbr, const struct vbr_backup *b, const char *id, 
     for (const struct json *m = json_first(doc); m != NULL; m = json_next(m)) {
         if (strcmp(json_name(m), "encryption") == 0)
             continue;
-        buf_init(&member, 64 * 1024);
+        buf_init(&member, (size_t)64 * 1024);
         json_print(&member, m);
         jw_raw(&w, json_name(m), buf_str(&member), member.len);
         buf_release(&member);
