@@ -22,9 +22,9 @@ struct line {
 /* ---- words ---- */
 
 static char
-to_lower(char c)
+letter(char c, int lower)
 {
-    if (c >= 'A' && c <= 'Z')
+    if (lower && c >= 'A' && c <= 'Z')
         c = "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
     return c;
 }
@@ -45,7 +45,7 @@ next_word(struct line *l, char *out, size_t size, int lower)
     for (; *l->rest != '\0' && !is_blank(*l->rest) && !(lower && *l->rest == ':'); l->rest++) {
         char c = *l->rest;
         if (kept + 1 < size)
-            out[kept++] = lower ? to_lower(c) : c;
+            out[kept++] = letter(c, lower);
     }
     out[kept] = '\0';
 }
@@ -59,7 +59,7 @@ next_groups(struct line *l, char *out, size_t count, int lower)
         char c = *l->rest++;
         if (is_blank(c) || (kept == 0 && c == ':'))
             continue;
-        out[kept++] = lower ? to_lower(c) : c;
+        out[kept++] = letter(c, lower);
     }
     out[kept] = '\0';
 }

@@ -62,7 +62,7 @@ static enum rc
 take_item(void *arg, const struct inventory_item *item, struct err *err)
 {
     struct ready *r = arg;
-    struct simulate_key k = {.item = NULL};
+    struct simulate_key k = {.item = item};
     int64_t until = inventory_time(item, INV_NEEDED_UNTIL);
     (void)err;
     if (strcmp(item->key.state, "destroyed") == 0 || (until != 0 && until < r->now_ms))

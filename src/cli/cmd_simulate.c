@@ -165,7 +165,7 @@ static enum rc
 take_item(void *arg, const struct inventory_item *item, struct err *err)
 {
     struct simulating *s = arg;
-    struct simulate_key k = {.item = NULL};
+    struct simulate_key k = {.item = item};
     int64_t until = inventory_time(item, INV_NEEDED_UNTIL);
     if (strcmp(item->key.state, "destroyed") == 0 || (until != 0 && until < s->now_ms))
         return RC_OK; /* nobody has to get it back any more */
