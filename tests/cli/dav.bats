@@ -108,7 +108,7 @@ altered() { # KIND
     dav_fault "$(jq -n --arg body "<D:multistatus xmlns:D=\"DAV:\">$entries</D:multistatus>" '[{method: "PROPFIND", path: "/head/$", status: 207, body: $body}]')"
     : >"$DAV_DIR/front.log"
     ends 0 -C "$FRA" sync
-    ! grep -vE ' /files/([a-z.]+\.json|(head|newest|log)/[0-9a-f/.-]*(ndjson)?|recovery/[A-Za-z0-9./-]*)? [0-9]+$' "$DAV_DIR/front.log" || return 1
+    ! grep -vE ' /files/([a-z.]+\.json|(head|newest|log)/[0-9a-f/.-]*(keymuster-[0-9a-f]{16}\.tmp|ndjson)?|recovery/[A-Za-z0-9./-]*)? [0-9]+$' "$DAV_DIR/front.log" || return 1
     grep -q '/files/head/ffffffffffffffffffffffffffffffff/' "$DAV_DIR/front.log"
     # An absolute address and another prefix are as good.
     dav_fault '[{"method": "PROPFIND", "replace": ["<D:href>", "<D:href>https://127.0.0.1"]}, {"method": "PROPFIND", "replace": ["D:", "x:"]}]'
