@@ -126,6 +126,9 @@ load_heads(struct sending *s, struct err *err)
     enum rc rc = head_peek(&s->head, buf_str(&s->object), s->object.len, "a held head", err);
     if (rc == RC_OK)
         rc = held_at(s->p->store, s->author, s->seen.number, &former, &s->object, err);
+    /* Its runs are said to be there already, so it has to be the very head that was seen there. */
+    if (rc == RC_OK && former.number > 0 && memcmp(former.hash, s->seen.hash, HASH_SIZE) != 0)
+        return forked(s, s->seen.number, err);
     if (rc == RC_OK && former.number > 0)
         rc = head_peek(&s->former, buf_str(&s->object), s->object.len, "a held head", err);
     return rc;
@@ -159,14 +162,32 @@ send_segment(struct sending *s, const struct head_segment *run, struct err *err)
     return rc;
 }
 
+/* Those that the head lists and one that is there already does not. */
 static enum rc
-send_segments(struct sending *s, struct err *err)
+send_segments(struct sending *s, const struct head *h, const struct head *former, struct err *err)
 {
     enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < s->head.segment_count; i++) {
-        if (segment_find(&s->former, &s->head.segments[i]) == NULL)
-            rc = send_segment(s, &s->head.segments[i], err);
+    for (size_t i = 0; rc == RC_OK && i < h->segment_count; i++) {
+        if (segment_find(former, &h->segments[i]) == NULL)
+            rc = send_segment(s, &h->segments[i], err);
     }
+    return rc;
+}
+
+/*
+ * Of a head in between: whoever looks before the last one has arrived, or finds that it never did,
+ * takes it for the newest, and must be able to read it. Not where nothing was shown before: there
+ * the first one promises nothing yet.
+ */
+static enum rc
+send_between(struct sending *s, struct err *err)
+{
+    struct head h = {0};
+    enum rc rc = head_peek(&h, buf_str(&s->object), s->object.len, "a held head", err);
+    if (rc == RC_OK)
+        rc = send_segments(s, &h, &s->former, err);
+    head_release(&s->former);
+    s->former = h;
     return rc;
 }
 
@@ -197,6 +218,10 @@ send_heads(struct sending *s, struct err *err)
         if (rc == RC_OK)
             rc = held_next(s->p->store, s->author, next.number, &next, &s->object, err);
         if (rc != RC_OK || next.number == 0)
+            return rc;
+        if (s->seen.number > 0 && !PLANTED("head-first"))
+            rc = send_between(s, err);
+        if (rc != RC_OK)
             return rc;
         head_name(name, s->author, next.number);
         rc = remote_create_once(s->p->copy->remote, name, buf_str(&s->object), s->object.len, err);
@@ -259,12 +284,13 @@ send_author(struct sending *s, struct err *err)
     if (s->newest.number <= s->seen.number)
         return s->own && s->p->every ? send_hint(s, err) : RC_OK;
     rc = load_heads(s, err);
-    if (rc == RC_OK && PLANTED("head-first"))
-        rc = send_heads(s, err);
+    int late = PLANTED("head-first");
+    if (rc == RC_OK && s->seen.number == 0 && !late)
+        rc = send_segments(s, &s->head, &s->former, err);
     if (rc == RC_OK)
-        rc = send_segments(s, err);
-    if (rc == RC_OK)
         rc = send_heads(s, err);
+    if (rc == RC_OK && late)
+        rc = send_segments(s, &s->head, &s->former, err);
     s->out->looked |= rc == RC_OK;
     return rc == RC_OK ? send_hint(s, err) : rc;
 }

@@ -304,3 +304,30 @@ newest() { # SUBFOLDER
     says 'not bound here'
     ends 0 -C "$FRA" sync
 }
+
+@test "a sync that ends between two heads leaves a copy that can be read" {
+    local author newest after
+    scene_fra
+    fra copy add usb "file://$USB" --site mad --removable
+    fra create vbr/config --purpose config-backup --root mad-main
+    author=$(ask .author -C "$FRA" status)
+    mv "$USB" "$USB.away"
+    "$KEYMUSTER" -C "$FRA" site add one >/dev/null 2>&1
+    "$KEYMUSTER" -C "$FRA" site add two >/dev/null 2>&1
+    mv "$USB.away" "$USB"
+    # The second of the two heads cannot be written.
+    newest=$(find "$USB/head/$author" -type f | sort | tail -n 1)
+    after=$(printf '%s/%010d' "$(dirname "$newest")" $((10#$(basename "$newest") + 2)))
+    echo something >"$after"
+    ends 16 -C "$FRA" site add three
+    rm "$after"
+    [ "$(find "$USB/head/$author" -type f | sort | tail -n 1)" != "$newest" ]
+    ends 0 -o json -C "$MAD" join --from "file://$USB" --site mad --yes
+    ends 0 -o json -C "$MAD" site list
+    json '[.items[].name] | index("one") and (index("two") | not)'
+    # And the next one finishes it.
+    ends 0 -C "$FRA" sync
+    mad sync
+    ends 0 -o json -C "$MAD" site list
+    json '[.items[].name] | index("two") and index("three")'
+}
