@@ -35,10 +35,7 @@ place_start_sftp() {
 }
 place_stop_sftp() { sshd_stop; }
 
-place_start_lighttpd() {
-    # It keeps small files open for a second: what was done behind its back would not show.
-    place_start_webdav lighttpd "$1" && dav_again 'server.stat-cache-engine = "disable"'
-}
+place_start_lighttpd() { place_start_webdav lighttpd "$1"; }
 place_stop_lighttpd() { dav_stop; }
 place_start_nginx() { DAV_BODY=${DAV_BODY-64m} place_start_webdav nginx "$1"; }
 place_stop_nginx() { dav_stop; }
