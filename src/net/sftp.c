@@ -299,6 +299,8 @@ static enum rc
 denied(const struct sftp *s, struct err *err)
 {
     (void)err_set(err, s->codes.denied, "%s does not let %s in", s->host, s->user);
+    (void)err_why(err, "the login was refused, or the line broke during it: libcurl does not tell "
+                       "the two apart");
     if (!s->is_key)
         return err_hint(err, "is the password right, and does the server allow passwords?");
     return err_hint(err, "is its public half at the server? RSA keys and keys with a passphrase do "
