@@ -284,12 +284,11 @@ send_author(struct sending *s, struct err *err)
     if (s->newest.number <= s->seen.number)
         return s->own && s->p->every ? send_hint(s, err) : RC_OK;
     rc = load_heads(s, err);
-    int late = PLANTED("head-first");
-    if (rc == RC_OK && s->seen.number == 0 && !late)
+    if (rc == RC_OK && s->seen.number == 0 && !PLANTED("head-first"))
         rc = send_segments(s, &s->head, &s->former, err);
     if (rc == RC_OK)
         rc = send_heads(s, err);
-    if (rc == RC_OK && late)
+    if (rc == RC_OK && PLANTED("head-first"))
         rc = send_segments(s, &s->head, &s->former, err);
     s->out->looked |= rc == RC_OK;
     return rc == RC_OK ? send_hint(s, err) : rc;
