@@ -141,15 +141,6 @@ has_token(const struct iam *iam)
     return iam->token[0].len > 0;
 }
 
-/* What may stand in a header. */
-static int
-is_token(const char *text)
-{
-    return text != NULL && text[0] != '\0' && strlen(text) <= TOKEN_MOST &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=") ==
-               strlen(text);
-}
-
 static enum rc
 keep_token(struct iam *iam, const char *text, struct err *err)
 {
@@ -185,7 +176,8 @@ iam_answer(struct iam *iam, int status, const char *text, size_t len, int64_t no
     const char *token = json_gets(doc, "access_token");
     if (status != 200) {
         rc = answer_error(iam, status, doc, err);
-    } else if (!is_token(token) || json_geti(doc, "expires_in", &seconds) != 0 || seconds < 1) {
+    } else if (!http_is_token(token, TOKEN_MOST) || json_geti(doc, "expires_in", &seconds) != 0 ||
+               seconds < 1) {
         (void)err_set(err, RC_KMS_REPLY, "IAM's answer cannot be used");
         rc = err_why(err, "%s",
                      parsed != RC_OK ? "it is not JSON"

@@ -167,6 +167,14 @@ header_value(const char *value, const char *end, char *out, size_t size)
 }
 
 int
+http_is_token(const char *text, size_t most)
+{
+    return text != NULL && text[0] != '\0' && strlen(text) <= most &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=") ==
+               strlen(text);
+}
+
+int
 http_header(const struct http_request *r, const char *name, char *out, size_t size)
 {
     size_t len = strlen(name);

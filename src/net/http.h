@@ -105,6 +105,10 @@ void http_request_release(struct http_request *r); /* wipes the answer */
 enum rc http_run(struct http *http, struct http_request *const *requests, size_t count,
                  struct err *err) MUST_CHECK;
 
+/* Whether text is a bearer token of at most `most` bytes, and nothing that could end a header. NULL
+ * is none. */
+int http_is_token(const char *text, size_t most);
+
 /* Value of a header of the answer, any case of letters, into out, "" where there is none. 1 when
  * there is one that fits and has no control bytes. */
 int http_header(const struct http_request *r, const char *name, char *out, size_t size);

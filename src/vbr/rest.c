@@ -175,21 +175,14 @@ add_form(struct secret *form, const struct vbr *vbr, int refresh, struct err *er
     return rc == RC_OK ? form_encode_secret(form, colon + 1, login->len - user - 1, err) : rc;
 }
 
-static int
-is_token(const char *text)
-{
-    return text != NULL && text[0] != '\0' && strlen(text) <= TOKEN_MOST &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=") ==
-               strlen(text);
-}
-
 static enum rc
 keep_tokens(struct vbr *vbr, const struct json *doc, struct err *err)
 {
     const char *token = json_gets(doc, "access_token");
     const char *refresh = json_gets(doc, "refresh_token");
     int64_t seconds = 0;
-    if (!is_token(token) || json_geti(doc, "expires_in", &seconds) != 0 || seconds < 1)
+    if (!http_is_token(token, TOKEN_MOST) || json_geti(doc, "expires_in", &seconds) != 0 ||
+        seconds < 1)
         return vbr_odd(vbr, "it has no access token, or does not say how long it holds", err);
     drop_token(vbr);
     secret_free(vbr->refresh);
