@@ -266,7 +266,8 @@ scene_blind() {
 @test "status: a real run counts once it is finished, by who ended its reveal" {
     scene_blind
     mkdir k
-    cat >small.md <<'END'
+    {
+        cat <<'END'
 # Small
 
 ```keymuster
@@ -274,19 +275,9 @@ id = small
 rto = 1h
 ```
 
-## Get it
-
-Expect: a password.
-
-### If it fails
-
-* Another wrap.
-
-```keymuster
-id = get
-kind = reveal
-key = {key}
-```
+END
+        step_get
+        cat <<'END'
 
 ## Use it
 
@@ -303,6 +294,7 @@ id = use
 kind = manual
 ```
 END
+    } >small.md
     printf '[words]\nkey = vbr/config\n[step "get"]\ndo = run\nto = file:k/1\n' >half
     printf '[step "use"]\ndo = done\n' >rest
     cat half rest >drilled

@@ -13,7 +13,8 @@ run_id() { ask '.items[0].run' -C "$1" recover list; }
 # A runbook of a check, an action, a reveal and a manual step, and its answers.
 scene_small() {
     scene_two
-    cat >small.md <<'END'
+    {
+        cat <<'END'
 # Small
 
 ```keymuster
@@ -51,19 +52,9 @@ run = site lost {lost} --reason "a small fire"
 modes = real
 ```
 
-## Get it
-
-Expect: a password.
-
-### If it fails
-
-* Another wrap.
-
-```keymuster
-id = get
-kind = reveal
-key = {key}
-```
+END
+        step_get
+        cat <<'END'
 
 ## Use it
 
@@ -81,6 +72,7 @@ kind = manual
 fields = server text, restored number, state choice:good|bad, typed check:{key} optional
 ```
 END
+    } >small.md
     cat >answers <<'END'
 [words]
 key = vbr/config

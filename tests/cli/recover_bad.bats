@@ -19,7 +19,8 @@ state_of() { ask ".steps[] | select(.id == \"$2\") | .state" -C "$1" recover sho
 
 # small.md: looks whether the root key can be had, shows the password, asks for a word. answers does it all.
 book() {
-    cat >small.md <<'END_OF_BOOK'
+    {
+        cat <<'END_OF_BOOK'
 # Small
 
 ```keymuster
@@ -40,37 +41,10 @@ kind = check
 run = kms test {kms}
 ```
 
-## Get it
-
-Expect: a password.
-
-### If it fails
-
-* Another wrap.
-
-```keymuster
-id = get
-kind = reveal
-key = {key}
-repeat = safe
-```
-
-## Say something
-
-* Say it.
-
-Expect: it is said.
-
-### If it fails
-
-* Say it louder.
-
-```keymuster
-id = say
-kind = manual
-fields = word text
-```
 END_OF_BOOK
+        step_get 'repeat = safe'
+        step_say
+    } >small.md
     cat >answers <<'END_OF_ANSWERS'
 [words]
 key = vbr/config

@@ -3,6 +3,7 @@
 # lost is set by lost_options.
 # shellcheck disable=SC2154
 load ../lib/cli.bash
+load ../lib/runs.bash
 
 id_of() { ask .author -C "$1" status; }
 
@@ -19,7 +20,8 @@ id_of() { ask .author -C "$1" status; }
 "name":"vbr/config","generation":9,"purpose":"config-backup","form":"base64","origin":"kms","wraps":[]}')"
     "$KM_TOOLS/log_tool" line "$FRA" 'canary: no entry at all'
     fra sync
-    cat >small.md <<'END_OF_BOOK'
+    {
+        cat <<'END_OF_BOOK'
 # Small
 
 ```keymuster
@@ -40,37 +42,10 @@ kind = check
 run = show {key}@1
 ```
 
-## Get it
-
-Expect: a password.
-
-### If it fails
-
-* Another wrap.
-
-```keymuster
-id = get
-kind = reveal
-key = {key}
-repeat = safe
-```
-
-## Say something
-
-* Say it.
-
-Expect: it is said.
-
-### If it fails
-
-* Say it louder.
-
-```keymuster
-id = say
-kind = manual
-fields = word text
-```
 END_OF_BOOK
+        step_get 'repeat = safe'
+        step_say
+    } >small.md
     printf '[words]\nkey = vbr/config\n[step "get"]\ndo = run\nto = file:got\n' >few
     { cat few; printf '[step "say"]\ndo = done\nword = yes\n'; } >answers
     lost_options

@@ -16,14 +16,6 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=tests/lib/places.bash
 . "$here/../lib/places.bash"
-# shellcheck source=tests/lib/sshd.bash
-. "$here/../lib/sshd.bash"
-# shellcheck source=tests/lib/dav.bash
-. "$here/../lib/dav.bash"
-# shellcheck source=tests/lib/tls.bash
-. "$here/../lib/tls.bash"
-# shellcheck source=tests/lib/radosgw.bash
-. "$here/../lib/radosgw.bash"
 : "${KEYMUSTER:?}"
 kind=${1:?a kind of place}
 setting=${2:?fast, full, planted or one}

@@ -15,6 +15,15 @@
 # PLACE_FILES (folder that the server serves). One without such a folder has place_save_KIND and place_load_KIND.
 
 : "${KM_TOOLS:?set it to the folder of the test helpers, or run ctest}"
+places_lib=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/tls.bash
+. "$places_lib/tls.bash"
+# shellcheck source=tests/lib/sshd.bash
+. "$places_lib/sshd.bash"
+# shellcheck source=tests/lib/dav.bash
+. "$places_lib/dav.bash"
+# shellcheck source=tests/lib/radosgw.bash
+. "$places_lib/radosgw.bash"
 # What is set is read by those who source this.
 # shellcheck disable=SC2034
 

@@ -24,3 +24,43 @@ answers_total_loss() { # LINE...
 kinds() { # STORE: kinds of its entries about runs, in order
     "$KEYMUSTER" -o ndjson -C "$1" audit log | jq -r 'select(.entry.kind? // "" | startswith("run.")) | .entry.kind' | paste -sd ' '
 }
+
+# Steps of the small runbooks that tests write, printed: one that shows the password of KEY, one that asks for a word.
+step_get() { # [A LINE MORE FOR ITS BLOCK]
+    cat <<'END'
+## Get it
+
+Expect: a password.
+
+### If it fails
+
+* Another wrap.
+
+```keymuster
+id = get
+kind = reveal
+key = {key}
+END
+    if [ -n "${1-}" ]; then printf '%s\n' "$1"; fi
+    echo '```'
+}
+step_say() {
+    cat <<'END'
+
+## Say something
+
+* Say it.
+
+Expect: it is said.
+
+### If it fails
+
+* Say it louder.
+
+```keymuster
+id = say
+kind = manual
+fields = word text
+```
+END
+}

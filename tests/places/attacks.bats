@@ -11,10 +11,6 @@
 #   lost    the same, but the memory outside the store is gone
 #   image   the same, but the store is an old image of itself; the memory outside it is what knows
 load ../lib/cli.bash
-load ../lib/sshd.bash
-load ../lib/dav.bash
-load ../lib/tls.bash
-load ../lib/radosgw.bash
 load ../lib/places.bash
 
 READERS=(fresh card memory lost image)

@@ -1,10 +1,6 @@
 #!/usr/bin/env bats
 # Several sites that write, over the kind of place in KM_PLACE: joining, admission, the primary gone and back, places that not all reach.
 load ../lib/cli.bash
-load ../lib/sshd.bash
-load ../lib/dav.bash
-load ../lib/tls.bash
-load ../lib/radosgw.bash
 load ../lib/places.bash
 
 setup() {

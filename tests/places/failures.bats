@@ -2,10 +2,6 @@
 # What goes wrong between a site and the place of its copy without anybody's ill will, at the kind of place in KM_PLACE: the line, the
 # server, the disk there, two at once, an old image of the store. Nothing that was acknowledged is lost, and all ends by itself.
 load ../lib/cli.bash
-load ../lib/sshd.bash
-load ../lib/dav.bash
-load ../lib/tls.bash
-load ../lib/radosgw.bash
 load ../lib/places.bash
 
 setup() {
