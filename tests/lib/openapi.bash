@@ -6,33 +6,19 @@
 #   judge_log COUNT    judges what the simulator saw, which must be that many requests (0: any number but none); skips the test
 #                      without a judge, so it comes last
 
+# shellcheck source=tests/lib/npm.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/npm.bash"
+
 judge_install() {
-    local from=$KM_SOURCE/tests/sim/openapi built=$KM_TOOLS/openapi
+    local built=$KM_TOOLS/openapi
     export JUDGE_MODULES=$built/node_modules NO_JUDGE=
     export VBR_DESCRIPTION=$KM_SOURCE/../shared/data/veeam/vbr-rest-subset.openapi.yaml
     if [ ! -e "$VBR_DESCRIPTION" ]; then
         NO_JUDGE='no ../shared/data/veeam/vbr-rest-subset.openapi.yaml'
-    elif ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-        NO_JUDGE='node or npm is not installed'
-    else
-        # Several test files want it at once.
-        exec 9>"$built.lock"
-        flock 9
-        if ! cmp -s "$from/package-lock.json" "$built/installed"; then
-            rm -rf -- "$built"
-            mkdir -p -- "$built"
-            cp -- "$from/package.json" "$from/package-lock.json" "$built"
-            if (cd -- "$built" && timeout 100 npm ci --no-audit --no-fund --ignore-scripts >npm.log 2>&1); then
-                cp -- "$from/package-lock.json" "$built/installed"
-            elif grep -q EINTEGRITY "$built/npm.log"; then
-                cat -- "$built/npm.log" >&2 # not what the lock file names: no reason to skip
-                return 1
-            else
-                NO_JUDGE="npm ci failed: $(grep -m 1 -o 'code E[A-Z_0-9]*' "$built/npm.log" || echo 'no answer in time')"
-            fi
-        fi
-        exec 9>&-
+        return
     fi
+    npm_install "$KM_SOURCE/tests/sim/openapi" "$built" || return 1
+    NO_JUDGE=$NPM_WHY
 }
 
 judge() { node "$KM_SOURCE/tests/sim/openapi/judge.js" "$VBR_DESCRIPTION" "$1"; }

@@ -7,30 +7,14 @@
 #
 # Exports: S3RVER_URL (https://127.0.0.1:PORT), S3RVER_CA (file), S3RVER_KEYS (file), S3RVER_FILES (folder of the bucket `escrow`).
 
-s3rver_install() {
-    local from=$KM_SOURCE/tests/lib/s3rver
-    S3RVER_BUILT=$KM_TOOLS/s3rver NO_S3RVER=''
-    export NO_S3RVER
-    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-        NO_S3RVER='node or npm is not installed'
-    elif ! cmp -s "$from/package-lock.json" "$S3RVER_BUILT/installed"; then
-        rm -rf -- "$S3RVER_BUILT"
-        mkdir -p -- "$S3RVER_BUILT"
-        cp -- "$from/package.json" "$from/package-lock.json" "$S3RVER_BUILT"
-        if (cd -- "$S3RVER_BUILT" && timeout 100 npm ci --no-audit --no-fund --ignore-scripts >npm.log 2>&1); then
-            cp -- "$from/package-lock.json" "$S3RVER_BUILT/installed"
-        elif grep -q EINTEGRITY "$S3RVER_BUILT/npm.log"; then
-            cat -- "$S3RVER_BUILT/npm.log" >&2 # not what the lock file names: no reason to skip
-            return 1
-        else
-            NO_S3RVER="npm ci failed: $(grep -m 1 -o 'code E[A-Z_0-9]*' "$S3RVER_BUILT/npm.log" || echo 'no answer in time')"
-        fi
-    fi
-}
+# shellcheck source=tests/lib/npm.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/npm.bash"
 
 s3rver_start() { # DIR
     local tries=0
-    s3rver_install || return 1
+    S3RVER_BUILT=$KM_TOOLS/s3rver
+    npm_install "$KM_SOURCE/tests/lib/s3rver" "$S3RVER_BUILT" || return 1
+    export NO_S3RVER=$NPM_WHY
     if [ -n "$NO_S3RVER" ]; then
         return 0
     fi

@@ -4,25 +4,12 @@
 # SIM_TOKEN is read by sim_call.
 # shellcheck disable=SC2034
 load ../lib/sim.bash
+load ../lib/npm.bash
 
 setup_file() {
-    export JUDGE=$KM_SOURCE/tests/sim/judge JUDGE_BUILT=$KM_TOOLS/judge
-    export JUDGE_MODULES=$JUDGE_BUILT/node_modules NO_JUDGE=
-    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-        NO_JUDGE='node or npm is not installed'
-    elif ! cmp -s "$JUDGE/package-lock.json" "$JUDGE_BUILT/installed"; then
-        rm -rf -- "$JUDGE_BUILT"
-        mkdir -p -- "$JUDGE_BUILT"
-        cp -- "$JUDGE/package.json" "$JUDGE/package-lock.json" "$JUDGE_BUILT"
-        if (cd -- "$JUDGE_BUILT" && timeout 100 npm ci --no-audit --no-fund --ignore-scripts >npm.log 2>&1); then
-            cp -- "$JUDGE/package-lock.json" "$JUDGE_BUILT/installed"
-        elif grep -q EINTEGRITY "$JUDGE_BUILT/npm.log"; then
-            cat -- "$JUDGE_BUILT/npm.log" >&2 # not what the lock file names: no reason to skip
-            return 1
-        else
-            NO_JUDGE="npm ci failed: $(grep -m 1 -o 'code E[A-Z_0-9]*' "$JUDGE_BUILT/npm.log" || echo 'no answer in time')"
-        fi
-    fi
+    export JUDGE=$KM_SOURCE/tests/sim/judge JUDGE_MODULES=$KM_TOOLS/judge/node_modules NO_JUDGE=
+    npm_install "$JUDGE" "$KM_TOOLS/judge" || return 1
+    NO_JUDGE=$NPM_WHY
     if [ -z "$NO_JUDGE" ]; then
         sim_start "$BATS_FILE_TMPDIR/sim"
     fi
