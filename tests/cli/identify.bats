@@ -71,6 +71,7 @@ scene_files() {
 
 @test "a name with its generation, a name with the time, and never the time alone" {
     scene_files
+    sleep 1 # a moment after both generations, in whole seconds, too
     bco_make gen.bco 'vbr/config@1 | bm90IHRoZSB3cmFw' 0e Backup.Creation.Time "$(bco_time now)"
     ends 0 -C "$FRA" identify gen.bco
     says 'vbr/config@1' 'told by     name' 'is none that this escrow holds'
