@@ -97,10 +97,13 @@ open_kind(struct remote *r, const char *url, const struct remote_access *access,
         return remote_folder_url(r, url, err);
     }
     const struct server_kind *k = find_server(url);
+    enum rc rc = remote_url_is_open(url, err);
+    if (rc != RC_OK)
+        return rc;
     if (k == NULL)
         return unknown_scheme(url, err);
     r->kind = k->kind;
-    enum rc rc = remote_server_url(r, url, &server, err);
+    rc = remote_server_url(r, url, &server, err);
     return rc == RC_OK ? k->open(r, &server, access, err) : rc;
 }
 

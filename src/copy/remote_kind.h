@@ -52,6 +52,9 @@ extern const struct remote_kind remote_s3_kind;
 
 /* remote_url.c */
 int remote_has_scheme(const char *url); /* as in "sftp://" */
+/* RC_BAD_VALUE when there is a password in it, whatever the scheme: it would be in every log, and
+ * is not repeated here. To be asked before anything else says the address. */
+enum rc remote_url_is_open(const char *url, struct err *err) MUST_CHECK;
 /* Undoes %XX. -1 when malformed, too long or with a NUL. */
 int remote_url_decode(char out[PATH_SIZE], const char *text) MUST_CHECK;
 /* A folder's path out of url, and its one spelling. RC_BAD_VALUE. */

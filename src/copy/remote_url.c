@@ -1,4 +1,5 @@
 /* Addresses of places: read strictly, written in one spelling. */
+#define _GNU_SOURCE /* memrchr */
 #include <string.h>
 
 #include "copy/remote_kind.h"
@@ -110,7 +111,19 @@ remote_folder_url(struct remote *r, const char *url, struct err *err)
 
 /* ---- servers ---- */
 
-/* "USER@" at the beginning; a password in an address would be in every log. */
+enum rc
+remote_url_is_open(const char *url, struct err *err)
+{
+    const char *at = strstr(url, "://");
+    at = at != NULL ? at + 3 : url;
+    const char *sign = memrchr(at, '@', strcspn(at, "/?#"));
+    if (sign == NULL || memchr(at, ':', (size_t)(sign - at)) == NULL)
+        return RC_OK;
+    (void)err_set(err, RC_BAD_VALUE, "an address must not have a password in it");
+    return err_hint(err, "leave it out, and say where it is: --credential REF");
+}
+
+/* "USER@" at the beginning. */
 static enum rc
 take_user(struct remote_server *out, const char **at, const char *end, const char *url,
           struct err *err)
@@ -119,10 +132,6 @@ take_user(struct remote_server *out, const char **at, const char *end, const cha
     if (sign == NULL)
         return RC_OK;
     size_t len = (size_t)(sign - *at);
-    if (memchr(*at, ':', len) != NULL) {
-        (void)err_set(err, RC_BAD_VALUE, "an address must not have a password in it");
-        return err_hint(err, "leave it out, and say where it is: --credential REF");
-    }
     if (len == 0 || len >= sizeof out->user)
         return bad_url(url, "its user's name is malformed", err);
     memcpy(out->user, *at, len);

@@ -12,7 +12,7 @@ bad(struct err *err, const char *what, const char *why)
 {
     (void)err_set(err, RC_BAD_VALUE, "%s is no address of a service", what);
     (void)err_why(err, "%s", why);
-    return err_hint(err, "want https://HOST, such as https://eu-de.kms.cloud.ibm.com");
+    return err_hint(err, "want https://HOST, or https://HOST:PORT");
 }
 
 static char

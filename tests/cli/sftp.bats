@@ -124,7 +124,8 @@ scene_far() {
     grep -qx "url = $SSHD_URL" "$FRA/keymuster.conf"
     local url
     for url in "sftp://$host/x" "sftp://$user:canary-pw@$host/x" "sftp://$user@/x" "sftp://$user@$host:0/x" "sftp://$user@h:99999/x" \
-        "sftp://$user@$host/a/../b" "sftp://$user@$host/x?y" "sftp://$user@$host/%zz" "sftp://$user@h host/x" ftp://h/x; do
+        "sftp://$user@$host/a/../b" "sftp://$user@$host/x?y" "sftp://$user@$host/%zz" "sftp://$user@h host/x" ftp://h/x \
+        "https://$user:canary-pw@$host/x" "davs://$user@other:canary-pw@$host/x" "s3://$user:canary-pw@bucket/x"; do
         ends 2 -C "$FRA" copy set far "$url" --credential "file:$SSHD_KEY"
         [[ $stderr != *canary-pw* ]]
     done
