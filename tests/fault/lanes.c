@@ -44,8 +44,8 @@ run_scenario(struct walk *k, const struct scenario *s, const struct fault *f, st
     trace_run(o, k->w->program, words, k->w->dir, f, record, flags);
 }
 
-/* How many of all are taken; of one scenario alone more, so that chance (the number of calls differs
- * a little from run to run) does not decide whether a planted fault is met. */
+/* How many of all are taken; of one scenario alone more, so that chance (the number of calls
+ * differs a little from run to run) does not decide whether a planted fault is met. */
 static size_t
 share(const struct walk *k, const struct scenario *s, size_t all, size_t fast)
 {
