@@ -189,7 +189,7 @@ CREATE TABLE drill (
     copy TEXT NOT NULL, -- UUID of the copy that it was got back from; may be empty
     site TEXT NOT NULL, -- UUID of the site that it ran at; empty: it counts for none
     host TEXT NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('proven', 'failed', 'inconclusive')),
+    outcome TEXT NOT NULL CHECK (outcome = 'proven' OR outcome = 'failed' OR outcome = 'inconclusive'),
     code TEXT NOT NULL, -- KMnnnn, or empty when it was proven
     ms INTEGER NOT NULL,
     request TEXT NOT NULL, -- correlation id

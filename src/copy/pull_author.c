@@ -7,6 +7,7 @@
 #include "copy/newest.h"
 #include "copy/pull_own.h"
 #include "copy/segment.h"
+#include "escrow/apply.h"
 #include "escrow/log.h"
 
 /* One author being pulled. */
@@ -245,6 +246,8 @@ static enum rc
 take_segment(struct taking *t, const struct head_segment *s, struct err *err)
 {
     enum rc rc = get_segment(t, s, err);
+    if (rc == RC_OK && t->p->store->trust_dirty) /* so that lines are applied while in hand */
+        rc = apply_settle(t->p->store, err);
     const char *at = buf_str(&t->segment);
     const char *end = at + t->segment.len;
     int64_t seq = s->first;
@@ -462,8 +465,10 @@ pull_author(struct pull *p, const char *author, struct pulled *out, struct err *
     buf_init(&t.object, LIMIT_SMALL_FILE);
     buf_init(&t.segment, SEGMENT_MAX);
     enum rc rc = take(&t, err);
-    if (rc != RC_OK)
+    if (rc != RC_OK) {
+        p->store->tail.known = 0; /* the caller rolls back */
         head_release(&out->head);
+    }
     buf_release(&t.object);
     buf_release(&t.segment);
     return rc;
@@ -545,6 +550,8 @@ pull_author_good(struct pull *p, const char *author, int64_t good, struct err *e
     buf_init(&t.object, LIMIT_SMALL_FILE);
     buf_init(&t.segment, SEGMENT_MAX);
     enum rc rc = take_good(&t, err);
+    if (rc != RC_OK)
+        p->store->tail.known = 0; /* likewise */
     head_release(&out.head);
     buf_release(&t.object);
     buf_release(&t.segment);

@@ -14,8 +14,8 @@
 enum rc apply_entry(struct db *db, const struct entry *e, struct err *err) MUST_CHECK;
 /* Empties the derived tables and applies all accepted lines again. Inside a transaction. */
 enum rc apply_rebuild(struct store *store, struct err *err) MUST_CHECK;
-/* Notes how many own entries log_append has put into the tables already. Inside a transaction. */
-enum rc apply_note_own(struct store *store, struct err *err) MUST_CHECK;
+/* Notes how many entries of the log that grows are in the tables already. Inside a transaction. */
+enum rc apply_note_tail(struct store *store, struct err *err) MUST_CHECK;
 /* Trust if dirty, then all accepted lines not yet applied. Inside a transaction. */
 enum rc apply_settle(struct store *store, struct err *err) MUST_CHECK;
 /* "2:<64 hex>": apply version and SHA-256 over all derived rows in canonical order. out of 80

@@ -49,7 +49,7 @@ log_begin(struct store *store, struct err *err)
         return rc;
     store->trust_dirty = 0;
     store->appended[0] = '\0';
-    store->own.known = 0;
+    store->tail.known = 0;
     rc = db_begin(store->db, err);
     if (rc == RC_OK)
         rc = check_self(store, err);
@@ -267,46 +267,57 @@ receive(struct store *store, const struct entry *e, struct log_end *end, struct 
     return rc;
 }
 
-enum rc
-log_receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
-{
-    store->own.known = 0;
-    return receive(store, e, end, err);
-}
-
-/* Asks where the own log has got to, once for entries that are appended one after the other. */
+/* Asks where a log has got to, once for entries that come one after the other. */
 static enum rc
-know_own(struct store *store, struct log_end *end, struct err *err)
+know_tail(struct store *store, const char *author, struct err *err)
 {
     struct trust t = {0};
-    const char *self = store->self.author;
-    if (store->own.known && strcmp(store->own.author, self) == 0) {
-        end->seq = store->own.seq;
-        memcpy(end->hash, store->own.hash, HASH_SIZE);
+    struct log_end end = {0};
+    if (store->tail.known && strcmp(store->tail.author, author) == 0)
         return RC_OK;
-    }
-    enum rc rc = apply_note_own(store, err);
+    enum rc rc = apply_note_tail(store, err);
     if (rc == RC_OK)
-        rc = log_end(store, self, end, err);
+        rc = log_end(store, author, &end, err);
     if (rc == RC_OK)
-        rc = trust_of(store, self, &t, err);
-    memcpy(store->own.author, self, sizeof store->own.author);
-    store->own.applied = t.applied;
-    store->own.upto = t.upto;
-    store->own.known = rc == RC_OK;
+        rc = trust_of(store, author, &t, err);
+    (void)snprintf(store->tail.author, sizeof store->tail.author, "%s", author);
+    store->tail.seq = end.seq;
+    memcpy(store->tail.hash, end.hash, HASH_SIZE);
+    store->tail.applied = t.applied;
+    store->tail.upto = t.upto;
+    store->tail.known = rc == RC_OK;
     return rc;
 }
 
 /* An entry right behind those in the tables goes there at once; others wait for apply_settle. */
 static enum rc
-apply_own(struct store *store, const struct entry *e, struct err *err)
+apply_tail(struct store *store, const struct entry *e, struct err *err)
 {
-    store->own.seq = e->seq;
-    memcpy(store->own.hash, e->hash, HASH_SIZE);
-    if (store->trust_dirty || e->seq != store->own.applied + 1 || e->seq > store->own.upto)
+    store->tail.seq = e->seq;
+    memcpy(store->tail.hash, e->hash, HASH_SIZE);
+    if (store->trust_dirty || e->seq != store->tail.applied + 1 || e->seq > store->tail.upto)
         return RC_OK;
-    store->own.applied = e->seq;
+    store->tail.applied = e->seq;
     return apply_entry(store->db, e, err);
+}
+
+/* A line that is in hand once, checked, stored and applied. */
+static enum rc
+grow(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
+{
+    enum rc rc = receive(store, e, end, err);
+    if (rc == RC_OK)
+        rc = apply_tail(store, e, err);
+    if (rc != RC_OK)
+        store->tail.known = 0;
+    return rc;
+}
+
+enum rc
+log_receive(struct store *store, const struct entry *e, struct log_end *end, struct err *err)
+{
+    enum rc rc = know_tail(store, e->author, err);
+    return rc == RC_OK ? grow(store, e, end, err) : rc;
 }
 
 enum rc
@@ -323,23 +334,23 @@ log_append_again(struct store *store, const char *kind, const struct buf *body,
     struct entry e = {0};
     struct buf line;
     buf_init(&line, LIMIT_ENTRY);
-    struct log_end end;
-    enum rc rc = know_own(store, &end, err);
+    struct log_end end = {0};
+    enum rc rc = know_tail(store, store->self.author, err);
+    end.seq = store->tail.seq;
+    memcpy(end.hash, store->tail.hash, HASH_SIZE);
     if (rc == RC_OK)
         rc = entry_build(&line, store->self.author, end.seq + 1, end.hash, clock_now_ms(), kind,
                          body, restates, err);
     if (rc == RC_OK)
         rc = entry_parse(&e, buf_str(&line), line.len, err);
     if (rc == RC_OK)
-        rc = receive(store, &e, &end, err);
-    if (rc == RC_OK)
-        rc = apply_own(store, &e, err);
+        rc = grow(store, &e, &end, err);
     if (rc == RC_OK) {
         hex_encode(store->appended, end.hash, HASH_SIZE);
         if (hash_out != NULL)
             memcpy(hash_out, store->appended, HASH_TEXT + 1);
     } else {
-        store->own.known = 0;
+        store->tail.known = 0;
         (void)err_wrap(err, "recording %s", kind);
     }
     entry_release(&e);
@@ -362,7 +373,7 @@ enum rc
 log_cut(struct store *store, int64_t after, struct err *err)
 {
     const char *self = store->self.author;
-    store->own.known = 0;
+    store->tail.known = 0;
     store->trust_dirty = 1;
     enum rc rc =
         db_delete_after(store->db, "entry_stay", "DELETE FROM entry WHERE author = ?1 AND seq > ?2",

@@ -105,18 +105,18 @@ apply_rebuild(struct store *store, struct err *err)
 }
 
 enum rc
-apply_note_own(struct store *store, struct err *err)
+apply_note_tail(struct store *store, struct err *err)
 {
-    int known = store->own.known;
-    store->own.known = 0;
-    return known ? note_applied(store, store->own.author, store->own.applied, err) : RC_OK;
+    int known = store->tail.known;
+    store->tail.known = 0;
+    return known ? note_applied(store, store->tail.author, store->tail.applied, err) : RC_OK;
 }
 
 enum rc
 apply_settle(struct store *store, struct err *err)
 {
     int changed = 0;
-    enum rc rc = apply_note_own(store, err);
+    enum rc rc = apply_note_tail(store, err);
     if (rc == RC_OK && store->trust_dirty) {
         rc = trust_refresh(store, &changed, err);
         store->trust_dirty = 0;

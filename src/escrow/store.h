@@ -39,8 +39,9 @@ struct store {
     int trust_dirty;              /* a line that bears on trust was added in this transaction */
     char appended[HASH_TEXT + 1]; /* hash of the newest own entry of this transaction; or "" */
     char stored[HASH_TEXT + 1];   /* hash of the newest one that is durable; or "" */
-    /* Of the own log, while entries are appended one after the other: its end, and how many are in
-     * the tables already. Known is 0 when the tables `entry` and `accepted` must be asked. */
+    /* Of the log that grows now, own or received, while its entries come one after the other: its
+     * end, and how many are in the tables already. Known is 0 when the tables `entry` and `accepted`
+     * must be asked; so after rolling back, too. */
     struct {
         int known;
         char author[AUTHOR_TEXT + 1]; /* `author renew` goes on as another one */
@@ -48,7 +49,7 @@ struct store {
         unsigned char hash[HASH_SIZE];
         int64_t applied;
         int64_t upto; /* last entry that counts */
-    } own;
+    } tail;
 };
 
 /* The default place: $XDG_DATA_HOME/keymuster, else $HOME/.local/share/keymuster; root:

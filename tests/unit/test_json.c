@@ -200,6 +200,26 @@ reasons(void **state)
     assert_string_equal(err.why, "the member \"\\x7f\" is there twice");
 }
 
+/* Few names and many are compared in two ways. */
+static void
+twice_among(void **state)
+{
+    (void)state;
+    for (int count = 2; count < 40; count++) {
+        struct buf text;
+        buf_init(&text, 1000);
+        buf_add(&text, "{", 1);
+        for (int i = 0; i < count; i++)
+            buf_addf(&text, "\"n%d\":0,", i);
+        buf_addf(&text, "\"n%d\":1}", count / 2);
+        assert_rc(try_parse(buf_str(&text), text.len, err), RC_MALFORMED);
+        char *last = strstr(buf_str(&text), ":1}");
+        last[-2] = '_';
+        assert_rc(try_parse(buf_str(&text), text.len, err), RC_OK);
+        buf_release(&text);
+    }
+}
+
 /* The length counts, not a NUL: nothing behind it is read (a sanitizer watches). */
 static void
 length_counts(void **state)
@@ -688,6 +708,7 @@ main(void)
         cmocka_unit_test(accepted),
         cmocka_unit_test(refused),
         cmocka_unit_test(reasons),
+        cmocka_unit_test(twice_among),
         cmocka_unit_test(length_counts),
         cmocka_unit_test(integers),
         cmocka_unit_test(access_values),
