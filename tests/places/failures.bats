@@ -148,7 +148,10 @@ whole() {
     [ "$status" -eq 5 ] || [ "$status" -eq 3 ]
     ends 0 -C "$FRA" verify
     ends 5 -o json -C "$FRA" sync
-    error_is KM4012 || error_is KM4009
+    case $PLACE in
+        nginx) error_is KM4001 ;; # which says 500, not 507
+        *) error_is KM4012 || error_is KM4009 ;;
+    esac
     rm "$PLACE_FILES/fill"
     ends 0 -C "$FRA" sync
     whole
