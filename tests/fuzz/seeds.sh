@@ -328,6 +328,18 @@ other | with | bars | eyJhIjoxfQ==\r\n
 no bar
 vbr/config | not base64
 END
+for file in "$data"/exports/*.json "$data"/exports/*.csv; do
+    case $file in */expected.json) continue ;; esac
+    seed listing "$(basename -- "$file")" <"$file"
+done
+lines listing <<'END'
+Id;Hint\n"2FB6D770-9215-43A9-B867-F06A291E46E0";"a | eyJhIjoxfQ=="\n;"open\n
+hint\tid\n1.2E+11\t2.9E+11\n\xe2\x80\x9cx\xe2\x80\x9d\t\n
+{"value":[{"Id":{"Guid":"x"},"Description":"a | b | eyJhIjoxfQ=="},7],"Count":2}
+{"pagination":{"total":3},"data":[{"hint":"a"}]}{"hint":"b"}
+[{"hint":"a"},{"hint":"b"
+{"name":"vbr/config","wrapped":"eyJhIjoxfQ=="}\n\n{"name":"x"}\n
+END
 lines import_row <<'END'
 {"name":"vbr/config","purpose":"backup-job","root":"fra-main","wrapped":"eyJhIjoxfQ=="}
 {"name":"vbr/config","description":"vbr/config | eyJhIjoxfQ==","aad":["one"],"labels":{"tier":"1"},"owner":"x","expires":"2027-01-01"}
