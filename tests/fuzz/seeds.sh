@@ -330,9 +330,9 @@ vbr/config | not base64
 END
 for file in "$data"/exports/*.json "$data"/exports/*.csv; do
     case $file in */expected.json) continue ;; esac
-    seed listing "$(basename -- "$file")" <"$file"
+    seed keylist "$(basename -- "$file")" <"$file"
 done
-lines listing <<'END'
+lines keylist <<'END'
 Id;Hint\n"2FB6D770-9215-43A9-B867-F06A291E46E0";"a | eyJhIjoxfQ=="\n;"open\n
 hint\tid\n1.2E+11\t2.9E+11\n\xe2\x80\x9cx\xe2\x80\x9d\t\n
 {"value":[{"Id":{"Guid":"x"},"Description":"a | b | eyJhIjoxfQ=="},7],"Count":2}

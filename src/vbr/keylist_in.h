@@ -1,14 +1,14 @@
-/* Inside the readers of lists: only for src/vbr/listing*.c. */
-#ifndef VBR_LISTING_IN_H
-#define VBR_LISTING_IN_H
+/* Inside the readers of lists: only for src/vbr/keylist*.c. */
+#ifndef VBR_KEYLIST_IN_H
+#define VBR_KEYLIST_IN_H
 
 #include "text/json.h"
-#include "vbr/listing.h"
+#include "vbr/keylist.h"
 
-enum { LISTING_COLUMNS = 64, LISTING_PEEK = 4096 };
+enum { KEYLIST_COLUMNS = 64, KEYLIST_PEEK = 4096 };
 
 /* What is looked at of a row; members and columns have these names, in several spellings. */
-enum listing_member {
+enum keylist_member {
     MEMBER_ID,
     MEMBER_HINT,
     MEMBER_UNIQUE,
@@ -18,12 +18,12 @@ enum listing_member {
     MEMBER_NONE             /* not known */
 };
 /* len bytes of a name. */
-enum listing_member listing_member(const char *name, size_t len);
+enum keylist_member keylist_member(const char *name, size_t len);
 
-struct listing {
+struct keylist {
     struct decode in;
     const char *name;
-    enum listing_shape shape;
+    enum keylist_shape shape;
     struct buf ahead; /* looked at to find the shape, and still to be read */
     size_t ahead_at;
     int back;     /* one character read too far; -1: none */
@@ -41,27 +41,27 @@ struct listing {
     char delimiter;
     int typed; /* it began with #TYPE */
     size_t columns;
-    enum listing_member column[LISTING_COLUMNS];
-    size_t field[LISTING_COLUMNS]; /* where each begins in text; each ends with a NUL */
-    int quoted[LISTING_COLUMNS];
+    enum keylist_member column[KEYLIST_COLUMNS];
+    size_t field[KEYLIST_COLUMNS]; /* where each begins in text; each ends with a NUL */
+    int quoted[KEYLIST_COLUMNS];
     size_t fields;
 };
 
 /* The next character (byte of UTF-8), or EOF. */
-int listing_getc(struct listing *l);
-void listing_back(struct listing *l, int c); /* c may be EOF */
-void listing_broken(struct listing_row *row, const char *why);
+int keylist_getc(struct keylist *l);
+void keylist_back(struct keylist *l, int c); /* c may be EOF */
+void keylist_broken(struct keylist_row *row, const char *why);
 
-/* The next row of each shape; more as in listing_next. A failed stream looks like its end. */
-enum rc listing_next_json(struct listing *l, struct listing_row *row, int *more,
+/* The next row of each shape; more as in keylist_next. A failed stream looks like its end. */
+enum rc keylist_next_json(struct keylist *l, struct keylist_row *row, int *more,
                           struct err *err) MUST_CHECK;
-enum rc listing_next_record(struct listing *l, struct listing_row *row, int *more,
+enum rc keylist_next_record(struct keylist *l, struct keylist_row *row, int *more,
                             struct err *err) MUST_CHECK;
 /* The line of names. RC_BAD_VALUE: there is none of a description in it. */
-enum rc listing_header(struct listing *l, struct err *err) MUST_CHECK;
+enum rc keylist_header(struct keylist *l, struct err *err) MUST_CHECK;
 
 /* Fills the row from what it says of each member: NULL is null or absent. RC_NO_MEMORY. */
-enum rc listing_fill(struct listing_row *row, const char *const member[MEMBERS],
+enum rc keylist_fill(struct keylist_row *row, const char *const member[MEMBERS],
                      struct err *err) MUST_CHECK;
 
 #endif

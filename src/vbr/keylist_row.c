@@ -8,50 +8,50 @@
 #include "text/time.h"
 #include "text/uni.h"
 #include "vbr/description.h"
-#include "vbr/listing_in.h"
+#include "vbr/keylist_in.h"
 
 enum { WDEK_LEAST = 40 /* characters: fewer are no wrap of a key */ };
 
 static const struct {
     const char *word, *text;
-} findings[LISTING_FINDINGS] = {
-    [LISTING_HINT_NULL] = {"description-null", "it has no description"},
-    [LISTING_HINT_EMPTY] = {"description-empty", "its description is empty"},
-    [LISTING_WDEK_MISSING] = {"wdek-missing", "there is no WDEK in its description: only the "
+} findings[KEYLIST_FINDINGS] = {
+    [KEYLIST_HINT_NULL] = {"description-null", "it has no description"},
+    [KEYLIST_HINT_EMPTY] = {"description-empty", "its description is empty"},
+    [KEYLIST_WDEK_MISSING] = {"wdek-missing", "there is no WDEK in its description: only the "
                                               "backup server can use it"},
-    [LISTING_WDEK_BASE64] = {"wdek-bad-base64",
+    [KEYLIST_WDEK_BASE64] = {"wdek-bad-base64",
                              "its WDEK is no base64: it was cut, or has lost its last \"=\""},
-    [LISTING_WDEK_INCOMPLETE] = {"wdek-incomplete", "its WDEK ends early: the description was cut"},
-    [LISTING_SEPARATOR] = {"moniker-contains-separator", "there is a \" | \" in its moniker"},
-    [LISTING_LOST] = {"characters-lost",
+    [KEYLIST_WDEK_INCOMPLETE] = {"wdek-incomplete", "its WDEK ends early: the description was cut"},
+    [KEYLIST_SEPARATOR] = {"moniker-contains-separator", "there is a \" | \" in its moniker"},
+    [KEYLIST_LOST] = {"characters-lost",
                       "the \"?\" in its moniker may have been another letter (Export-Csv "
                       "-Encoding UTF8 keeps it)"},
-    [LISTING_QUOTES] = {"typographic-quotes",
+    [KEYLIST_QUOTES] = {"typographic-quotes",
                         "it has typographic quotation marks, which no server writes"},
-    [LISTING_NUMBER] = {"number-changed", "a spreadsheet has made a number of its description"},
-    [LISTING_ID] = {"id-damaged", "its id is none; a spreadsheet may have changed it"},
-    [LISTING_ID_MISSING] = {"id-missing", "it has no id"},
-    [LISTING_TIME] = {"time-unknown", "its time is in the manner of some country, and not read"},
+    [KEYLIST_NUMBER] = {"number-changed", "a spreadsheet has made a number of its description"},
+    [KEYLIST_ID] = {"id-damaged", "its id is none; a spreadsheet may have changed it"},
+    [KEYLIST_ID_MISSING] = {"id-missing", "it has no id"},
+    [KEYLIST_TIME] = {"time-unknown", "its time is in the manner of some country, and not read"},
 };
 
 const char *
-listing_finding_word(enum listing_finding f)
+keylist_finding_word(enum keylist_finding f)
 {
     return findings[f].word;
 }
 
 const char *
-listing_finding_text(enum listing_finding f)
+keylist_finding_text(enum keylist_finding f)
 {
     return findings[f].text;
 }
 
-enum listing_member
-listing_member(const char *name, size_t len)
+enum keylist_member
+keylist_member(const char *name, size_t len)
 {
     static const struct {
         const char *name;
-        enum listing_member member;
+        enum keylist_member member;
     } names[] = {{"id", MEMBER_ID},
                  {"description", MEMBER_HINT},
                  {"hint", MEMBER_HINT},
@@ -71,7 +71,7 @@ listing_member(const char *name, size_t len)
 }
 
 static void
-find(struct listing_row *row, enum listing_finding f)
+find(struct keylist_row *row, enum keylist_finding f)
 {
     row->findings |= 1U << f;
 }
@@ -80,11 +80,11 @@ find(struct listing_row *row, enum listing_finding f)
 
 /* A GUID, in any letters, in braces or not. */
 static void
-take_id(struct listing_row *row, const char *text)
+take_id(struct keylist_row *row, const char *text)
 {
     char id[UUID_TEXT + 1] = "";
     if (text == NULL || *text == '\0') {
-        find(row, LISTING_ID_MISSING);
+        find(row, KEYLIST_ID_MISSING);
         return;
     }
     size_t len = strlen(text);
@@ -97,7 +97,7 @@ take_id(struct listing_row *row, const char *text)
     if (uuid_is(id))
         memcpy(row->p.id, id, sizeof id);
     else
-        find(row, LISTING_ID);
+        find(row, KEYLIST_ID);
 }
 
 /* "/Date(1773476130123)/": milliseconds, UTC whatever offset stands behind them. */
@@ -121,7 +121,7 @@ date_of_51(int64_t *ms, const char *text)
 }
 
 static void
-take_time(struct listing_row *row, const char *text)
+take_time(struct keylist_row *row, const char *text)
 {
     char utc[64];
     int64_t ms = 0;
@@ -136,7 +136,7 @@ take_time(struct listing_row *row, const char *text)
         row->to_the_second = ms % 1000 == 0;
         return;
     }
-    find(row, LISTING_TIME);
+    find(row, KEYLIST_TIME);
     size_t len = strlen(text) < sizeof row->modified_raw ? strlen(text) : 0;
     if (utf8_is(text, len))
         memcpy(row->modified_raw, text, len);
@@ -182,69 +182,69 @@ was_wdek(const char *text)
 }
 
 static enum rc
-judge_wdek(struct listing_row *row, struct err *err)
+judge_wdek(struct keylist_row *row, struct err *err)
 {
     struct err scratch = ERR_INIT;
     struct buf raw;
     enum rc rc = kms_wrap_check(row->wdek, &scratch);
     if (rc == RC_NO_MEMORY)
         return err_nomem(err);
-    row->verdict = rc == RC_OK ? LISTING_MANAGED : LISTING_SUSPECT;
+    row->verdict = rc == RC_OK ? KEYLIST_MANAGED : KEYLIST_SUSPECT;
     if (rc == RC_OK)
         return RC_OK;
     buf_init(&raw, VBR_HINT);
     int whole = base64_decode(&raw, row->wdek, strlen(row->wdek)) == 0;
     int memory = raw.failed == RC_NO_MEMORY;
     buf_release(&raw);
-    find(row, whole ? LISTING_WDEK_INCOMPLETE : LISTING_WDEK_BASE64);
+    find(row, whole ? KEYLIST_WDEK_INCOMPLETE : KEYLIST_WDEK_BASE64);
     return memory ? err_nomem(err) : RC_OK;
 }
 
 enum rc
-listing_judge(struct listing_row *row, int has_hint, struct err *err)
+keylist_judge(struct keylist_row *row, int has_hint, struct err *err)
 {
     const char *hint = row->p.hint;
     size_t len = strlen(hint);
     long cut = description_cut(hint, len);
     enum rc rc = RC_OK;
-    row->verdict = LISTING_UNMANAGED;
+    row->verdict = KEYLIST_UNMANAGED;
     row->moniker = 0;
     row->wdek = "";
     if (len == 0)
-        find(row, has_hint ? LISTING_HINT_EMPTY : LISTING_HINT_NULL);
+        find(row, has_hint ? KEYLIST_HINT_EMPTY : KEYLIST_HINT_NULL);
     if (cut > 0 && was_wdek(hint + cut + 3)) {
         row->moniker = (size_t)cut;
         row->wdek = hint + cut + 3;
         rc = judge_wdek(row, err);
         if (description_cut(hint, row->moniker) >= 0)
-            find(row, LISTING_SEPARATOR);
+            find(row, KEYLIST_SEPARATOR);
     } else {
-        find(row, LISTING_WDEK_MISSING);
+        find(row, KEYLIST_WDEK_MISSING);
     }
     const char *lost = strstr(hint, "\xef\xbf\xbd");
     if (lost != NULL && lost < hint + row->moniker)
-        find(row, LISTING_LOST);
+        find(row, KEYLIST_LOST);
     if (is_number_of_spreadsheet(hint))
-        find(row, LISTING_NUMBER);
+        find(row, KEYLIST_NUMBER);
     if (has_quotes(hint, row->wdek))
-        find(row, LISTING_QUOTES);
-    if (row->findings & (1U << LISTING_NUMBER | 1U << LISTING_QUOTES))
-        row->verdict = LISTING_SUSPECT;
+        find(row, KEYLIST_QUOTES);
+    if (row->findings & (1U << KEYLIST_NUMBER | 1U << KEYLIST_QUOTES))
+        row->verdict = KEYLIST_SUSPECT;
     return rc;
 }
 
 enum rc
-listing_fill(struct listing_row *row, const char *const member[MEMBERS], struct err *err)
+keylist_fill(struct keylist_row *row, const char *const member[MEMBERS], struct err *err)
 {
     const char *hint = member[MEMBER_HINT], *unique = member[MEMBER_UNIQUE];
-    row->kind = LISTING_PASSWORD;
+    row->kind = KEYLIST_PASSWORD;
     if (hint != NULL && strlen(hint) > VBR_HINT) {
-        listing_broken(row, "its description is longer than any server's");
+        keylist_broken(row, "its description is longer than any server's");
         return RC_OK;
     }
     if ((hint != NULL && !utf8_is(hint, strlen(hint))) ||
         (unique != NULL && !utf8_is(unique, strlen(unique)))) {
-        listing_broken(row, "it is not UTF-8: the file is of another encoding, or damaged");
+        keylist_broken(row, "it is not UTF-8: the file is of another encoding, or damaged");
         return RC_OK;
     }
     (void)snprintf(row->p.hint, sizeof row->p.hint, "%s", hint != NULL ? hint : "");
@@ -252,5 +252,5 @@ listing_fill(struct listing_row *row, const char *const member[MEMBERS], struct 
         (void)snprintf(row->p.unique, sizeof row->p.unique, "%s", unique);
     take_id(row, member[MEMBER_ID]);
     take_time(row, member[MEMBER_MODIFIED]);
-    return listing_judge(row, hint != NULL, err);
+    return keylist_judge(row, hint != NULL, err);
 }

@@ -3,14 +3,14 @@
 #include <string.h>
 
 #include "text/uni.h"
-#include "vbr/listing_in.h"
+#include "vbr/keylist_in.h"
 
 static int
-skip_blanks(struct listing *l)
+skip_blanks(struct keylist *l)
 {
-    int c = listing_getc(l);
+    int c = keylist_getc(l);
     while (c == ' ' || c == '\t' || c == '\r' || c == '\n')
-        c = listing_getc(l);
+        c = keylist_getc(l);
     return c;
 }
 
@@ -26,7 +26,7 @@ struct walk {
 };
 
 static int
-is_list_name(const struct listing *l)
+is_list_name(const struct keylist *l)
 {
     static const char *const names[] = {"data", "encryptionPasswords", "value"};
     for (size_t i = 0; !l->text.failed && i < sizeof names / sizeof *names; i++) {
@@ -39,7 +39,7 @@ is_list_name(const struct listing *l)
 
 /* A character inside a string; 1 when it ends the value. */
 static int
-take_in_string(struct listing *l, struct walk *w, int c)
+take_in_string(struct keylist *l, struct walk *w, int c)
 {
     buf_addc(&l->text, (char)c);
     if (w->escape) {
@@ -57,11 +57,11 @@ take_in_string(struct listing *l, struct walk *w, int c)
 
 /* A character between strings; 1 when it ends the value. */
 static int
-take_between(struct listing *l, struct walk *w, int c)
+take_between(struct keylist *l, struct walk *w, int c)
 {
     int ends = c == ',' || c == ']' || c == '}';
     if (w->depth == 0 && ends) { /* a number or a word has no end of its own */
-        listing_back(l, c);
+        keylist_back(l, c);
         return 1;
     }
     buf_addc(&l->text, (char)c);
@@ -81,10 +81,10 @@ take_between(struct listing *l, struct walk *w, int c)
 /* Takes a value that begins with c, depth brackets deep, into l->text. seek: stops behind the
  * opening bracket of a member of the outermost object that is the list. */
 static enum taken
-take_value(struct listing *l, int c, int depth, int seek)
+take_value(struct keylist *l, int c, int depth, int seek)
 {
     struct walk w = {.depth = depth, .name = depth == 1};
-    for (; c != EOF; c = listing_getc(l)) {
+    for (; c != EOF; c = keylist_getc(l)) {
         if (seek && c == '[' && !w.string && w.colon && is_list_name(l))
             return TAKEN_LIST;
         if (w.string ? take_in_string(l, &w, c) : take_between(l, &w, c))
@@ -97,7 +97,7 @@ take_value(struct listing *l, int c, int depth, int seek)
 
 /* What is said beside the list. text is an object without it. */
 static void
-note_page(struct listing *l)
+note_page(struct keylist *l)
 {
     struct err scratch = ERR_INIT;
     struct json *doc = NULL;
@@ -115,7 +115,7 @@ note_page(struct listing *l)
 }
 
 static void
-note_head(struct listing *l)
+note_head(struct keylist *l)
 {
     size_t len = l->name_at - 1;
     while (len > 1 && strchr(" \t\r\n,", l->text.data[len - 1]) != NULL)
@@ -128,13 +128,13 @@ note_head(struct listing *l)
 
 /* Behind the list, to the end of the object around it. */
 static void
-take_tail(struct listing *l)
+take_tail(struct keylist *l)
 {
     int c = skip_blanks(l);
     buf_clear(&l->text);
     buf_addc(&l->text, '{');
     if (c == ',')
-        c = listing_getc(l);
+        c = keylist_getc(l);
     if (take_value(l, c, 1, 0) == TAKEN)
         note_page(l);
     else
@@ -142,11 +142,11 @@ take_tail(struct listing *l)
 }
 
 static void
-stop(struct listing *l, struct listing_row *row, const char *why)
+stop(struct keylist *l, struct keylist_row *row, const char *why)
 {
     l->place = PLACE_END;
     l->incomplete = 1;
-    listing_broken(row, why);
+    keylist_broken(row, why);
 }
 
 /* ---- a row ---- */
@@ -160,68 +160,68 @@ text_of(const struct json *v)
 }
 
 static enum rc
-read_object(const struct json *doc, struct listing_row *row, struct err *err)
+read_object(const struct json *doc, struct keylist_row *row, struct err *err)
 {
     const char *text[MEMBERS] = {NULL};
     int has[MEMBERS] = {0};
     for (const struct json *v = json_first(doc); v != NULL; v = json_next(v)) {
-        enum listing_member m = listing_member(json_name(v), strlen(json_name(v)));
+        enum keylist_member m = keylist_member(json_name(v), strlen(json_name(v)));
         if (m >= MEMBERS)
             continue;
         if (has[m]) {
-            listing_broken(row, "one thing is said twice in it, under two names");
+            keylist_broken(row, "one thing is said twice in it, under two names");
             return RC_OK;
         }
         has[m] = 1;
         text[m] = text_of(v);
         if (text[m] == NULL && json_type(v) != JSON_NULL) {
-            listing_broken(row, "its id, description or time is no text");
+            keylist_broken(row, "its id, description or time is no text");
             return RC_OK;
         }
     }
     if (!has[MEMBER_HINT]) {
-        listing_broken(row, "there is no Description and no hint in it");
+        keylist_broken(row, "there is no Description and no hint in it");
         return RC_OK;
     }
-    return listing_fill(row, text, err);
+    return keylist_fill(row, text, err);
 }
 
 static int
 is_of_list(const struct json *doc)
 {
     for (const struct json *v = json_first(doc); v != NULL; v = json_next(v)) {
-        if (listing_member(json_name(v), strlen(json_name(v))) < MEMBERS)
+        if (keylist_member(json_name(v), strlen(json_name(v))) < MEMBERS)
             return json_get(doc, "name") == NULL;
     }
     return 0;
 }
 
 static enum rc
-take_row(struct listing *l, struct listing_row *row, struct err *err)
+take_row(struct keylist *l, struct keylist_row *row, struct err *err)
 {
     struct json *doc = NULL;
     struct err why = ERR_INIT;
     if (l->text.failed) {
-        listing_broken(row, "the row is longer than 128 KiB");
+        keylist_broken(row, "the row is longer than 128 KiB");
         return l->text.failed == RC_NO_MEMORY ? err_nomem(err) : RC_OK;
     }
     enum rc rc = json_parse(&doc, buf_str(&l->text), l->text.len, "the row", &why);
     if (rc == RC_NO_MEMORY)
         return err_nomem(err);
     if (rc != RC_OK) {
-        listing_broken(row, "");
+        keylist_broken(row, "");
         (void)snprintf(row->why, sizeof row->why, "%.90s%s%.60s", why.msg,
                        why.why[0] != '\0' ? ": " : "", why.why);
         if (!utf8_is(row->why, strlen(row->why))) /* cut in the middle of a character */
-            listing_broken(row, "it is no JSON");
+            keylist_broken(row, "it is no JSON");
         return RC_OK;
     }
     if (json_type(doc) != JSON_OBJECT) {
-        listing_broken(row, "it is no JSON object");
+        keylist_broken(row, "it is no JSON object");
     } else if (is_of_list(doc)) {
         rc = read_object(doc, row, err);
     } else {
-        row->kind = LISTING_OWN;
+        row->kind = KEYLIST_OWN;
         row->text = &l->text;
     }
     json_free(doc);
@@ -230,7 +230,7 @@ take_row(struct listing *l, struct listing_row *row, struct err *err)
 
 /* At an item of the list, or at its end (*more 0). c is what stands there. */
 static enum rc
-next_item(struct listing *l, struct listing_row *row, int c, int *more, struct err *err)
+next_item(struct keylist *l, struct keylist_row *row, int c, int *more, struct err *err)
 {
     *more = 1;
     if (c == ']') {
@@ -262,7 +262,7 @@ next_item(struct listing *l, struct listing_row *row, int c, int *more, struct e
 
 /* Outside of any list: one begins, or an object that is a row or has the list in it. */
 static enum rc
-next_top(struct listing *l, struct listing_row *row, int c, int *more, struct err *err)
+next_top(struct keylist *l, struct keylist_row *row, int c, int *more, struct err *err)
 {
     *more = 1;
     row->line = l->line;
@@ -288,7 +288,7 @@ next_top(struct listing *l, struct listing_row *row, int c, int *more, struct er
 }
 
 enum rc
-listing_next_json(struct listing *l, struct listing_row *row, int *more, struct err *err)
+keylist_next_json(struct keylist *l, struct keylist_row *row, int *more, struct err *err)
 {
     enum rc rc = RC_OK;
     *more = 0;

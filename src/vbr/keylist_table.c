@@ -2,13 +2,13 @@
 #include <string.h>
 
 #include "text/uni.h"
-#include "vbr/listing_in.h"
+#include "vbr/keylist_in.h"
 
 /* A record ends with its line, whatever is open: so one quotation mark too few damages one row, and
  * not all that follow. A description has no line break. */
 
 static void
-end_field(struct listing *l, int quoted)
+end_field(struct keylist *l, int quoted)
 {
     buf_add(&l->text, "", 1);
     l->quoted[l->fields] = quoted;
@@ -17,20 +17,20 @@ end_field(struct listing *l, int quoted)
 
 /* One field from c on. *c: what ended it. Returns NULL, or what is wrong with it. */
 static const char *
-take_field(struct listing *l, int *c)
+take_field(struct keylist *l, int *c)
 {
     const char *wrong = NULL;
     int quoted = *c == '"', open = quoted;
     if (quoted)
-        *c = listing_getc(l);
-    for (;; *c = listing_getc(l)) {
+        *c = keylist_getc(l);
+    for (;; *c = keylist_getc(l)) {
         if (*c == EOF || *c == '\n')
             break;
         if (open && *c == '"') {
-            int next = listing_getc(l);
+            int next = keylist_getc(l);
             open = next == '"';
             if (!open)
-                listing_back(l, next);
+                keylist_back(l, next);
             else
                 buf_addc(&l->text, '"');
             continue;
@@ -38,8 +38,8 @@ take_field(struct listing *l, int *c)
         if (!open && *c == l->delimiter)
             break;
         if (!open && *c == '\r') {
-            int next = listing_getc(l);
-            listing_back(l, next);
+            int next = keylist_getc(l);
+            keylist_back(l, next);
             if (next == '\n' || next == EOF)
                 continue;
         }
@@ -59,11 +59,11 @@ take_field(struct listing *l, int *c)
 
 /* A line that is not empty; *more 0: there is none. why: NULL, or what is wrong with it. */
 static void
-take_record(struct listing *l, int64_t *line, const char **why, int *more)
+take_record(struct keylist *l, int64_t *line, const char **why, int *more)
 {
-    int c = listing_getc(l);
+    int c = keylist_getc(l);
     while (c == '\n' || c == '\r')
-        c = listing_getc(l);
+        c = keylist_getc(l);
     *more = c != EOF;
     *line = l->line;
     *why = NULL;
@@ -76,11 +76,11 @@ take_record(struct listing *l, int64_t *line, const char **why, int *more)
             *why = wrong;
         if (c == '\n' || c == EOF)
             break;
-        c = listing_getc(l);
-        if (l->fields == LISTING_COLUMNS) { /* the rest of it is passed over */
+        c = keylist_getc(l);
+        if (l->fields == KEYLIST_COLUMNS) { /* the rest of it is passed over */
             *why = "there are more fields in it than in any list";
             while (c != '\n' && c != EOF)
-                c = listing_getc(l);
+                c = keylist_getc(l);
             break;
         }
         if (c == EOF || c == '\n') { /* a delimiter at the end: one more, empty */
@@ -110,7 +110,7 @@ find_delimiter(const char *text, size_t len)
 }
 
 static enum rc
-no_list(const struct listing *l, struct err *err)
+no_list(const struct keylist *l, struct err *err)
 {
     (void)err_set(err, RC_BAD_VALUE, "%s is no list of keys that is known", l->name);
     (void)err_why(err, "it is no JSON, and no table with a column Description or hint");
@@ -120,12 +120,12 @@ no_list(const struct listing *l, struct err *err)
 
 /* The first lines in whole, so that they can be looked at: those of #TYPE, and the names. */
 static enum rc
-take_names(struct listing *l, struct buf *line, struct err *err)
+take_names(struct keylist *l, struct buf *line, struct err *err)
 {
     do {
         int c;
         buf_clear(line);
-        while ((c = listing_getc(l)) != EOF && c != '\n')
+        while ((c = keylist_getc(l)) != EOF && c != '\n')
             buf_addc(line, (char)c);
         l->typed = l->typed || strncmp(buf_str(line), "#TYPE", 5) == 0;
         if (c == EOF && strspn(buf_str(line), "\r ") == line->len)
@@ -135,13 +135,13 @@ take_names(struct listing *l, struct buf *line, struct err *err)
 }
 
 enum rc
-listing_header(struct listing *l, struct err *err)
+keylist_header(struct keylist *l, struct err *err)
 {
     struct buf line;
     int64_t at = 0;
     const char *why = NULL;
     int more = 0, seen[MEMBERS] = {0};
-    buf_init(&line, LISTING_PEEK);
+    buf_init(&line, KEYLIST_PEEK);
     enum rc rc = take_names(l, &line, err);
     if (rc == RC_OK) {
         l->delimiter = find_delimiter(buf_str(&line), line.len);
@@ -166,7 +166,7 @@ listing_header(struct listing *l, struct err *err)
             (void)err_set(err, RC_BAD_VALUE, "%s has typographic quotation marks", l->name);
             return err_hint(err, "a word processor or a chat has changed it; export it anew");
         }
-        l->column[i] = listing_member(name, strlen(name));
+        l->column[i] = keylist_member(name, strlen(name));
         if (l->column[i] < MEMBERS && seen[l->column[i]]++)
             why = "two columns are the same";
     }
@@ -176,7 +176,7 @@ listing_header(struct listing *l, struct err *err)
 /* ---- rows ---- */
 
 enum rc
-listing_next_record(struct listing *l, struct listing_row *row, int *more, struct err *err)
+keylist_next_record(struct keylist *l, struct keylist_row *row, int *more, struct err *err)
 {
     const char *text[MEMBERS] = {NULL};
     const char *why = NULL;
@@ -188,7 +188,7 @@ listing_next_record(struct listing *l, struct listing_row *row, int *more, struc
     if (why == NULL && l->fields != l->columns)
         why = "it has another number of fields than the line of names";
     if (why != NULL) {
-        listing_broken(row, why);
+        keylist_broken(row, why);
         return RC_OK;
     }
     for (size_t i = 0; i < l->columns; i++) {
@@ -196,9 +196,9 @@ listing_next_record(struct listing *l, struct listing_row *row, int *more, struc
         if (l->column[i] < MEMBERS && (l->quoted[i] || *field != '\0'))
             text[l->column[i]] = field; /* nothing at all is null */
     }
-    enum rc rc = listing_fill(row, text, err);
+    enum rc rc = keylist_fill(row, text, err);
     /* Export-Csv 5.1 writes ASCII, and a question mark for every other letter. */
     if (rc == RC_OK && l->typed && memchr(row->p.hint, '?', row->moniker) != NULL)
-        row->findings |= 1U << LISTING_LOST;
+        row->findings |= 1U << KEYLIST_LOST;
     return rc;
 }

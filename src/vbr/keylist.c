@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "sys/env.h"
-#include "vbr/listing_in.h"
+#include "vbr/keylist_in.h"
 
 /* ---- characters ---- */
 
 int
-listing_getc(struct listing *l)
+keylist_getc(struct keylist *l)
 {
     int c = l->back;
     if (c >= 0)
@@ -22,7 +22,7 @@ listing_getc(struct listing *l)
 }
 
 void
-listing_back(struct listing *l, int c)
+keylist_back(struct keylist *l, int c)
 {
     l->back = c;
     l->line -= c == '\n';
@@ -32,9 +32,9 @@ listing_back(struct listing *l, int c)
 
 /* One more character of the beginning; EOF also when it is longer than anybody's. */
 static int
-peek(struct listing *l)
+peek(struct keylist *l)
 {
-    int c = l->ahead.len < LISTING_PEEK ? decode_getc(&l->in) : EOF;
+    int c = l->ahead.len < KEYLIST_PEEK ? decode_getc(&l->in) : EOF;
     if (c != EOF)
         buf_addc(&l->ahead, (char)c);
     return c;
@@ -48,36 +48,36 @@ is_blank(int c)
 
 /* What stands behind the first brace: a member of a list of passwords, or a line break, which no
  * row of ours has. */
-static enum listing_shape
-shape_of_object(struct listing *l)
+static enum keylist_shape
+shape_of_object(struct keylist *l)
 {
     int c = peek(l);
     while (c == ' ' || c == '\t')
         c = peek(l);
     if (c == '\r' || c == '\n')
-        return LISTING_JSON;
+        return KEYLIST_JSON;
     if (c != '"')
-        return LISTING_LINES;
+        return KEYLIST_LINES;
     size_t at = l->ahead.len;
     while ((c = peek(l)) != EOF && c != '"')
         ;
     if (c == EOF)
-        return LISTING_LINES;
+        return KEYLIST_LINES;
     const char *name = buf_str(&l->ahead) + at;
     size_t len = l->ahead.len - at - 1;
     static const char *const lists[] = {"data", "encryptionPasswords", "pagination", "value",
                                         "EncryptedPassword"};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (strlen(lists[i]) == len && memcmp(lists[i], name, len) == 0)
-            return LISTING_JSON;
+            return KEYLIST_JSON;
     }
     if (len == strlen("description") && memcmp(name, "description", len) == 0)
-        return LISTING_LINES; /* ours, in small letters */
-    return listing_member(name, len) < MEMBERS ? LISTING_JSON : LISTING_LINES;
+        return KEYLIST_LINES; /* ours, in small letters */
+    return keylist_member(name, len) < MEMBERS ? KEYLIST_JSON : KEYLIST_LINES;
 }
 
 static enum rc
-find_shape(struct listing *l, struct err *err)
+find_shape(struct keylist *l, struct err *err)
 {
     int c = peek(l);
     while (is_blank(c))
@@ -86,20 +86,20 @@ find_shape(struct listing *l, struct err *err)
     if (rc != RC_OK)
         return rc;
     if (c == EOF) {
-        l->shape = LISTING_LINES;
+        l->shape = KEYLIST_LINES;
     } else if (c == '[') {
-        l->shape = LISTING_JSON;
+        l->shape = KEYLIST_JSON;
     } else if (c == '{') {
         l->shape = shape_of_object(l);
     } else {
-        l->shape = LISTING_TABLE;
-        return listing_header(l, err);
+        l->shape = KEYLIST_TABLE;
+        return keylist_header(l, err);
     }
     return RC_OK;
 }
 
 static enum rc
-stream_check(const struct listing *l, struct err *err)
+stream_check(const struct keylist *l, struct err *err)
 {
     if (!ferror(l->in.file))
         return RC_OK;
@@ -109,13 +109,13 @@ stream_check(const struct listing *l, struct err *err)
 }
 
 enum rc
-listing_open(struct listing **out, FILE *file, const char *name, struct err *err)
+keylist_open(struct keylist **out, FILE *file, const char *name, struct err *err)
 {
-    struct listing *l = calloc(1, sizeof *l);
+    struct keylist *l = calloc(1, sizeof *l);
     *out = NULL;
     if (l == NULL)
         return err_nomem(err);
-    buf_init(&l->ahead, LISTING_PEEK);
+    buf_init(&l->ahead, KEYLIST_PEEK);
     buf_init(&l->text, LIMIT_ENTRY);
     l->name = name;
     l->line = 1;
@@ -129,7 +129,7 @@ listing_open(struct listing **out, FILE *file, const char *name, struct err *err
         rc = err->code;
     }
     if (rc != RC_OK) {
-        listing_close(l);
+        keylist_close(l);
         return rc;
     }
     *out = l;
@@ -137,7 +137,7 @@ listing_open(struct listing **out, FILE *file, const char *name, struct err *err
 }
 
 void
-listing_close(struct listing *l)
+keylist_close(struct keylist *l)
 {
     if (l == NULL)
         return;
@@ -156,7 +156,7 @@ all_blank(const struct buf *text)
 
 /* A line without its end; lines of blanks are skipped. */
 static void
-next_line(struct listing *l, struct listing_row *row, int *more)
+next_line(struct keylist *l, struct keylist_row *row, int *more)
 {
     char chunk[4096];
     do {
@@ -164,7 +164,7 @@ next_line(struct listing *l, struct listing_row *row, int *more)
         int c;
         row->line = l->line;
         buf_clear(&l->text);
-        while ((c = listing_getc(l)) != EOF && c != '\n') {
+        while ((c = keylist_getc(l)) != EOF && c != '\n') {
             chunk[n++] = (char)c;
             if (n == sizeof chunk) {
                 buf_add(&l->text, chunk, n);
@@ -176,39 +176,39 @@ next_line(struct listing *l, struct listing_row *row, int *more)
     } while (*more && all_blank(&l->text));
     if (l->text.len > 0 && l->text.data[l->text.len - 1] == '\r')
         l->text.data[--l->text.len] = '\0';
-    row->kind = LISTING_OWN;
+    row->kind = KEYLIST_OWN;
     row->text = &l->text;
 }
 
 void
-listing_broken(struct listing_row *row, const char *why)
+keylist_broken(struct keylist_row *row, const char *why)
 {
-    row->kind = LISTING_BROKEN;
+    row->kind = KEYLIST_BROKEN;
     (void)snprintf(row->why, sizeof row->why, "%s", why);
 }
 
 enum rc
-listing_next(struct listing *l, struct listing_row *row, int *more, struct err *err)
+keylist_next(struct keylist *l, struct keylist_row *row, int *more, struct err *err)
 {
     enum rc rc = RC_OK;
     row->p.id[0] = row->p.hint[0] = row->p.unique[0] = row->p.modified[0] = '\0';
     row->modified_raw[0] = row->why[0] = '\0';
     row->to_the_second = 0;
-    row->verdict = LISTING_UNMANAGED;
+    row->verdict = KEYLIST_UNMANAGED;
     row->findings = 0;
     row->moniker = 0;
     row->wdek = "";
     row->text = NULL;
     *more = 0;
     switch (l->shape) {
-    case LISTING_LINES:
+    case KEYLIST_LINES:
         next_line(l, row, more);
         break;
-    case LISTING_JSON:
-        rc = listing_next_json(l, row, more, err);
+    case KEYLIST_JSON:
+        rc = keylist_next_json(l, row, more, err);
         break;
-    case LISTING_TABLE:
-        rc = listing_next_record(l, row, more, err);
+    case KEYLIST_TABLE:
+        rc = keylist_next_record(l, row, more, err);
         break;
     }
     if (rc == RC_OK)
@@ -218,26 +218,26 @@ listing_next(struct listing *l, struct listing_row *row, int *more, struct err *
     return rc;
 }
 
-enum listing_shape
-listing_shape(const struct listing *l)
+enum keylist_shape
+keylist_shape(const struct keylist *l)
 {
     return l->shape;
 }
 
 const struct decode *
-listing_encoding(const struct listing *l)
+keylist_encoding(const struct keylist *l)
 {
     return &l->in;
 }
 
 int
-listing_incomplete(const struct listing *l)
+keylist_incomplete(const struct keylist *l)
 {
     return l->incomplete;
 }
 
 int64_t
-listing_total(const struct listing *l)
+keylist_total(const struct keylist *l)
 {
     return l->total;
 }

@@ -7,11 +7,11 @@
 #include "crypt/hash.h"
 #include "sys/file.h"
 #include "text/json.h"
-#include "vbr/listing_in.h"
+#include "vbr/keylist_in.h"
 
 #define EXPORTS TEST_DATA "/exports/"
 
-static struct listing_row row; /* too large for a stack */
+static struct keylist_row row; /* too large for a stack */
 
 /* ---- the files, as expected.json has them ---- */
 
@@ -32,16 +32,16 @@ check_findings(const struct json *want)
     const struct json *findings = json_get(want, "findings");
     for (const struct json *v = json_first(findings); v != NULL; v = json_next(v)) {
         int found = strcmp(json_str(v), "duplicate-moniker") == 0;
-        for (unsigned f = 0; f < LISTING_FINDINGS; f++)
-            found |= (row.findings >> f & 1) && strcmp(listing_finding_word(f), json_str(v)) == 0;
+        for (unsigned f = 0; f < KEYLIST_FINDINGS; f++)
+            found |= (row.findings >> f & 1) && strcmp(keylist_finding_word(f), json_str(v)) == 0;
         if (!found)
             print_error("row %lld: not found: %s\n", (long long)row.number, json_str(v));
         assert_true(found);
     }
-    for (unsigned f = 0; f < LISTING_FINDINGS; f++) {
-        if (row.findings >> f & 1 && f != LISTING_TIME && f != LISTING_ID_MISSING &&
-            !has(findings, listing_finding_word(f)))
-            fail_msg("row %lld: found besides: %s", (long long)row.number, listing_finding_word(f));
+    for (unsigned f = 0; f < KEYLIST_FINDINGS; f++) {
+        if (row.findings >> f & 1 && f != KEYLIST_TIME && f != KEYLIST_ID_MISSING &&
+            !has(findings, keylist_finding_word(f)))
+            fail_msg("row %lld: found besides: %s", (long long)row.number, keylist_finding_word(f));
     }
 }
 
@@ -49,9 +49,9 @@ static void
 check_verdict(const struct json *want)
 {
     static const char *const words[] = {
-        [LISTING_MANAGED] = "managed",
-        [LISTING_SUSPECT] = "suspect",
-        [LISTING_UNMANAGED] = "unmanaged",
+        [KEYLIST_MANAGED] = "managed",
+        [KEYLIST_SUSPECT] = "suspect",
+        [KEYLIST_UNMANAGED] = "unmanaged",
     };
     const char *word = words[row.verdict];
     if (json_get(want, "accept") != NULL)
@@ -83,7 +83,7 @@ check_row(const struct json *want)
     const char *id = json_gets(want, "vbr_id"), *unique = json_gets(want, "unique_id");
     int64_t number = 0;
     char sha[HASH_TEXT + 1];
-    assert_int_equal(row.kind, LISTING_PASSWORD);
+    assert_int_equal(row.kind, KEYLIST_PASSWORD);
     assert_int_equal(json_geti(want, "row", &number), 0);
     assert_string_equal(row.p.id, id != NULL ? id : "");
     assert_string_equal(row.p.hint, hint != NULL ? hint : "");
@@ -104,22 +104,22 @@ check_row(const struct json *want)
 static int64_t
 check_file(const char *path, const struct json **want, int64_t *total)
 {
-    struct listing *l = NULL;
+    struct keylist *l = NULL;
     int more = 1;
     FILE *f = fopen(path, "re");
     assert_non_null(f);
-    assert_ok(listing_open(&l, f, path, err));
+    assert_ok(keylist_open(&l, f, path, err));
     for (;;) {
-        assert_ok(listing_next(l, &row, &more, err));
+        assert_ok(keylist_next(l, &row, &more, err));
         if (!more)
             break;
         assert_non_null(*want);
         check_row(*want);
         *want = json_next(*want);
     }
-    assert_false(listing_incomplete(l));
-    *total = listing_total(l);
-    listing_close(l);
+    assert_false(keylist_incomplete(l));
+    *total = keylist_total(l);
+    keylist_close(l);
     assert_int_equal(fclose(f), 0);
     return row.number;
 }
@@ -171,7 +171,7 @@ test_expected(void **state)
 #define ID "2fb6d770-9215-43a9-b867-f06a291e46e0"
 
 static FILE *stream;
-static struct listing *list;
+static struct keylist *list;
 
 static enum rc
 open_bytes(const char *bytes, size_t len, struct err *err)
@@ -180,7 +180,7 @@ open_bytes(const char *bytes, size_t len, struct err *err)
     assert_non_null(stream);
     assert_int_equal(fwrite(bytes, 1, len, stream), len);
     rewind(stream);
-    return listing_open(&list, stream, "it", err);
+    return keylist_open(&list, stream, "it", err);
 }
 
 static void
@@ -193,7 +193,7 @@ static int
 next(void)
 {
     int more = 0;
-    assert_ok(listing_next(list, &row, &more, err));
+    assert_ok(keylist_next(list, &row, &more, err));
     return more;
 }
 
@@ -201,8 +201,8 @@ static void
 end(int incomplete)
 {
     assert_false(next());
-    assert_int_equal(listing_incomplete(list), incomplete);
-    listing_close(list);
+    assert_int_equal(keylist_incomplete(list), incomplete);
+    keylist_close(list);
     assert_int_equal(fclose(stream), 0);
 }
 
@@ -210,25 +210,25 @@ static void
 broken(const char *why)
 {
     assert_true(next());
-    assert_int_equal(row.kind, LISTING_BROKEN);
+    assert_int_equal(row.kind, KEYLIST_BROKEN);
     if (strstr(row.why, why) == NULL)
         fail_msg("\"%s\" is not in \"%s\"", why, row.why);
 }
 
 static void
-password(enum listing_verdict verdict, const char *moniker)
+password(enum keylist_verdict verdict, const char *moniker)
 {
     assert_true(next());
-    if (row.kind == LISTING_BROKEN)
+    if (row.kind == KEYLIST_BROKEN)
         fail_msg("broken: %s", row.why);
-    assert_int_equal(row.kind, LISTING_PASSWORD);
+    assert_int_equal(row.kind, KEYLIST_PASSWORD);
     assert_int_equal(row.verdict, verdict);
     assert_int_equal(row.moniker, strlen(moniker));
     assert_memory_equal(row.p.hint, moniker, row.moniker);
 }
 
 static int
-found(enum listing_finding f)
+found(enum keylist_finding f)
 {
     return row.findings >> f & 1;
 }
@@ -267,8 +267,8 @@ test_encodings(void **state)
                 n += put_unit(bytes + n, (unsigned char)*c, big);
         }
         assert_ok(open_bytes(bytes, n, err));
-        assert_int_equal(listing_encoding(list)->mark, mark);
-        password(LISTING_MANAGED, "K\xc3\xb6\xe2\x82\xac\xf0\x9f\x94\x91");
+        assert_int_equal(keylist_encoding(list)->mark, mark);
+        password(KEYLIST_MANAGED, "K\xc3\xb6\xe2\x82\xac\xf0\x9f\x94\x91");
         assert_int_equal(row.line, 2);
         end(0);
     }
@@ -283,36 +283,36 @@ test_json_shapes(void **state)
 {
     (void)state;
     begin(" {\"Id\":\"" ID "\",\"Description\":\"a | " WDEK "\"}\n{\"hint\":\"b\",\"id\":null}\n");
-    password(LISTING_MANAGED, "a");
+    password(KEYLIST_MANAGED, "a");
     assert_int_equal(row.line, 1);
-    password(LISTING_UNMANAGED, "");
-    assert_true(found(LISTING_ID_MISSING));
+    password(KEYLIST_UNMANAGED, "");
+    assert_true(found(KEYLIST_ID_MISSING));
     assert_int_equal(row.line, 2);
     end(0);
     begin("{\"value\":[{\"Id\":\"{" ID "}\",\"Description\":null}],\"Count\":1}");
-    password(LISTING_UNMANAGED, "");
+    password(KEYLIST_UNMANAGED, "");
     assert_string_equal(row.p.id, ID);
     end(0);
     begin("{\"pagination\":{\"total\":9},\"data\":[]}");
     assert_false(next());
-    assert_int_equal(listing_total(list), 9);
+    assert_int_equal(keylist_total(list), 9);
     end(0);
     begin("[{\"name\":\"vbr/"
           "x\",\"wrapped\":\"y\"},7,{\"Id\":\"x\"},{\"hint\":{}},{\"Id\":\"x\",\"id\":"
           "\"y\"},{\"hint\":\"x\"}]");
     assert_true(next());
-    assert_int_equal(row.kind, LISTING_OWN);
+    assert_int_equal(row.kind, KEYLIST_OWN);
     assert_string_equal(buf_str(row.text), "{\"name\":\"vbr/x\",\"wrapped\":\"y\"}");
     broken("no JSON object");
     broken("no Description");
     broken("no text");
     broken("twice");
-    password(LISTING_UNMANAGED, "");
+    password(KEYLIST_UNMANAGED, "");
     end(0);
     begin("{\"name\":\"a\"}\n\n  \nnot json\n");
-    assert_int_equal(listing_shape(list), LISTING_LINES);
+    assert_int_equal(keylist_shape(list), KEYLIST_LINES);
     assert_true(next());
-    assert_int_equal(row.kind, LISTING_OWN);
+    assert_int_equal(row.kind, KEYLIST_OWN);
     assert_true(next());
     assert_int_equal(row.line, 4);
     end(0);
@@ -327,19 +327,19 @@ test_json_cut(void **state)
     for (size_t len = 9; len < sizeof whole - 1; len++) {
         assert_ok(open_bytes(whole, len, err));
         while (next()) /* whatever it is */
-            assert_true(row.kind == LISTING_PASSWORD || row.kind == LISTING_BROKEN);
+            assert_true(row.kind == KEYLIST_PASSWORD || row.kind == KEYLIST_BROKEN);
         end(1);
     }
     begin(whole);
-    password(LISTING_MANAGED, "a ] } ,");
-    password(LISTING_UNMANAGED, "");
+    password(KEYLIST_MANAGED, "a ] } ,");
+    password(KEYLIST_UNMANAGED, "");
     end(0);
     begin("[{\"hint\":\"a\"} {\"hint\":\"b\"}]");
-    password(LISTING_UNMANAGED, "");
+    password(KEYLIST_UNMANAGED, "");
     broken("no JSON from here on");
     end(1);
     begin("[{\"hint\":\"a\"}] x");
-    password(LISTING_UNMANAGED, "");
+    password(KEYLIST_UNMANAGED, "");
     broken("no JSON from here on");
     end(1);
     begin("{\"data\":[],\"data\":[{\"hint\":\"hidden\"}]}");
@@ -360,23 +360,23 @@ test_table_damage(void **state)
           ";\"c \"\"q\"\"; | " WDEK "\";\n"
           ";x\xff;\n"
           ";d? | " WDEK ";");
-    assert_int_equal(listing_shape(list), LISTING_TABLE);
-    password(LISTING_MANAGED, "a");
-    password(LISTING_SUSPECT, "");
-    assert_true(found(LISTING_NUMBER) && found(LISTING_ID));
+    assert_int_equal(keylist_shape(list), KEYLIST_TABLE);
+    password(KEYLIST_MANAGED, "a");
+    password(KEYLIST_SUSPECT, "");
+    assert_true(found(KEYLIST_NUMBER) && found(KEYLIST_ID));
     assert_string_equal(row.p.id, "");
     assert_true(next());
-    assert_int_equal(row.verdict, LISTING_SUSPECT);
-    assert_true(found(LISTING_QUOTES) && found(LISTING_ID));
+    assert_int_equal(row.verdict, KEYLIST_SUSPECT);
+    assert_true(found(KEYLIST_QUOTES) && found(KEYLIST_ID));
     broken("quotation mark is missing");
     broken("number of fields");
     broken("behind a closing");
     broken("in the middle of a field");
     broken("number of fields");
-    password(LISTING_MANAGED, "c \"q\";");
+    password(KEYLIST_MANAGED, "c \"q\";");
     broken("not UTF-8");
-    password(LISTING_MANAGED, "d?");
-    assert_true(found(LISTING_LOST));
+    password(KEYLIST_MANAGED, "d?");
+    assert_true(found(KEYLIST_LOST));
     assert_int_equal(row.line, 14);
     end(0);
 }
@@ -411,15 +411,15 @@ test_hint_cut(void **state)
     static const char whole[] = "vbr/config | " WDEK;
     (void)state;
     for (size_t len = 0; len < sizeof whole; len++) {
-        row = (struct listing_row){.number = 1};
+        row = (struct keylist_row){.number = 1};
         memcpy(row.p.hint, whole, len);
-        assert_ok(listing_judge(&row, 1, err));
+        assert_ok(keylist_judge(&row, 1, err));
         if (len == sizeof whole - 1)
-            assert_int_equal(row.verdict, LISTING_MANAGED);
+            assert_int_equal(row.verdict, KEYLIST_MANAGED);
         else if (len >= 16) /* "eyJ" is there */
-            assert_int_equal(row.verdict, LISTING_SUSPECT);
+            assert_int_equal(row.verdict, KEYLIST_SUSPECT);
         else
-            assert_int_not_equal(row.verdict, LISTING_MANAGED);
+            assert_int_not_equal(row.verdict, KEYLIST_MANAGED);
     }
 }
 
@@ -439,8 +439,8 @@ test_times(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         const char *member[MEMBERS] = {[MEMBER_MODIFIED] = times[i][0]};
-        row = (struct listing_row){.number = 1};
-        assert_ok(listing_fill(&row, member, err));
+        row = (struct keylist_row){.number = 1};
+        assert_ok(keylist_fill(&row, member, err));
         assert_string_equal(row.p.modified, times[i][1]);
         assert_string_equal(row.modified_raw, times[i][1][0] == '\0' ? times[i][0] : "");
     }
