@@ -12,6 +12,7 @@ scene_secrets() {
     password_of "$FRA" vbr/job-sql "$T/generated"
     printf 'moniker | %s\n' "$(cat "$T/other.wrap")" >"$T/description"
     jq -nc --rawfile w "$T/other.wrap" '{name: "vbr/imported", wrapped: ($w | rtrimstr("\n")), form: "bytes", aad: ["other"]}' >"$T/rows"
+    jq -nc --rawfile w "$T/other.wrap" '[{Id: "x", Description: ("vbr/listed | " + ($w | rtrimstr("\n")))}]' >"$T/list.json"
     printf 'canary-adopted-%s' "$(head -c 12 /dev/urandom | base64)" >"$T/adopted"
     printf 'canary-spare-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/spare.pass"
     fra author spare --file "$T/spare.key" --credential "file:$T/spare.pass"
@@ -109,6 +110,7 @@ any doctor
 0 export vbr/canary --file $T/exported
 12 reveal vbr/canary --reason R --from $T/exported --yes --credential kp-fra=file:$T/kp-mad.pass --to file:$T/none
 0 import $T/rows --root fra-main --purpose other
+3 import $T/list.json --root fra-main --purpose other
 0 site add paris
 0 site lost paris --reason R --yes --confirm paris
 0 site restored paris --reason R --yes
