@@ -110,7 +110,7 @@ any doctor
 0 export vbr/canary --file $T/exported
 12 reveal vbr/canary --reason R --from $T/exported --yes --credential kp-fra=file:$T/kp-mad.pass --to file:$T/none
 0 import $T/rows --root fra-main --purpose other
-3 import $T/list.json --root fra-main --purpose other
+0 import $T/list.json --root fra-main --purpose other
 0 site add paris
 0 site lost paris --reason R --yes --confirm paris
 0 site restored paris --reason R --yes
