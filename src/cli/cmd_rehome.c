@@ -10,6 +10,7 @@
 #include "cli/out.h"
 #include "cli/rehome.h"
 #include "cli/session.h"
+#include "cli/vbr_hints.h"
 #include "escrow/depend.h"
 #include "kms/place.h"
 #include "text/time.h"
@@ -50,6 +51,7 @@ struct answer {
     struct rehome *r;
     struct bulk b;
     const struct job *job;
+    struct vbr_hints hints;
 };
 
 /* A wrap that can open the key. */
@@ -176,6 +178,7 @@ answer(struct answer *a, struct err *err)
     jw_int(&b->w, "there", r->there);
     jw_int(&b->w, "failed", r->failed);
     jw_int(&b->w, "left", p.left);
+    vbr_hints_write(&a->hints, &b->w);
     if (p.only >= 0)
         jw_int(&b->w, "lost_if_stopped", p.only);
     if (p.days >= 0) {
@@ -211,6 +214,18 @@ judge(struct rehome *r, struct err *err)
                : err_wrap(err, "no key could be wrapped under %s", r->targets[0].root.object.name);
 }
 
+/* Backup servers show the wrap that must survive; of many keys all are looked at, at once. */
+static enum rc
+settle_hints(struct answer *a, struct err *err)
+{
+    const struct rehome *r = a->r;
+    int all = r->count > 64;
+    enum rc rc = all ? vbr_hints_add(&a->hints, NULL, err) : RC_OK;
+    for (size_t i = 0; rc == RC_OK && !all && i < r->count; i++)
+        rc = vbr_hints_add(&a->hints, r->moves[i].key, err);
+    return rc == RC_OK ? vbr_hints_settle(&a->hints, err) : rc;
+}
+
 /* Before anything is said or done. */
 static enum rc
 check_by(const struct ctx *ctx, struct err *err)
@@ -226,7 +241,7 @@ check_by(const struct ctx *ctx, struct err *err)
 static enum rc
 run(struct ctx *ctx, const char *how, const char *to, struct err *err)
 {
-    struct answer a = {.r = calloc(1, sizeof *a.r)};
+    struct answer a = {.r = calloc(1, sizeof *a.r), .hints = {.ctx = ctx}};
     struct rehome *r = a.r;
     if (r == NULL)
         return err_nomem(err);
@@ -247,9 +262,12 @@ run(struct ctx *ctx, const char *how, const char *to, struct err *err)
         rc = rehome_run(r, err);
     if (rc == RC_OK)
         rc = judge(r, err);
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = settle_hints(&a, err);
     if (rc == RC_OK)
         rc = answer(&a, err);
     bulk_release(&a.b);
+    vbr_hints_release(&a.hints);
     if (rc == RC_OK)
         rc = session_publish(ctx, err);
     else if (r->added > 0) /* interrupted, or one of them lied; the others are recorded */

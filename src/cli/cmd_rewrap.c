@@ -9,6 +9,7 @@
 #include "cli/rewrap.h"
 #include "cli/session.h"
 #include "cli/show_request.h"
+#include "cli/vbr_hints.h"
 
 static const char *const outcomes[] = {[REWRAP_PLANNED] = "planned",
                                        [REWRAP_DONE] = "rewrapped",
@@ -18,6 +19,7 @@ static const char *const outcomes[] = {[REWRAP_PLANNED] = "planned",
 struct answer {
     struct ctx *ctx;
     struct bulk b;
+    struct vbr_hints hints;
 };
 
 static enum rc
@@ -54,7 +56,23 @@ answer(struct answer *a, const struct rewrap *r, struct err *err)
     jw_int(&a->b.w, "rewrapped", r->made);
     jw_int(&a->b.w, "current", r->current);
     jw_int(&a->b.w, "failed", r->failed);
+    vbr_hints_write(&a->hints, &a->b.w);
     return bulk_end(&a->b, err);
+}
+
+/* Backup servers show the newest wrap, too. */
+static enum rc
+settle_hints(struct answer *a, const struct rewrap *r, struct err *err)
+{
+    const struct opts *o = &a->ctx->opts;
+    enum rc rc = r->all ? vbr_hints_add(&a->hints, NULL, err) : RC_OK;
+    for (size_t i = 0; rc == RC_OK && !r->all && i < o->arg_count; i++) {
+        struct key key;
+        rc = session_key(a->ctx, opt_arg(o, i), &key, err);
+        if (rc == RC_OK)
+            rc = vbr_hints_add(&a->hints, key.uuid, err);
+    }
+    return rc == RC_OK ? vbr_hints_settle(&a->hints, err) : rc;
 }
 
 /* How many there are to do, before anything is done; the question is about that number. */
@@ -113,7 +131,7 @@ run_rewrap(struct ctx *ctx, struct err *err)
 {
     if (opt_has(&ctx->opts, OPT_SHOW_REQUEST))
         return show_named(ctx, err);
-    struct answer a = {.ctx = ctx};
+    struct answer a = {.ctx = ctx, .hints = {.ctx = ctx}};
     struct rewrap *r = calloc(1, sizeof *r);
     if (r == NULL)
         return err_nomem(err);
@@ -133,9 +151,12 @@ run_rewrap(struct ctx *ctx, struct err *err)
     }
     if (r->failed > 0)
         ctx->findings++;
+    if (rc == RC_OK && !ctx->dry_run)
+        rc = settle_hints(&a, r, err);
     if (rc == RC_OK)
         rc = answer(&a, r, err);
     bulk_release(&a.b);
+    vbr_hints_release(&a.hints);
     if (rc == RC_OK && !ctx->dry_run)
         rc = session_publish(ctx, err);
     else if (r->made > 0) /* interrupted, or one of them lied; the others are recorded */

@@ -1,5 +1,6 @@
 /* show: all that is known of a key. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/until.h"
+#include "cli/vbr_known.h"
 
 void
 cmd_write_wrap(struct jw *w, const char *root, const struct wrap *wrap)
@@ -99,6 +101,39 @@ show_conflicts(struct ctx *ctx, const struct inventory_item *item, struct jw *w,
     return conflict_show(ctx, "key", k->uuid, label, w, err);
 }
 
+/* Where it was put, and whether its hint there has the wrap that it must have. */
+static enum rc
+show_servers(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
+{
+    struct vbr_known *all = NULL;
+    size_t count = 0;
+    enum rc rc = vbr_known_load(ctx->store, k->uuid, &all, &count, err);
+    if (w != NULL)
+        jw_arr(w, "backup_servers");
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        char server[LIMIT_NAME + 1], text[LIMIT_NAME + 80];
+        int behind = 0;
+        rc = object_name(ctx->store, all[i].server, server, err);
+        if (rc == RC_OK)
+            rc = vbr_hint_is_behind(ctx->store, &all[i], &behind, err);
+        if (rc == RC_OK && w != NULL) {
+            jw_obj(w, NULL);
+            jw_str(w, "server", server);
+            jw_str(w, "vbr_id", all[i].id);
+            jw_bool(w, "hint_behind", behind);
+            jw_end_obj(w);
+        } else if (rc == RC_OK) {
+            (void)snprintf(text, sizeof text, "%s   %s%s", server, all[i].id,
+                           behind ? "   hint behind: keymuster upkeep" : "");
+            out_field(ctx, "there", text);
+        }
+    }
+    if (w != NULL)
+        jw_end_arr(w);
+    free(all);
+    return rc;
+}
+
 static enum rc
 show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
 {
@@ -138,6 +173,8 @@ show_json(const struct list_row *row, struct err *err)
             rc = show_fields(ctx, k, &w, err);
         if (rc == RC_OK)
             rc = show_conflicts(ctx, row->item, &w, err);
+        if (rc == RC_OK)
+            rc = show_servers(ctx, k, &w, err);
         jw_arr(&w, "wraps");
         if (rc == RC_OK)
             rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);
@@ -229,6 +266,8 @@ show_row(const struct list_row *row, struct err *err)
         rc = show_duties(row, err);
     if (rc == RC_OK)
         rc = show_conflicts(ctx, row->item, NULL, err);
+    if (rc == RC_OK)
+        rc = show_servers(ctx, k, NULL, err);
     struct listing l = {.ctx = ctx};
     if (rc == RC_OK)
         rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);

@@ -385,6 +385,8 @@ gather(struct status *s, struct err *err)
         rc = status_runs(s, err);
     if (rc == RC_OK)
         rc = export_stale_each(store, status_export, s, err);
+    if (rc == RC_OK)
+        rc = status_hints(s, err);
     if (rc != RC_OK)
         return rc;
     if (s->living < 2)
@@ -435,6 +437,7 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "to_countersign", s->countersign);
     jw_int(&w, "debts", s->debts);
     jw_int(&w, "stale_exports", s->stale_exports);
+    jw_int(&w, "hints_behind", s->hints_behind);
     jw_int(&w, "wraps_behind", s->behind);
     jw_int(&w, "roots_destroyed", s->vanishing);
     jw_int(&w, "hpcs_keys", s->hpcs_keys);

@@ -1,5 +1,6 @@
-/* upkeep: what a timer does. Root keys are looked at, wraps that are behind renewed, exports that
- * lack something written anew in their place, the copies synchronised. Each part goes on when
+/* upkeep: what a timer does. Root keys are looked at, wraps that are behind renewed, hints at
+ * backup servers put right, exports that lack something written anew in their place, the copies
+ * synchronised. Each part goes on when
  * another one could not do all. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "cli/rewrap.h"
 #include "cli/root_check.h"
 #include "cli/session.h"
+#include "cli/vbr_hints.h"
 #include "escrow/export.h"
 #include "sys/file.h"
 
@@ -20,6 +22,7 @@ struct upkeep {
     int64_t asked, unknown;
     struct buf files; /* stale exports, each ended by NUL */
     int64_t refreshed, left;
+    struct err hostile; /* a backup server that is not the one it was; said at the end */
 };
 
 /* ---- root keys ---- */
@@ -96,6 +99,27 @@ rewrap_stale(struct upkeep *u, struct err *err)
     }
     rewrap_release(r);
     free(r);
+    return rc;
+}
+
+/* ---- hints at backup servers ---- */
+
+static enum rc
+pay_hints(struct upkeep *u, struct err *err)
+{
+    struct vbr_hints h = {.ctx = u->ctx};
+    enum rc rc = vbr_hints_add(&h, NULL, err);
+    if (rc == RC_OK)
+        rc = vbr_hints_settle(&h, err);
+    u->ctx->findings += h.behind > 0 && !u->ctx->dry_run;
+    if (rc == RC_VBR_PIN || rc == RC_ENDPOINT_DIFFERS) {
+        u->hostile = *err;
+        err_clear(err);
+        rc = RC_OK;
+    }
+    if (u->w != NULL)
+        vbr_hints_write(&h, u->w);
+    vbr_hints_release(&h);
     return rc;
 }
 
@@ -248,12 +272,19 @@ run_upkeep(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = rewrap_stale(&u, err);
     if (rc == RC_OK)
+        rc = pay_hints(&u, err);
+    if (rc == RC_OK)
         rc = refresh_exports(&u, err);
     if (rc == RC_OK)
         rc = sync_copies(&u, err);
     if (rc == RC_OK && u.w != NULL)
-        return out_object(ctx, &doc, &w, err);
-    buf_release(&doc);
+        rc = out_object(ctx, &doc, &w, err);
+    else
+        buf_release(&doc);
+    if (rc == RC_OK && u.hostile.code != RC_OK) {
+        *err = u.hostile;
+        rc = err->code;
+    }
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "cli/vbr_hints.h"
 #include "text/uni.h"
 
 enum { PREFIX_MIN = 4, SHORT_ID = 12 };
@@ -228,7 +229,7 @@ record_retired(struct retire *r, struct err *err)
 }
 
 static enum rc
-answer_retired(struct retire *r, struct err *err)
+answer_retired(struct retire *r, const struct vbr_hints *hints, struct err *err)
 {
     struct ctx *ctx = r->ctx;
     if (!out_is_json(ctx)) {
@@ -250,6 +251,7 @@ answer_retired(struct retire *r, struct err *err)
     jw_str(&w, "wrap", r->id);
     if (!r->already)
         jw_int(&w, "left", r->left);
+    vbr_hints_write(hints, &w);
     jw_opt(&w, "entry", ctx->entry);
     return out_object(ctx, &doc, &w, err);
 }
@@ -258,6 +260,7 @@ static enum rc
 run_wrap_retire(struct ctx *ctx, struct err *err)
 {
     struct retire r = {.ctx = ctx, .prefix = opt_arg(&ctx->opts, 1)};
+    struct vbr_hints hints = {.ctx = ctx};
     enum rc rc = RC_OK;
     if (ctx->reason == NULL)
         rc = err_set(err, RC_NO_REASON, "wrap retire: --reason is missing");
@@ -271,8 +274,16 @@ run_wrap_retire(struct ctx *ctx, struct err *err)
         rc = check_left(&r, err);
     if (rc == RC_OK && !r.already)
         rc = record_retired(&r, err);
+    int stored = rc == RC_OK && !ctx->dry_run;
+    if (stored)
+        rc = vbr_hints_add(&hints, r.key.uuid, err);
+    if (stored && rc == RC_OK)
+        rc = vbr_hints_settle(&hints, err);
     if (rc == RC_OK)
-        rc = answer_retired(&r, err);
+        rc = answer_retired(&r, &hints, err);
+    vbr_hints_release(&hints);
+    if (rc != RC_OK && stored)
+        session_publish_rest(ctx);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 

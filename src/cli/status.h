@@ -30,6 +30,7 @@ struct status {
     int64_t duties, debts;
     int64_t countersign; /* of the duties: runs that were done alone */
     int64_t stale_exports;
+    int64_t hints_behind;
     int64_t drilled, never_drilled, drills_due, drills_failing;
     char drilled_at[TIME_TEXT + 1]; /* of the newest proof */
     char drilled_site[UUID_TEXT + 1];
@@ -53,6 +54,8 @@ void status_recovered_write(struct status *s, struct jw *w);
 void status_recovered_free(struct status *s);
 /* Wraps that are behind, root keys about to vanish, the end of HPCS (cli/status_roots.c). */
 enum rc status_roots(struct status *s, struct err *err) MUST_CHECK;
+/* Hints at backup servers that have an older wrap (cli/status_hints.c). */
+enum rc status_hints(struct status *s, struct err *err) MUST_CHECK;
 /* Runs done alone, approvals that do not count (cli/status_runs.c). */
 enum rc status_runs(struct status *s, struct err *err) MUST_CHECK;
 /* Of verify: each of the latter is a warning. */

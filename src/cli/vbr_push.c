@@ -12,58 +12,6 @@
 
 enum { JOB_MS = 30 * 60 * 1000 };
 
-/* ---- the hint ---- */
-
-struct choosing {
-    const struct store *store;
-    const struct key *key;
-    struct buf *out;
-    int away; /* the one in out is of another site than the protected one */
-};
-
-static enum rc
-choose_wrap(void *arg, const struct wrap *w, struct err *err)
-{
-    struct choosing *c = arg;
-    struct object object;
-    struct root root;
-    struct err scratch = ERR_INIT;
-    int away = 0;
-    if (w->retired || c->away)
-        return RC_OK;
-    enum rc rc = object_find(c->store, "root", w->root, &object, &scratch);
-    if (rc == RC_OK)
-        rc = root_load(c->store, &object, &root, &scratch);
-    if (rc == RC_OK)
-        away = root.site[0] != '\0' && strcmp(root.site, c->key->protects_site) != 0;
-    else if (rc != RC_NOT_FOUND) {
-        *err = scratch;
-        return rc;
-    }
-    if (c->out->len > 0 && !away)
-        return RC_OK; /* newest first */
-    c->away = away;
-    buf_clear(c->out);
-    buf_adds(c->out, c->key->name);
-    if (c->key->generation > 1)
-        buf_addf(c->out, "@%lld", (long long)c->key->generation);
-    buf_addf(c->out, " | %s", w->ciphertext);
-    return buf_check(c->out, "the hint", err);
-}
-
-enum rc
-vbr_hint_of(const struct store *store, const struct key *key, struct buf *out, struct err *err)
-{
-    struct choosing c = {.store = store, .key = key, .out = out};
-    buf_clear(out);
-    enum rc rc = wrap_each(store, key->uuid, choose_wrap, &c, err);
-    if (rc == RC_OK && out->len == 0) {
-        (void)err_set(err, RC_NOT_FOUND, "%s has no wrap that is in use", key->name);
-        rc = err_hint(err, "wrap it: keymuster wrap add KEY --root ROOT");
-    }
-    return rc;
-}
-
 /* ---- records ---- */
 
 enum rc
@@ -75,7 +23,8 @@ vbr_delivered_id(const struct store *store, const char *key, const char *server,
     enum rc rc =
         db_query(store->db, &q,
                  "SELECT coalesce(json_extract(body, '$.vbr_id'), ''),"
-                 " json_extract(body, '$.result') IS 'removed' FROM event WHERE object = ?1"
+                 " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'gone')"
+                 " FROM event WHERE object = ?1"
                  " AND kind IN ('key.delivered', 'vbr.observed')"
                  " AND json_extract(body, '$.vbr') = ?2 ORDER BY at DESC, seq DESC LIMIT 1",
                  err);
@@ -92,7 +41,7 @@ vbr_delivered_id(const struct store *store, const char *key, const char *server,
 
 static enum rc
 record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
-                 const struct vbr_pushed *p, struct err *err)
+                 const struct vbr_pushed *p, const char *wrap, struct err *err)
 {
     struct buf body;
     struct jw w;
@@ -106,6 +55,7 @@ record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *
     jw_str(&w, "vbr", s->object.uuid);
     jw_str(&w, "vbr_id", p->id);
     jw_opt(&w, "vbr_modified", p->modified);
+    jw_opt(&w, "hint_wrap", wrap);
     jw_bool(&w, "verified", p->verdict == VBR_EQUAL);
     jw_end_obj(&w);
     enum rc rc = session_record(ctx, "key.delivered", &body, NULL, err);
@@ -117,20 +67,42 @@ enum rc
 vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
              const char *result, const char *modified, struct err *err)
 {
-    struct buf body;
-    struct jw w;
-    buf_init(&body, LIMIT_BODY);
-    jw_init(&w, &body);
-    jw_obj(&w, NULL);
-    jw_str(&w, "key", key);
-    jw_str(&w, "vbr", s->object.uuid);
-    jw_str(&w, "vbr_id", id);
-    jw_str(&w, "result", result);
-    jw_opt(&w, "vbr_modified", modified);
-    jw_opt(&w, "reason", ctx->reason);
-    jw_end_obj(&w);
-    enum rc rc = session_record(ctx, "vbr.observed", &body, NULL, err);
-    buf_release(&body);
+    const struct vbr_seen seen = {
+        .key = key, .server = s->object.uuid, .id = id, .result = result, .modified = modified};
+    return vbr_seen_record(ctx, &seen, err);
+}
+
+/* key.delivered once for an id; later what changed since: our own hint, or a change that the server
+ * has now verified. */
+static enum rc
+record_push(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
+            struct vbr_pushed *p, const char *wrap, struct err *err)
+{
+    struct vbr_known *all = NULL;
+    const struct vbr_known *k = NULL;
+    size_t count = 0;
+    enum rc rc = vbr_known_load(ctx->store, key->uuid, &all, &count, err);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i].server, s->object.uuid) == 0 && strcmp(all[i].id, p->id) == 0)
+            k = &all[i];
+    }
+    int settled = p->verdict == VBR_EQUAL ||
+                  (k != NULL && p->hint_changed && strcmp(k->modified, p->before) == 0);
+    const struct vbr_seen seen = {.key = key->uuid,
+                                  .server = s->object.uuid,
+                                  .id = p->id,
+                                  .result = p->hint_changed ? "hint" : "verified",
+                                  .modified = settled ? p->modified : "",
+                                  .hint = wrap};
+    int news = k != NULL && (p->hint_changed || strcmp(k->hint, wrap) != 0 ||
+                             (settled && strcmp(k->modified, p->modified) != 0));
+    if (rc == RC_OK && k == NULL) {
+        rc = record_delivered(ctx, s, key, p, wrap, err);
+        p->recorded = rc == RC_OK;
+    } else if (rc == RC_OK && news) {
+        rc = vbr_seen_record(ctx, &seen, err);
+    }
+    free(all);
     return rc;
 }
 
@@ -195,6 +167,7 @@ settle_hint(struct vbr_server *s, struct vbr_password *there, const char *hint,
             struct vbr_pushed *out, struct err *err)
 {
     enum rc rc = RC_OK;
+    memcpy(out->before, there->modified, sizeof out->before);
     if (!out->made && strcmp(there->hint, hint) != 0) {
         rc = vbr_set_hint(s->vbr, there, hint, err);
         out->hint_changed = rc == RC_OK;
@@ -220,13 +193,13 @@ vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
 {
     struct found f;
     struct buf hint;
-    char known[UUID_TEXT + 1];
+    char wrap[HASH_TEXT + 1] = "";
     memset(out, 0, sizeof *out);
     struct vbr_password *there = calloc(1, sizeof *there);
     if (there == NULL)
         return err_nomem(err);
     buf_init(&hint, VBR_HINT);
-    enum rc rc = vbr_hint_of(ctx->store, key, &hint, err);
+    enum rc rc = vbr_hint_choose(ctx->store, key, &hint, wrap, err);
     if (rc == RC_OK)
         rc = find_there(s, key, there, &f, err);
     if (rc == RC_OK && f.hits == 0)
@@ -247,13 +220,7 @@ vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
         memcpy(out->id, there->id, sizeof out->id);
         memcpy(out->modified, there->modified, sizeof out->modified);
         out->first = out->made && f.others == 0;
-        rc = vbr_delivered_id(ctx->store, key->uuid, s->object.uuid, known, err);
-    }
-    if (rc == RC_OK && strcmp(known, out->id) != 0) {
-        rc = record_delivered(ctx, s, key, out, err);
-        out->recorded = rc == RC_OK;
-    } else if (rc == RC_OK && out->hint_changed) {
-        rc = vbr_observed(ctx, s, key->uuid, out->id, "hint", out->modified, err);
+        rc = record_push(ctx, s, key, out, wrap, err);
     }
     buf_release(&hint);
     free(there);

@@ -6,12 +6,13 @@
 #ifndef CLI_VBR_PUSH_H
 #define CLI_VBR_PUSH_H
 
-#include "cli/vbr_server.h"
+#include "cli/vbr_known.h"
 #include "text/json.h"
 
 struct vbr_pushed {
     char id[UUID_TEXT + 1];       /* in VBR */
     char modified[TIME_TEXT + 1]; /* as VBR says after it; "" */
+    char before[TIME_TEXT + 1];   /* as it said before our own change of the hint */
     int made;                     /* added now; 0: it was there */
     int hint_changed;
     enum vbr_verdict verdict;
@@ -19,10 +20,6 @@ struct vbr_pushed {
     int first;    /* it is the only password there */
 };
 
-/* "NAME | WDEK", from generation 2 on "NAME@GEN | WDEK": the newest live wrap under a KMS at
- * another site than the protected one, else the newest. RC_NOT_FOUND: it has none. */
-enum rc vbr_hint_of(const struct store *store, const struct key *key, struct buf *out,
-                    struct err *err) MUST_CHECK;
 /* Puts it there, reads the hint back, has the password verified, records key.delivered (once for
  * the same id). RC_VBR_HINT, RC_VBR_DIFFERS and what rest.h says. */
 enum rc vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
@@ -34,10 +31,7 @@ void vbr_push_tell(struct ctx *ctx, const struct vbr_server *s, const struct vbr
 /* The id under which a key was last delivered to a server ("" not at all, or it was removed). */
 enum rc vbr_delivered_id(const struct store *store, const char *key, const char *server,
                          char out[UUID_TEXT + 1], struct err *err) MUST_CHECK;
-/* Appends vbr.observed: what was found of a key there. result: "verified", "different", "removed".
- */
-/* The same entry says when VBR changed the password last, so that a later change is seen; modified
- * may be "". */
+/* Appends vbr.observed: what was found of a key there, see vbr_known.h; modified may be "". */
 enum rc vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
                      const char *result, const char *modified, struct err *err) MUST_CHECK;
 

@@ -322,7 +322,9 @@ scene_two_now() {
     vbr_call POST "encryptionPasswords/$(id a)/changepassword" -d "$(jq -nc --arg h "$(hint a)" '{hint: $h, password: "canary-changed"}')" >/dev/null
     fra root rotate fra-main
     fra root rotate mad-main
-    fra rewrap vbr/b
+    vbr_fault '{"kind": "drop-before", "count": 1000}'
+    fra --timeout 1s rewrap vbr/b
+    vbr_control DELETE faults >/dev/null
     vbr_call PUT "encryptionPasswords/$(id c)" -d "$(jq -nc --arg i "$(id c)" '{id: $i, hint: "vbr/c | bm90IHRoZSB3cmFw"}')" >/dev/null
     vbr_call DELETE "encryptionPasswords/$(id d)" >/dev/null
     vbr_call POST encryptionPasswords -d '{"password":"canary-own","hint":"123a"}' >/dev/null
