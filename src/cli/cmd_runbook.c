@@ -35,7 +35,7 @@ static void
 print_findings(struct ctx *ctx, const char *ref, const struct runbook *r)
 {
     for (size_t i = 0; i < r->finding_count; i++) {
-        const struct finding *f = &r->findings[i];
+        const struct runbook_finding *f = &r->findings[i];
         out_text(ctx, ref);
         out_printf(ctx, ":%d: %s: ", f->line, f->severe ? "error" : "warning");
         out_text(ctx, f->text);

@@ -48,20 +48,20 @@ runbook_keep(struct runbook *r, const char **out, const char *text, struct err *
 static int
 by_line(const void *a, const void *b)
 {
-    const struct finding *x = a;
-    const struct finding *y = b;
+    const struct runbook_finding *x = a;
+    const struct runbook_finding *y = b;
     return (x->line > y->line) - (x->line < y->line);
 }
 
 enum rc
 runbook_find(struct runbook *r, int line, int severe, const char *text, struct err *err)
 {
-    struct finding *more = realloc(r->findings, (r->finding_count + 1) * sizeof *more);
+    struct runbook_finding *more = realloc(r->findings, (r->finding_count + 1) * sizeof *more);
     if (more == NULL)
         return err_nomem(err);
     r->findings = more;
-    struct finding *f = &more[r->finding_count];
-    *f = (struct finding){line, severe, NULL};
+    struct runbook_finding *f = &more[r->finding_count];
+    *f = (struct runbook_finding){line, severe, NULL};
     enum rc rc = runbook_keep(r, &f->text, text, err);
     if (rc != RC_OK)
         return rc;

@@ -78,7 +78,7 @@ struct step {
 };
 
 /* Something wrong with it. With a severe one nobody can follow it. */
-struct finding {
+struct runbook_finding {
     int line; /* 0: the whole */
     int severe;
     const char *text;
@@ -94,7 +94,7 @@ struct runbook {
     size_t len;
     struct step *steps;
     size_t count;
-    struct finding *findings; /* by line */
+    struct runbook_finding *findings; /* by line */
     size_t finding_count;
     size_t severe;  /* of them */
     char **strings; /* what the texts point to */
