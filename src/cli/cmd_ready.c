@@ -9,7 +9,7 @@
 #include "cli/out.h"
 #include "cli/run_pick.h"
 #include "cli/session.h"
-#include "cli/simulate.h"
+#include "escrow/simulate.h"
 #include "text/time.h"
 
 enum { LACKS_MOST = 12 };
@@ -20,7 +20,8 @@ struct ready {
     struct simulate_count count;
     struct run_pick pick; /* --bco, --key */
     int64_t now_ms;
-    int64_t lost_other; /* lost keys of purposes that need not outlive the site */
+    int64_t drill_every; /* by policy, of configuration backups */
+    int64_t lost_other;  /* lost keys of purposes that need not outlive the site */
     /* the key that opens the configuration backup */
     struct key key;
     int have_key, key_lost;
@@ -201,7 +202,7 @@ judge(struct ready *r, struct err *err)
         lack(r, text);
     }
     int due =
-        r->opened && time_parse(&proven, r->drill.at) == 0 && r->now_ms - proven >= DRILL_EVERY_MS;
+        r->opened && time_parse(&proven, r->drill.at) == 0 && r->now_ms - proven >= r->drill_every;
     if (r->have_key && !r->key_lost && (!r->opened || due)) {
         (void)snprintf(text, sizeof text, "%.200s@%" PRId64 " %s; at another site: keymuster drill",
                        r->key.name, r->key.generation,
@@ -347,9 +348,13 @@ static enum rc
 gather(struct ready *r, struct err *err)
 {
     struct inventory *inv = NULL;
+    struct policy policy = {.not_understood = 0};
     struct object site;
     enum rc rc =
         object_find(r->ctx->store, "site", opt_get(&r->ctx->opts, OPT_IF_LOST), &site, err);
+    if (rc == RC_OK)
+        rc = policy_load(&policy, r->ctx->store, err);
+    r->drill_every = policy_of(&policy, POLICY_DRILL, "config-backup");
     if (rc == RC_OK)
         rc = loss_world_load(&r->world, r->ctx->store, err);
     if (rc == RC_OK)

@@ -10,7 +10,7 @@
 #include "cli/list_fields.h"
 #include "cli/out.h"
 #include "cli/session.h"
-#include "cli/simulate.h"
+#include "escrow/simulate.h"
 
 enum { SHOWN = 500 }; /* lost keys in a text; -o ndjson has all */
 

@@ -41,67 +41,17 @@ warnings_kept(const struct status *s)
     return s->warning_count < WARNINGS_MAX ? s->warning_count : WARNINGS_MAX;
 }
 
-struct outliving {
-    const struct ctx *ctx;
-    const char *protected;
-    int found;
-};
-
-static enum rc
-look_outliving(void *arg, const struct wrap *w, struct err *err)
+/* Wraps and copies that are missing: owed when the key was made, or asked for by policy. */
+static void
+status_debts(struct status *s, const struct inventory_item *i)
 {
-    struct outliving *o = arg;
-    struct object object;
-    struct root root;
-    struct err scratch = ERR_INIT;
-    if (w->retired || object_find(o->ctx->store, "root", w->root, &object, &scratch) != RC_OK)
-        return RC_OK;
-    enum rc rc = root_load(o->ctx->store, &object, &root, err);
-    if (rc == RC_OK && root.site[0] != '\0' && strcmp(root.site, o->protected) != 0 &&
-        root.state != ROOT_DESTROYED)
-        o->found = 1;
-    return rc;
-}
-
-struct owing {
-    const char *root;
-    int paid;
-};
-
-static enum rc
-look_paid(void *arg, const struct wrap *w, struct err *err)
-{
-    struct owing *o = arg;
-    (void)err;
-    if (!w->retired && strcmp(w->root, o->root) == 0)
-        o->paid = 1;
-    return RC_OK;
-}
-
-/* Wraps that were owed when the key was made, and are still missing. */
-static enum rc
-status_debts(struct status *s, const struct key *k, struct err *err)
-{
-    struct buf owe;
-    struct json *doc = NULL;
+    const struct key *k = &i->key;
     char ago[AGO_TEXT] = "";
     int64_t since = 0;
-    buf_init(&owe, LIMIT_ENTRY);
-    enum rc rc = field_get(s->ctx->store, k->uuid, "owe", &owe, NULL, err);
-    if (rc == RC_OK && owe.len > 0)
-        rc = json_parse(&doc, buf_str(&owe), owe.len, "the debts of a key", err);
     if (time_parse(&since, k->created_at) == 0)
         time_ago(ago, since, clock_now_ms());
-    for (const struct json *i = json_first(doc); rc == RC_OK && i != NULL; i = json_next(i)) {
-        struct owing o = {json_str(i), 0};
-        char root[LIMIT_NAME + 1];
-        if (o.root == NULL)
-            continue;
-        rc = wrap_each(s->ctx->store, k->uuid, look_paid, &o, err);
-        if (rc == RC_OK)
-            rc = object_name(s->ctx->store, o.root, root, err);
-        if (rc != RC_OK || o.paid)
-            continue;
+    for (size_t d = 0; d < i->debt_count; d++) {
+        const char *root = i->debts[d]->object.name;
         s->debts++;
         status_warn(
             s,
@@ -109,51 +59,73 @@ status_debts(struct status *s, const struct key *k, struct err *err)
             "--root %s",
             k->name, (long long)k->generation, root, ago, k->uuid, root);
     }
-    json_free(doc);
-    buf_release(&owe);
-    return rc;
+    s->debts += i->wraps_wanting + i->copies_wanting;
+    if (i->wraps_wanting > 0)
+        status_warn(s,
+                    "debt: %s@%lld lacks %lld of the wraps that policy asks for: keymuster wrap "
+                    "add %s --root ROOT",
+                    k->name, (long long)k->generation, (long long)i->wraps_wanting, k->uuid);
+    if (i->copies_wanting > 0)
+        status_warn(s,
+                    "debt: the record of %s@%lld is missing on %lld of the copies that policy asks "
+                    "for: keymuster sync",
+                    k->name, (long long)k->generation, (long long)i->copies_wanting);
+}
+
+/* Whether a wrap of it would outlive the site that it is for. */
+static int
+outlives(const struct inventory_item *i)
+{
+    for (size_t r = 0; r < i->root_count; r++) {
+        const struct root *root = i->roots[r];
+        if (root->site[0] != '\0' && strcmp(root->site, i->key.protects_site) != 0 &&
+            root->state != ROOT_DESTROYED)
+            return 1;
+    }
+    return 0;
 }
 
 static enum rc
-status_key(void *arg, const struct key *k, struct err *err)
+status_key(void *arg, const struct inventory_item *i, struct err *err)
 {
     struct status *s = arg;
-    int released = 0;
-    enum rc rc = key_released(s->ctx->store, k, &released, err);
+    const struct key *k = &i->key;
     s->keys++;
     s->active += strcmp(k->state, "active") == 0;
     s->unproven += !k->has_check;
-    if (rc == RC_OK)
-        rc = status_debts(s, k, err);
-    if (rc == RC_OK)
-        rc = status_drills_key(s, k, err);
+    status_debts(s, i);
+    enum rc rc = status_drills_key(s, i, err);
     if (rc == RC_OK)
         rc = status_recovered_key(s, k, err);
-    if (rc == RC_OK && strcmp(k->origin, "adopted") == 0) {
-        struct buf confirmed;
-        buf_init(&confirmed, LIMIT_TEXT);
-        rc = field_get(s->ctx->store, k->uuid, "confirmed", &confirmed, NULL, err);
-        if (rc == RC_OK && confirmed.len == 0)
-            status_warn(
-                s,
-                "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check %s",
-                k->name, (long long)k->generation, k->uuid);
-        buf_release(&confirmed);
-    }
-    if (rc == RC_OK && !released) {
+    if (rc != RC_OK)
+        return rc;
+    if (i->unconfirmed)
+        status_warn(s,
+                    "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check "
+                    "%s",
+                    k->name, (long long)k->generation, k->uuid);
+    if (!i->released) {
         s->unreleased++;
         status_warn(s, "%s@%lld: no copy that must hold it has it yet", k->name,
                     (long long)k->generation);
     }
-    if (rc != RC_OK || !purpose_must_outlive(k->purpose))
-        return rc;
-    struct outliving o = {.ctx = s->ctx, .protected = k->protects_site};
-    rc = wrap_each(s->ctx->store, k->uuid, look_outliving, &o, err);
-    if (rc == RC_OK && !o.found) {
+    if (purpose_must_outlive(k->purpose) && !outlives(i)) {
         s->exposed_rule++;
         status_warn(s, "%s@%lld would be lost with the site it protects: no wrap at another site",
                     k->name, (long long)k->generation);
     }
+    return RC_OK;
+}
+
+static enum rc
+status_keys(struct status *s, struct err *err)
+{
+    struct inventory *inv = NULL;
+    enum rc rc = inventory_open(
+        &inv, s->ctx->store, INV_FIELDS | INV_WRAPS | INV_DRILLS | INV_RELEASED | INV_DEBTS, err);
+    if (rc == RC_OK)
+        rc = inventory_each(inv, NULL, INV_BY_NAME, 0, status_key, s, err);
+    inventory_close(inv);
     return rc;
 }
 
@@ -366,7 +338,7 @@ gather(struct status *s, struct err *err)
     if (rc == RC_OK)
         rc = status_recovered(s, err);
     if (rc == RC_OK)
-        rc = key_each(store, NULL, status_key, s, err);
+        rc = status_keys(s, err);
     if (rc == RC_OK)
         rc = author_each(store, status_author, s, err);
     if (rc == RC_OK)

@@ -26,6 +26,8 @@ extern const struct cmd cmd_list_table[];
 extern const struct cmd cmd_show_table[];
 extern const struct cmd cmd_status_table[];
 extern const struct cmd cmd_audit_log_table[];
+extern const struct cmd cmd_audit_check_table[];
+extern const struct cmd cmd_policy_table[];
 extern const struct cmd cmd_ready_table[];
 extern const struct cmd cmd_simulate_table[];
 extern const struct cmd cmd_author_table[];

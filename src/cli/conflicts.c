@@ -5,33 +5,6 @@
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 
-/* ---- which command settles it ---- */
-
-static const struct {
-    const char *kind, *field, *before, *after;
-} settling[] = {
-    {"key", "state", "state", " STATE --reason TEXT"},
-    {"key", "owner", "state", " --owner TEXT"},
-    {"key", "protects", "state", " --protects TEXT"},
-    {"key", "system", "state", " --system TEXT"},
-    {"key", "labels", "state", " --label K=V"},
-    {"key", "needed_until", "state", " --needed-until DATE"},
-    {"key", "expires", "state", " --expires DATE"},
-    {"key", "generation", "rekey", ""},
-    {"kms", "kept_at", "kms set", " --kept-at TEXT"},
-    {"kms", "endpoint", "kms set", " --endpoint URL"},
-    {"site", "lost", "site lost", " --reason TEXT, or keymuster site restored"},
-};
-
-static void
-add_settling(const struct conflict *c, struct buf *out)
-{
-    for (size_t i = 0; i < sizeof settling / sizeof settling[0]; i++) {
-        if (strcmp(settling[i].kind, c->kind) == 0 && strcmp(settling[i].field, c->field) == 0)
-            buf_addf(out, "keymuster %s %s%s", settling[i].before, c->object, settling[i].after);
-    }
-}
-
 /* ---- in words ---- */
 
 struct telling {
@@ -58,7 +31,7 @@ enum rc
 conflict_tell(const struct store *store, const struct conflict *c, struct buf *out, struct err *err)
 {
     struct telling t = {.store = store, .out = out};
-    struct buf command;
+    char command[CONFLICT_SETTLING];
     if (c->what == CONFLICT_FIELD)
         buf_addf(out, "%.64s of %s was set apart by two sites", c->field, c->label);
     else if (c->what == CONFLICT_GENERATION)
@@ -66,13 +39,11 @@ conflict_tell(const struct store *store, const struct conflict *c, struct buf *o
     else
         buf_addf(out, "two sites named a %s %s apart", c->kind, c->label);
     enum rc rc = conflict_values(store, c, tell_value, &t, err);
-    buf_init(&command, LIMIT_TEXT);
-    add_settling(c, &command);
-    if (command.len > 0)
-        buf_addf(out, "; settle it: %s", buf_str(&command));
+    conflict_settling(c, command, sizeof command);
+    if (command[0] != '\0')
+        buf_addf(out, "; settle it: %s", command);
     else if (c->what == CONFLICT_NAME)
         buf_adds(out, "; name each by its UUID");
-    buf_release(&command);
     return rc == RC_OK ? buf_check(out, "a conflict", err) : rc;
 }
 
@@ -97,9 +68,8 @@ enum rc
 conflict_write(const struct store *store, const struct conflict *c, struct jw *w, struct err *err)
 {
     struct telling t = {.store = store, .w = w};
-    struct buf command;
-    buf_init(&command, LIMIT_TEXT);
-    add_settling(c, &command);
+    char command[CONFLICT_SETTLING];
+    conflict_settling(c, command, sizeof command);
     jw_obj(w, NULL);
     jw_opt(w, "kind", c->kind);
     jw_str(w, "object", c->label);
@@ -108,9 +78,8 @@ conflict_write(const struct store *store, const struct conflict *c, struct jw *w
     jw_arr(w, "values");
     enum rc rc = conflict_values(store, c, write_value, &t, err);
     jw_end_arr(w);
-    jw_opt(w, "settle", buf_str(&command));
+    jw_opt(w, "settle", command);
     jw_end_obj(w);
-    buf_release(&command);
     return rc;
 }
 

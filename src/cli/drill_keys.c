@@ -6,6 +6,7 @@
 #include "cli/drill.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "escrow/policy.h"
 
 void
 drill_keys_release(struct drill_keys *k)
@@ -35,6 +36,7 @@ struct choosing {
     const struct store *besides; /* what this one knows was looked at already */
     int64_t now_ms;
     int due, unproven;
+    struct policy policy;
 };
 
 /* Records lie in ctx->store, or with an export beside it. */
@@ -46,7 +48,9 @@ wanted_now(const struct choosing *c, const struct key *key, int *yes, struct err
         return RC_OK;
     enum rc rc = drilled_state(session_records(c->r->ctx), key, &s, err);
     if (rc == RC_OK)
-        *yes = (c->due && drilled_is_due(&s, c->now_ms)) || (c->unproven && !s.proven);
+        *yes = (c->due &&
+                drilled_is_due(&s, policy_of(&c->policy, POLICY_DRILL, key->purpose), c->now_ms)) ||
+               (c->unproven && !s.proven);
     return rc;
 }
 
@@ -145,6 +149,8 @@ drill_choose(struct drill_run *r, struct drill_keys *out, struct err *err)
                          .unproven = opt_has(o, OPT_UNPROVEN)};
     size_t sample = 0;
     enum rc rc = read_sample(r->ctx, &sample, err);
+    if (rc == RC_OK)
+        rc = policy_load(&c.policy, r->ctx->store, err);
     if (rc == RC_OK)
         rc = o->arg_count > 0 ? choose_named(&c, err) : choose_all(&c, err);
     if (rc == RC_OK && sample > 0)

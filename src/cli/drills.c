@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/out.h"
+#include "escrow/policy.h"
 #include "text/time.h"
 
 enum { PLACES = 64 }; /* more root keys and sites than a key has */
@@ -96,14 +97,18 @@ drills_show(struct ctx *ctx, const struct key *key, const struct drilled_state *
             struct err *err)
 {
     struct showing_drills s = {.ctx = ctx, .key = key, .w = w};
+    struct policy policy;
+    enum rc rc = policy_load(&policy, ctx->store, err);
+    if (rc != RC_OK)
+        return rc;
     if (w != NULL)
         jw_arr(w, "drills");
     else if (!state->any)
         out_printf(ctx, "drill       never: keymuster drill %s\n", key->uuid);
-    else if (drilled_is_due(state, clock_now_ms()))
+    else if (drilled_is_due(state, policy_of(&policy, POLICY_DRILL, key->purpose), clock_now_ms()))
         out_printf(ctx, "drill       due: %s; keymuster drill %s\n",
                    state->proven ? "the last proof is old" : "no proof counts yet", key->uuid);
-    enum rc rc = drilled_each(ctx->store, key->uuid, show_one, &s, err);
+    rc = drilled_each(ctx->store, key->uuid, show_one, &s, err);
     if (w != NULL)
         jw_end_arr(w);
     return rc;

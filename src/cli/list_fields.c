@@ -79,9 +79,11 @@ TEXT_OF(exposed_since, r->item->exposed ? r->item->duty.since : "")
 INT_OF(bits, r->item->key.bits)
 INT_OF(wraps, r->item->wraps)
 INT_OF(behind, r->item->behind)
+INT_OF(wraps_wanting, r->item->wraps_wanting)
+INT_OF(copies_wanting, r->item->copies_wanting)
 BOOL_OF(proven, r->item->key.has_check)
 BOOL_OF(released, r->item->released)
-BOOL_OF(drill_due, drilled_is_due(&r->item->drills, r->now_ms))
+BOOL_OF(drill_due, drilled_is_due(&r->item->drills, r->item->drill_every, r->now_ms))
 BOOL_OF(unconfirmed, r->item->unconfirmed)
 BOOL_OF(exposed, r->item->exposed)
 BOOL_OF(conflict, r->item->conflict)
@@ -211,8 +213,8 @@ get_note(struct list_value *v, const struct list_row *r, struct err *err)
         {i->exposed, "exposed"},
         {!i->key.has_check, "unproven"},
         {i->unconfirmed, "unconfirmed"},
-        {i->debt_count > 0, "debt"},
-        {i->drills.proven && drilled_is_due(&i->drills, r->now_ms), "drill due"},
+        {i->debt_count > 0 || i->wraps_wanting > 0 || i->copies_wanting > 0, "debt"},
+        {i->drills.proven && drilled_is_due(&i->drills, i->drill_every, r->now_ms), "drill due"},
         {i->behind > 0, "behind"},
     };
     (void)err;
@@ -256,7 +258,9 @@ const struct list_field list_fields[] = {
     {"exposed", "EXPOSED", INV_DUTY, 0, get_exposed},
     {"exposed_since", "EXPOSED SINCE", INV_DUTY, 0, get_exposed_since},
     {"conflict", "CONFLICT", INV_FIELDS | INV_SHARED, 0, get_conflict},
-    {"debts", "OWED", INV_FIELDS | INV_WRAPS | INV_DEBTS, 0, get_debts},
+    {"debts", "OWED", INV_FIELDS | INV_WRAPS | INV_RELEASED | INV_DEBTS, 0, get_debts},
+    {"wraps_missing", "WRAPS MISSING", INV_FIELDS | INV_WRAPS | INV_RELEASED | INV_DEBTS, 0, get_wraps_wanting},
+    {"copies_missing", "COPIES MISSING", INV_FIELDS | INV_WRAPS | INV_RELEASED | INV_DEBTS, 0, get_copies_wanting},
     {"owner", "OWNER", INV_FIELDS, 0, get_owner},
     {"system", "SYSTEM", INV_FIELDS, 0, get_system},
     {"protects", "WHAT IT PROTECTS", INV_FIELDS, 0, get_protects},

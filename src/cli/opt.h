@@ -79,6 +79,7 @@ enum opt_id {
     OPT_EXPIRES,
     OPT_EXPIRING,
     OPT_EXPOSED,
+    OPT_FAIL_ON,
     OPT_FD,
     OPT_FILE,
     OPT_FORM,

@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/apply.h"
-#include "escrow/view.h"
+#include "escrow/inventory.h"
 #include "recover/recovered.h"
 #include "text/json.h"
 
@@ -42,7 +42,8 @@ struct status {
 
 void status_warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
 /* What drills say of a key; then of all (cli/status_drills.c). */
-enum rc status_drills_key(struct status *s, const struct key *k, struct err *err) MUST_CHECK;
+enum rc status_drills_key(struct status *s, const struct inventory_item *item,
+                          struct err *err) MUST_CHECK;
 void status_drills(struct status *s);
 /* Members, or a line of text. */
 enum rc status_drills_write(struct status *s, struct jw *w, struct err *err) MUST_CHECK;

@@ -23,24 +23,22 @@ warn_failing(struct status *s, const struct key *k, const struct drilled_state *
 }
 
 enum rc
-status_drills_key(struct status *s, const struct key *k, struct err *err)
+status_drills_key(struct status *s, const struct inventory_item *item, struct err *err)
 {
-    struct drilled_state d;
+    const struct drilled_state *d = &item->drills;
     int wanted = 0;
     int64_t now = clock_now_ms();
-    enum rc rc = drilled_wants(s->ctx->store, k, now, &wanted, err);
-    if (rc == RC_OK && wanted)
-        rc = drilled_state(s->ctx->store, k, &d, err);
+    enum rc rc = drilled_wants(s->ctx->store, &item->key, now, &wanted, err);
     if (rc != RC_OK || !wanted)
         return rc;
-    if (d.proven && strcmp(d.newest.at, s->drilled_at) > 0) {
-        memcpy(s->drilled_at, d.newest.at, sizeof s->drilled_at);
-        memcpy(s->drilled_site, d.newest.site, sizeof s->drilled_site);
+    if (d->proven && strcmp(d->newest.at, s->drilled_at) > 0) {
+        memcpy(s->drilled_at, d->newest.at, sizeof s->drilled_at);
+        memcpy(s->drilled_site, d->newest.site, sizeof s->drilled_site);
     }
-    s->drilled += d.proven;
-    s->never_drilled += !d.proven;
-    s->drills_due += d.proven && drilled_is_due(&d, now);
-    return d.failing > 0 ? warn_failing(s, k, &d, err) : RC_OK;
+    s->drilled += d->proven;
+    s->never_drilled += !d->proven;
+    s->drills_due += d->proven && drilled_is_due(d, item->drill_every, now);
+    return d->failing > 0 ? warn_failing(s, &item->key, d, err) : RC_OK;
 }
 
 /* A key that was never drilled is counted, in the line below; one that was, and is not any more, is
@@ -53,8 +51,10 @@ status_drills(struct status *s)
                     "drill: %lld more keys could not be got back: keymuster list, keymuster drill",
                     (long long)s->drills_failing - NAMED);
     if (s->drills_due > 0)
-        status_warn(s, "%lld key%s not proven by a drill for 90 days: keymuster drill --due",
-                    (long long)s->drills_due, s->drills_due == 1 ? " was" : "s were");
+        status_warn(
+            s,
+            "%lld key%s not proven by a drill for as long as policy allows: keymuster drill --due",
+            (long long)s->drills_due, s->drills_due == 1 ? " was" : "s were");
 }
 
 enum rc

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "escrow/policy.h"
 #include "text/enc.h"
 
 /* ---- what the object is called ---- */
@@ -13,6 +14,11 @@ name_it(const struct store *store, struct conflict *c, struct err *err)
 {
     struct stmt *q = NULL;
     (void)snprintf(c->label, sizeof c->label, "%s", c->object);
+    if (strcmp(c->object, "policy") == 0) {
+        (void)snprintf(c->kind, sizeof c->kind, "policy");
+        (void)snprintf(c->label, sizeof c->label, "the policy");
+        return RC_OK;
+    }
     enum rc rc = db_query(store->db, &q,
                           "SELECT 'key', name || '@' || generation, entry FROM key WHERE uuid = ?1"
                           " UNION ALL SELECT kind, name, entry FROM object WHERE uuid = ?1"
@@ -28,6 +34,41 @@ name_it(const struct store *store, struct conflict *c, struct err *err)
     }
     stmt_done(q);
     return rc;
+}
+
+/* ---- which command settles it ---- */
+
+static const struct {
+    const char *kind, *field, *before, *after;
+} settling[] = {
+    {"key", "state", "state", " STATE --reason TEXT"},
+    {"key", "owner", "state", " --owner TEXT"},
+    {"key", "protects", "state", " --protects TEXT"},
+    {"key", "system", "state", " --system TEXT"},
+    {"key", "labels", "state", " --label K=V"},
+    {"key", "needed_until", "state", " --needed-until DATE"},
+    {"key", "expires", "state", " --expires DATE"},
+    {"key", "generation", "rekey", ""},
+    {"kms", "kept_at", "kms set", " --kept-at TEXT"},
+    {"kms", "endpoint", "kms set", " --endpoint URL"},
+    {"site", "lost", "site lost", " --reason TEXT, or keymuster site restored"},
+};
+
+void
+conflict_settling(const struct conflict *c, char *out, size_t size)
+{
+    enum policy_rule rule = POLICY_WRAPS;
+    const char *purpose = NULL;
+    out[0] = '\0';
+    if (strcmp(c->kind, "policy") == 0 && policy_field(c->field, &rule, &purpose) == 0)
+        (void)snprintf(out, size, "keymuster policy set %s%s%s=VALUE --reason TEXT",
+                       purpose != NULL ? purpose : "", purpose != NULL ? "." : "",
+                       policy_rule_name(rule));
+    for (size_t i = 0; i < sizeof settling / sizeof settling[0]; i++) {
+        if (strcmp(settling[i].kind, c->kind) == 0 && strcmp(settling[i].field, c->field) == 0)
+            (void)snprintf(out, size, "keymuster %s %s%s", settling[i].before, c->object,
+                           settling[i].after);
+    }
 }
 
 /* ---- the three kinds ---- */

@@ -21,6 +21,10 @@ typedef enum rc (*conflict_fn)(void *arg, const struct conflict *c, struct err *
 enum rc conflict_each(const struct store *store, conflict_fn fn, void *arg,
                       struct err *err) MUST_CHECK;
 
+/* The command that settles it, its values to be filled in; "" when there is none. */
+enum { CONFLICT_SETTLING = 160 };
+void conflict_settling(const struct conflict *c, char *out, size_t size);
+
 /* The values that stand side by side, as JSON (UUIDs of equal names and numbers), and who set each;
  * author "" when unknown. Borrowed for the call. */
 typedef enum rc (*conflict_value_fn)(void *arg, const char *value, const char *author,

@@ -256,12 +256,12 @@ drilled_under(const struct store *store, const char *key, const char *root, stru
 }
 
 int
-drilled_is_due(const struct drilled_state *s, int64_t now_ms)
+drilled_is_due(const struct drilled_state *s, int64_t every_ms, int64_t now_ms)
 {
     int64_t at = 0;
     if (!s->proven || time_parse(&at, s->newest.at) != 0)
         return 1;
-    return now_ms - at >= DRILL_EVERY_MS || time_is_ahead(at, now_ms);
+    return now_ms - at >= every_ms || time_is_ahead(at, now_ms);
 }
 
 enum rc

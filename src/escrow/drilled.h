@@ -13,9 +13,6 @@
 enum drill_outcome { DRILL_PROVEN, DRILL_FAILED, DRILL_INCONCLUSIVE };
 const char *drill_outcome_name(enum drill_outcome outcome);
 
-/* How long a proof is good for, until policy says otherwise. */
-#define DRILL_EVERY_MS (INT64_C(90) * 24 * 3600 * 1000)
-
 struct drilled {
     char key[UUID_TEXT + 1];
     char root[UUID_TEXT + 1]; /* "": there was none to ask */
@@ -62,8 +59,9 @@ enum rc drilled_state(const struct store *store, const struct key *key, struct d
 /* The newest result under one root key, at any site; *found 0: none. */
 enum rc drilled_under(const struct store *store, const char *key, const char *root,
                       struct drilled *out, int *found, struct err *err) MUST_CHECK;
-/* Never proven, or so long ago (or in the future: one of two clocks is wrong) that it is time. */
-int drilled_is_due(const struct drilled_state *s, int64_t now_ms);
+/* Never proven, or so long ago (or in the future: one of two clocks is wrong) that it is time.
+ * every_ms: by policy (POLICY_DRILL). */
+int drilled_is_due(const struct drilled_state *s, int64_t every_ms, int64_t now_ms);
 /* A key that somebody may still have to get back: not destroyed, and its needed-until date, if it
  * has one, has not passed. */
 enum rc drilled_wants(const struct store *store, const struct key *key, int64_t now_ms, int *yes,

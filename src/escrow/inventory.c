@@ -28,7 +28,7 @@ facts_of(const struct inventory_filter *f, enum inventory_order order)
     if (f->only & INV_ONLY_CONFLICT)
         facts |= INV_SHARED;
     if (f->only & INV_ONLY_DEBT)
-        facts |= INV_DEBTS | INV_FIELDS | INV_WRAPS;
+        facts |= INV_DEBTS | INV_FIELDS | INV_WRAPS | INV_RELEASED;
     return facts;
 }
 
@@ -73,7 +73,8 @@ fits_only(const struct inventory_item *i, unsigned only)
            (!(only & INV_ONLY_UNCONFIRMED) || i->unconfirmed) &&
            (!(only & INV_ONLY_EXPOSED) || i->exposed) &&
            (!(only & INV_ONLY_CONFLICT) || i->conflict) &&
-           (!(only & INV_ONLY_DEBT) || i->debt_count > 0);
+           (!(only & INV_ONLY_DEBT) || i->debt_count > 0 || i->wraps_wanting > 0 ||
+            i->copies_wanting > 0);
 }
 
 static enum rc

@@ -8,6 +8,7 @@
 
 #include "escrow/drilled.h"
 #include "escrow/duty.h"
+#include "escrow/policy.h"
 #include "escrow/view.h"
 
 /* What is asked for beside the key's own row. */
@@ -18,7 +19,8 @@ enum inventory_facts {
     INV_RELEASED = 8, /* whether the copy that must hold it does */
     INV_DUTY = 16,    /* whether somebody saw it */
     INV_SHARED = 32,  /* whether another key has its name and generation */
-    INV_DEBTS = 64,   /* wraps owed; with INV_FIELDS and INV_WRAPS */
+    INV_DEBTS = 64,   /* wraps and copies that are missing; with INV_FIELDS, INV_WRAPS and
+                         INV_RELEASED */
 };
 
 enum inventory_field {
@@ -57,12 +59,16 @@ struct inventory_item {
     struct inventory_wrap live[2 * INV_ROOTS]; /* in no order; the first ones, if there are more */
     size_t live_count;
     struct drilled_state drills;
+    int64_t drill_every; /* by policy; milliseconds, POLICY_NONE */
     int released;
-    int exposed; /* seen, and not replaced yet */
+    int64_t copies; /* that hold its record; with INV_RELEASED, as far as is known here */
+    int exposed;    /* seen, and not replaced yet */
     struct duty duty;
     int shared;                          /* another key has this name and generation */
     const struct root *debts[INV_ROOTS]; /* owed and missing */
     size_t debt_count;
+    int64_t wraps_wanting, copies_wanting; /* what policy asks for besides: wraps under further root
+                                              keys; copies, of a key that is released */
 };
 
 enum inventory_want {

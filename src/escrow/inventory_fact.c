@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "escrow/key_row.h"
 #include "text/time.h"
 
@@ -73,13 +74,32 @@ inventory_name(struct inventory *inv, const char *uuid, const char **out, struct
 }
 
 static enum rc
-acknowledged(struct inventory *inv, const struct key *key, int64_t *upto, struct err *err)
+copies_of(const struct store *store, struct acknowledged *a, struct err *err)
+{
+    struct stmt *q = NULL;
+    a->count = 0;
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT entries FROM copy_seen WHERE author = ?1 ORDER BY entries DESC"
+                          " LIMIT 32",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, a->author);
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q) && a->count < COPIES_KEPT)
+        a->each[a->count++] = col_int(q, 0);
+    stmt_done(q);
+    return rc;
+}
+
+static enum rc
+acknowledged(struct inventory *inv, const struct key *key, const struct acknowledged **out,
+             struct err *err)
 {
     const char *site = purpose_must_outlive(key->purpose) ? key->protects_site : "";
     for (size_t i = 0; i < inv->acknowledged_count; i++) {
         const struct acknowledged *a = &inv->acknowledged[i];
         if (strcmp(a->author, key->author) == 0 && strcmp(a->site, site) == 0) {
-            *upto = a->upto;
+            *out = a;
             return RC_OK;
         }
     }
@@ -92,8 +112,8 @@ acknowledged(struct inventory *inv, const struct key *key, int64_t *upto, struct
     (void)snprintf(a->author, sizeof a->author, "%s", key->author);
     (void)snprintf(a->site, sizeof a->site, "%s", site);
     enum rc rc = entries_acknowledged(inv->store, key->author, site, &a->upto, err);
-    *upto = a->upto;
-    return rc;
+    *out = a;
+    return rc == RC_OK ? copies_of(inv->store, a, err) : rc;
 }
 
 /* ---- fields ---- */
@@ -362,6 +382,32 @@ gather_debts(struct inventory *inv, struct inventory_item *item, struct err *err
     return rc;
 }
 
+/* Somebody may still have to get it back; the date by the clock of this machine. */
+static int
+is_wanted_still(const struct inventory_item *item)
+{
+    int64_t until = inventory_time(item, INV_NEEDED_UNTIL);
+    return strcmp(item->key.state, "destroyed") != 0 && (until == 0 || until >= clock_now_ms());
+}
+
+/* What policy asks for beyond what was owed by name. */
+static void
+gather_wanting(const struct inventory *inv, struct inventory_item *item)
+{
+    int64_t ways = (int64_t)item->debt_count;
+    item->wraps_wanting = item->copies_wanting = 0;
+    if (!is_wanted_still(item))
+        return;
+    for (size_t i = 0; i < item->root_count; i++)
+        ways += item->roots[i]->state != ROOT_DESTROYED;
+    int64_t wraps = policy_of(&inv->policy, POLICY_WRAPS, item->key.purpose);
+    int64_t copies = policy_of(&inv->policy, POLICY_COPIES, item->key.purpose);
+    if (ways < wraps && item->wraps > 0)
+        item->wraps_wanting = wraps - ways;
+    if (item->released && item->copies < copies)
+        item->copies_wanting = copies - item->copies;
+}
+
 /* ---- the rest ---- */
 
 /* Another key has its name and generation; *open: and a successor does not follow all of them. */
@@ -398,6 +444,27 @@ gather_shared(struct inventory *inv, struct inventory_item *item, struct err *er
 }
 
 static enum rc
+gather_drills(const struct inventory *inv, struct inventory_item *item, struct err *err)
+{
+    item->drill_every = policy_of(&inv->policy, POLICY_DRILL, item->key.purpose);
+    return drilled_state(inv->store, &item->key, &item->drills, err);
+}
+
+static enum rc
+gather_released(struct inventory *inv, struct inventory_item *item, struct err *err)
+{
+    const struct acknowledged *a = NULL;
+    enum rc rc = acknowledged(inv, &item->key, &a, err);
+    if (rc != RC_OK)
+        return rc;
+    item->released = item->key.seq <= a->upto;
+    item->copies = 0;
+    for (size_t i = 0; i < a->count; i++)
+        item->copies += item->key.seq <= a->each[i];
+    return RC_OK;
+}
+
+static enum rc
 gather_duty(struct inventory *inv, struct inventory_item *item, struct err *err)
 {
     enum rc rc = inv->duties == NULL ? duty_open(&inv->duties, inv->store, err) : RC_OK;
@@ -408,10 +475,13 @@ enum rc
 fact_gather(struct inventory *inv, struct inventory_item *item, unsigned facts,
             const struct inventory_filter *filter, int *yes, struct err *err)
 {
-    int64_t upto = 0;
     enum rc rc = RC_OK;
     *yes = 1;
-    if (facts & INV_WRAPS)
+    if ((facts & (INV_DEBTS | INV_DRILLS)) && !inv->has_policy) {
+        rc = policy_load(&inv->policy, inv->store, err);
+        inv->has_policy = rc == RC_OK;
+    }
+    if (rc == RC_OK && (facts & INV_WRAPS))
         rc = gather_wraps(inv, item, filter, yes, err);
     if (rc != RC_OK || !*yes)
         return rc;
@@ -419,14 +489,14 @@ fact_gather(struct inventory *inv, struct inventory_item *item, unsigned facts,
         rc = gather_fields(inv, item, err);
     if (rc == RC_OK && (facts & INV_SHARED))
         rc = gather_shared(inv, item, err);
+    if (rc == RC_OK && (facts & INV_DRILLS))
+        rc = gather_drills(inv, item, err);
+    if (rc == RC_OK && (facts & INV_RELEASED))
+        rc = gather_released(inv, item, err);
     if (rc == RC_OK && (facts & INV_DEBTS))
         rc = gather_debts(inv, item, err);
-    if (rc == RC_OK && (facts & INV_DRILLS))
-        rc = drilled_state(inv->store, &item->key, &item->drills, err);
-    if (rc == RC_OK && (facts & INV_RELEASED)) {
-        rc = acknowledged(inv, &item->key, &upto, err);
-        item->released = item->key.seq <= upto;
-    }
+    if (rc == RC_OK && (facts & INV_DEBTS))
+        gather_wanting(inv, item);
     if (rc == RC_OK && (facts & INV_DUTY))
         rc = gather_duty(inv, item, err);
     return rc;

@@ -9,11 +9,14 @@ struct inventory_name_kept {
     char name[LIMIT_NAME + 1];
 };
 
+enum { COPIES_KEPT = 32 }; /* as many as policy may ask for */
 /* How far the log of an author is on a copy at another site than `site`. */
 struct acknowledged {
     char author[AUTHOR_TEXT + 1];
     char site[UUID_TEXT + 1];
     int64_t upto;
+    int64_t each[COPIES_KEPT]; /* how far on each copy, wherever it is */
+    size_t count;
 };
 
 /* Root keys, names and acknowledgements are looked up once and kept: most keys share a few. */
@@ -28,6 +31,8 @@ struct inventory {
     struct acknowledged *acknowledged;
     size_t acknowledged_count;
     struct duty_book *duties;
+    struct policy policy; /* once it is wanted */
+    int has_policy;
 };
 
 /* Fills item as far as facts say; its key is there. *yes 0: the filter's wrap is missing, and the

@@ -1,4 +1,4 @@
-#include "cli/simulate.h"
+#include "escrow/simulate.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,8 +1,7 @@
 /* What a loss would mean: counted over all keys in one walk, for one loss or for all of them. */
-#ifndef CLI_SIMULATE_H
-#define CLI_SIMULATE_H
+#ifndef ESCROW_SIMULATE_H
+#define ESCROW_SIMULATE_H
 
-#include "cli/cmd.h"
 #include "escrow/loss.h"
 
 enum simulate_rule {

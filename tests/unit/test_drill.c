@@ -7,6 +7,8 @@
 #define KEY "44444444-2222-4333-8444-555555555501"
 #define KEY_2 "44444444-2222-4333-8444-555555555502"
 
+#define EVERY_MS (INT64_C(90) * 24 * 3600 * 1000)
+
 static void
 result(struct keys *k, const char *root, const char *site, const char *outcome)
 {
@@ -47,7 +49,7 @@ test_what_counts(void **state)
     struct drilled_state s = state_of(&k, &key);
     assert_int_equal(s.any, 1);
     assert_int_equal(s.proven, 0);
-    assert_int_equal(drilled_is_due(&s, clock_now_ms()), 1);
+    assert_int_equal(drilled_is_due(&s, EVERY_MS, clock_now_ms()), 1);
     result(&k, KEYS_ROOT_AWAY, KEYS_OTHER_SITE, "proven");
     s = state_of(&k, &key);
     assert_int_equal(s.proven, 1);
@@ -55,9 +57,9 @@ test_what_counts(void **state)
     assert_string_equal(s.newest.site, KEYS_OTHER_SITE);
     assert_int_equal(s.newest.ms, 7);
     int64_t now = clock_now_ms();
-    assert_int_equal(drilled_is_due(&s, now), 0);
-    assert_int_equal(drilled_is_due(&s, now + DRILL_EVERY_MS), 1);
-    assert_int_equal(drilled_is_due(&s, now - 20 * 60 * 1000), 1); /* from the future */
+    assert_int_equal(drilled_is_due(&s, EVERY_MS, now), 0);
+    assert_int_equal(drilled_is_due(&s, EVERY_MS, now + EVERY_MS), 1);
+    assert_int_equal(drilled_is_due(&s, EVERY_MS, now - 20 * 60 * 1000), 1); /* from the future */
     /* Any other key counts wherever there is a site. */
     (void)snprintf(key.purpose, sizeof key.purpose, "other");
     int yes = -1;

@@ -1,0 +1,36 @@
+/* What the files that look for findings share; see finding.h. */
+#ifndef REPORT_FINDING_WALK_H
+#define REPORT_FINDING_WALK_H
+
+#include "escrow/inventory.h"
+#include "escrow/simulate.h"
+#include "report/finding.h"
+
+struct finding_walk {
+    const struct store *store;
+    int64_t now_ms;
+    finding_fn fn;
+    void *arg;
+    struct policy policy;
+    struct inventory *inv;
+    struct loss_world world;
+    struct simulate_count *counts; /* one for each site: what its loss would mean */
+    size_t count;
+    char newest[KEY_NAME_BYTES + 1]; /* the key before: its name */
+    struct buf text, fix;            /* of the finding that is being said */
+};
+
+/* One finding. finding_fix, when there is a command, comes first. */
+void finding_fix(struct finding_walk *w, const char *fmt, ...) PRINTF(2, 3);
+enum rc finding_say(struct finding_walk *w, enum finding_rule rule, const char *kind,
+                    const char *object, const char *uuid, struct err *err, const char *fmt, ...)
+    PRINTF(7, 8) MUST_CHECK;
+
+/* finding_thing.c: of everything that is no key. */
+enum rc finding_things(struct finding_walk *w, struct err *err) MUST_CHECK;
+/* What the loss of each site would mean; after the walk over the keys. */
+enum rc finding_losses(struct finding_walk *w, struct err *err) MUST_CHECK;
+/* finding_key.c */
+enum rc finding_key(void *arg, const struct inventory_item *item, struct err *err) MUST_CHECK;
+
+#endif
