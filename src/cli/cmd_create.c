@@ -5,6 +5,7 @@
 
 #include "base/plant.h"
 #include "cli/cmd_tables.h"
+#include "cli/gate.h"
 #include "cli/mint.h"
 #include "cli/out.h"
 #include "cli/showing.h"
@@ -293,6 +294,8 @@ run_create(struct ctx *ctx, struct err *err)
     } else if (rc == RC_OK) {
         rc = mint_site_rule(ctx, &m, err);
         if (rc == RC_OK)
+            rc = gate_make(ctx, &m, err);
+        if (rc == RC_OK)
             rc = open_all(ctx, &m, err);
         if (rc == RC_OK)
             rc = make_and_deliver(ctx, &m, err);
@@ -465,6 +468,8 @@ run_rekey(struct ctx *ctx, struct err *err)
     mint_init(&m);
     m.command = "rekey";
     enum rc rc = key_find(ctx->store, opt_arg(&ctx->opts, 0), &former, err);
+    if (rc == RC_OK)
+        rc = gate_reason(ctx, former.purpose, err);
     if (rc == RC_OK)
         rc = check_newest(ctx, &m, &former, err);
     if (rc == RC_OK)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cmd_tables.h"
+#include "cli/gate.h"
 #include "cli/out.h"
 #include "cli/recording.h"
 #include "cli/ref.h"
@@ -231,6 +232,8 @@ do_record(struct ctx *ctx, struct recording *r, struct err *err)
     int released = 0;
     int adopt = opt_has(&ctx->opts, OPT_SECRET);
     enum rc rc = mint_options(ctx, &r->m, err);
+    if (rc == RC_OK)
+        rc = gate_reason(ctx, r->m.purpose, err);
     if (rc == RC_OK)
         rc = read_roots(ctx, r, adopt, err);
     if (rc == RC_OK && !adopt)

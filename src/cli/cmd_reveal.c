@@ -7,6 +7,7 @@
 #include "cli/bare.h"
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
+#include "cli/gate.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
@@ -274,6 +275,8 @@ run_reveal(struct ctx *ctx, struct err *err)
         rc = showing_ask_reason(ctx, &asker, err);
     if (rc == RC_OK)
         rc = showing_ask_person(ctx, &asker, err);
+    for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++)
+        rc = gate_showing(ctx, &keys[i], &asker, err);
     if (rc == RC_OK && ctx->dry_run) {
         say_dry(ctx, keys, deliver_word(&d));
         goto out;
@@ -399,6 +402,8 @@ run_exec(struct ctx *ctx, struct err *err)
         rc = showing_ask_reason(ctx, &asker, err);
     if (rc == RC_OK)
         rc = showing_ask_person(ctx, &asker, err);
+    if (rc == RC_OK)
+        rc = gate_showing(ctx, &s.key, &asker, err);
     if (rc != RC_OK)
         goto out;
     ctx->out_fd = 2;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/gate.h"
+
 int
 import_is_of_row(enum rc rc)
 {
@@ -113,6 +115,8 @@ import_judge(struct import *im, struct import_row *row, struct import_item *it, 
     }
     if (rc == RC_OK && verdict == RECORDING_NEW)
         rc = site_rule(im, r, root, err);
+    if (rc == RC_OK && verdict == RECORDING_NEW)
+        rc = gate_reason(im->ctx, r->m.purpose, err);
     if (rc == RC_OK && verdict == RECORDING_OTHER)
         rc = recording_refuse(r, err);
     if (rc != RC_OK)

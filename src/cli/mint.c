@@ -556,6 +556,7 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
     jw_opt(&w, "needed_until", m->needed_until);
     jw_opt(&w, "expires", m->expires);
     jw_opt(&w, "accepted_risk", ctx->accept_risk);
+    jw_opt(&w, "reason", ctx->reason);
     write_known_to(&w, m, &ctx->opts);
     jw_opt(&w, "person", m->who.person);
     if (m->owed_count > 0) {

@@ -149,6 +149,43 @@ finding_say(struct finding_walk *w, enum finding_rule rule, const char *kind, co
 
 /* ---- the walk ---- */
 
+static int
+by_name(const void *a, const void *b)
+{
+    const struct recovered *x = a;
+    const struct recovered *y = b;
+    return strcmp(x->key.name, y->key.name);
+}
+
+static enum rc
+keep_recovered(void *arg, const struct recovered *r, struct err *err)
+{
+    struct finding_walk *w = arg;
+    struct recovered *more = realloc(w->got, (w->got_count + 1) * sizeof *more);
+    if (more == NULL)
+        return err_nomem(err);
+    w->got = more;
+    w->got[w->got_count++] = *r;
+    return RC_OK;
+}
+
+static enum rc
+load_recovered(struct finding_walk *w, struct err *err)
+{
+    enum rc rc = recovered_each(w->store, keep_recovered, w, err);
+    if (rc == RC_OK && w->got_count > 0)
+        qsort(w->got, w->got_count, sizeof *w->got, by_name);
+    return rc;
+}
+
+int
+finding_recovered(const struct finding_walk *w, const struct key *key)
+{
+    struct recovered wanted = {.key = *key};
+    return w->got_count > 0 &&
+           bsearch(&wanted, w->got, w->got_count, sizeof *w->got, by_name) != NULL;
+}
+
 static enum rc
 open_losses(struct finding_walk *w, struct err *err)
 {
@@ -178,9 +215,13 @@ finding_each(const struct store *store, int64_t now_ms, finding_fn fn, void *arg
             &w.inv, store,
             INV_FIELDS | INV_WRAPS | INV_DRILLS | INV_RELEASED | INV_DUTY | INV_DEBTS, err);
     if (rc == RC_OK)
+        rc = load_recovered(&w, err);
+    if (rc == RC_OK)
         rc = open_losses(&w, err);
     if (rc == RC_OK)
         rc = finding_things(&w, err);
+    if (rc == RC_OK)
+        rc = finding_escrow(&w, err);
     if (rc == RC_OK)
         rc = inventory_each(w.inv, NULL, INV_BY_NAME, 0, finding_key, &w, err);
     if (rc == RC_OK)
@@ -188,6 +229,7 @@ finding_each(const struct store *store, int64_t now_ms, finding_fn fn, void *arg
     for (size_t i = 0; i < w.count; i++)
         loss_release(&w.counts[i].loss);
     free(w.counts);
+    free(w.got);
     loss_world_release(&w.world);
     inventory_close(w.inv);
     buf_release(&w.text);

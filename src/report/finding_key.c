@@ -35,6 +35,24 @@ ago_of(char out[AGO_TEXT], const struct one *o, const char *at)
         time_ago(out, ms, o->w->now_ms);
 }
 
+/* A later generation of its name. */
+static enum rc
+has_newer(const struct one *o, int *yes, struct err *err)
+{
+    struct stmt *q = NULL;
+    *yes = 0;
+    enum rc rc = db_query(o->w->store->db, &q,
+                          "SELECT 1 FROM key WHERE name = ?1 AND generation > ?2 LIMIT 1", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, o->key->name);
+    stmt_int(q, 2, o->key->generation);
+    rc = stmt_row(q, err);
+    *yes = rc == RC_OK && stmt_more(q);
+    stmt_done(q);
+    return rc;
+}
+
 /* ---- ways back ---- */
 
 /* The loss of each site is counted on the way, for finding_losses. */
@@ -205,6 +223,20 @@ proofs(struct one *o, struct err *err)
 }
 
 static enum rc
+recovered(struct one *o, struct err *err)
+{
+    int newer = 0;
+    if (!purpose_must_outlive(o->key->purpose) || finding_recovered(o->w, o->key))
+        return RC_OK;
+    enum rc rc = has_newer(o, &newer, err);
+    if (rc != RC_OK || newer)
+        return rc;
+    finding_fix(o->w, "keymuster recover start --drill --blind %s", o->key->uuid);
+    return SAY(o, FINDING_NEVER_RECOVERED, err,
+               "%s was never got back by anyone but the administrator", o->label);
+}
+
+static enum rc
 exposed(struct one *o, struct err *err)
 {
     static const char *const lacks[] = {[DUTY_SUCCESSOR] = "it has no successor",
@@ -229,23 +261,6 @@ exposed(struct one *o, struct err *err)
 }
 
 /* ---- states and dates ---- */
-
-static enum rc
-has_newer(const struct one *o, int *yes, struct err *err)
-{
-    struct stmt *q = NULL;
-    *yes = 0;
-    enum rc rc = db_query(o->w->store->db, &q,
-                          "SELECT 1 FROM key WHERE name = ?1 AND generation > ?2 LIMIT 1", err);
-    if (rc != RC_OK)
-        return rc;
-    stmt_text(q, 1, o->key->name);
-    stmt_int(q, 2, o->key->generation);
-    rc = stmt_row(q, err);
-    *yes = rc == RC_OK && stmt_more(q);
-    stmt_done(q);
-    return rc;
-}
 
 /* How long a key is used to encrypt: by policy, and by its own date. */
 static enum rc
@@ -333,6 +348,8 @@ finding_key(void *arg, const struct inventory_item *item, struct err *err)
         rc = behind(&o, err);
     if (rc == RC_OK)
         rc = proofs(&o, err);
+    if (rc == RC_OK)
+        rc = recovered(&o, err);
     if (rc == RC_OK)
         rc = exposed(&o, err);
     return rc == RC_OK ? ages(&o, err) : rc;

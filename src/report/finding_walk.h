@@ -4,6 +4,7 @@
 
 #include "escrow/inventory.h"
 #include "escrow/simulate.h"
+#include "recover/recovered.h"
 #include "report/finding.h"
 
 struct finding_walk {
@@ -16,8 +17,9 @@ struct finding_walk {
     struct loss_world world;
     struct simulate_count *counts; /* one for each site: what its loss would mean */
     size_t count;
-    char newest[KEY_NAME_BYTES + 1]; /* the key before: its name */
-    struct buf text, fix;            /* of the finding that is being said */
+    struct recovered *got; /* who got what back, by the name of its key */
+    size_t got_count;
+    struct buf text, fix; /* of the finding that is being said */
 };
 
 /* One finding. finding_fix, when there is a command, comes first. */
@@ -26,10 +28,14 @@ enum rc finding_say(struct finding_walk *w, enum finding_rule rule, const char *
                     const char *object, const char *uuid, struct err *err, const char *fmt, ...)
     PRINTF(7, 8) MUST_CHECK;
 
-/* finding_thing.c: of everything that is no key. */
+/* finding_thing.c: policy, conflicts, sites, KMSs, root keys; finding_escrow.c: copies, authors,
+ * runs, exports. */
 enum rc finding_things(struct finding_walk *w, struct err *err) MUST_CHECK;
+enum rc finding_escrow(struct finding_walk *w, struct err *err) MUST_CHECK;
 /* What the loss of each site would mean; after the walk over the keys. */
 enum rc finding_losses(struct finding_walk *w, struct err *err) MUST_CHECK;
+/* Whether anybody but the administrator ever got a key of this name back. */
+int finding_recovered(const struct finding_walk *w, const struct key *key);
 /* finding_key.c */
 enum rc finding_key(void *arg, const struct inventory_item *item, struct err *err) MUST_CHECK;
 

@@ -59,6 +59,9 @@ commands() {
 3 simulate
 0 simulate --lose site:fra
 3 ready --if-lost fra
+0 policy show
+0 policy set drill=90d --reason R
+3 audit check
 0 show vbr/canary --wraps --history
 0 status
 0 verify

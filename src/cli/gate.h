@@ -1,0 +1,19 @@
+/*
+ * What policy asks of a command: a refusal (17) that --accept-risk overrules, recorded. A recovery
+ * (--from, a run) is never refused; it is warned.
+ */
+#ifndef CLI_GATE_H
+#define CLI_GATE_H
+
+#include "cli/mint.h"
+#include "cli/showing.h"
+
+/* A reason, of what changes a key of this purpose. RC_NO_REASON. */
+enum rc gate_reason(struct ctx *ctx, const char *purpose, struct err *err) MUST_CHECK;
+/* That, and enough wraps for a key that is to be made; an owed one counts. RC_POLICY. */
+enum rc gate_make(struct ctx *ctx, const struct mint *m, struct err *err) MUST_CHECK;
+/* Ticket and person, before a key is shown. RC_POLICY. */
+enum rc gate_showing(struct ctx *ctx, const struct key *key, const struct asker *asker,
+                     struct err *err) MUST_CHECK;
+
+#endif
