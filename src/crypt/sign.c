@@ -431,6 +431,38 @@ lines_add(struct buf *out, const unsigned char id[KEY_ID], const unsigned char s
     buf_addc(out, '\n');
 }
 
+_Static_assert((int)HASHED == (int)SIGN_HASH, "SIGN_HASH is not the length of a prehash");
+_Static_assert(sizeof(struct sign_state) >= sizeof(crypto_generichash_state) + 64,
+               "struct sign_state is too small for the library's state");
+
+/* The opaque bytes are only ever touched by the library, under its own type, which wants to be
+ * aligned more than a caller's struct may be: it is moved inside. */
+static crypto_generichash_state *
+state_of(struct sign_state *s)
+{
+    uintptr_t at = ((uintptr_t)s->opaque + 63) & ~(uintptr_t)63;
+    return (crypto_generichash_state *)at;
+}
+
+void
+sign_begin(struct sign_state *s)
+{
+    /* Returns 0 always with these lengths, as do the two below. */
+    (void)crypto_generichash_init(state_of(s), NULL, 0, HASHED);
+}
+
+void
+sign_more(struct sign_state *s, const void *bytes, size_t len)
+{
+    (void)crypto_generichash_update(state_of(s), bytes, len);
+}
+
+void
+sign_hash(struct sign_state *s, unsigned char out[SIGN_HASH])
+{
+    (void)crypto_generichash_final(state_of(s), out, HASHED);
+}
+
 static void
 prehash(unsigned char out[HASHED], const void *bytes, size_t len)
 {
@@ -451,13 +483,21 @@ enum rc
 sign_detached(struct buf *out, const struct secret *key, const char *trusted, const void *bytes,
               size_t len, struct err *err)
 {
+    unsigned char hash[HASHED];
+    prehash(hash, bytes, len);
+    return sign_hashed(out, key, trusted, hash, err);
+}
+
+enum rc
+sign_hashed(struct buf *out, const struct secret *key, const char *trusted,
+            const unsigned char hash[SIGN_HASH], struct err *err)
+{
     assert(key->len == SECRET_KEY);
     assert(strchr(trusted, '\n') == NULL && strchr(trusted, '\r') == NULL);
-    unsigned char hash[HASHED], sig[SIGNATURE], global[SIGNATURE], id[KEY_ID];
+    unsigned char sig[SIGNATURE], global[SIGNATURE], id[KEY_ID];
     struct buf message;
     buf_init(&message, LINES_MAX);
-    prehash(hash, bytes, len);
-    (void)crypto_sign_detached(sig, NULL, hash, sizeof hash, key->bytes);
+    (void)crypto_sign_detached(sig, NULL, hash, HASHED, key->bytes);
     enum rc rc = global_message(&message, sig, trusted, err);
     if (rc != RC_OK)
         goto out;
@@ -497,18 +537,17 @@ lines_parse(unsigned char id[KEY_ID], unsigned char sig[SIGNATURE], unsigned cha
 
 /* NULL, or what is wrong. The order names the part a reader would look at first. */
 static const char *
-sig_fault(const struct sign_public *pub, const char *trusted, const void *bytes, size_t len,
+sig_fault(const struct sign_public *pub, const char *trusted, const unsigned char hash[HASHED],
           const char *text, size_t text_len, struct buf *scratch, struct err *err)
 {
-    unsigned char id[KEY_ID], own[KEY_ID], sig[SIGNATURE], global[SIGNATURE], hash[HASHED];
+    unsigned char id[KEY_ID], own[KEY_ID], sig[SIGNATURE], global[SIGNATURE];
     const char *fault = lines_parse(id, sig, global, text, text_len);
     if (fault != NULL || PLANTED("no-signature"))
         return fault;
     key_id(own, pub->key);
     if (memcmp(id, own, KEY_ID) != 0)
         return "it was made by another key";
-    prehash(hash, bytes, len);
-    if (crypto_sign_verify_detached(sig, hash, sizeof hash, pub->key) != 0)
+    if (crypto_sign_verify_detached(sig, hash, HASHED, pub->key) != 0)
         return "the signature does not fit the bytes";
     if (global_message(scratch, sig, trusted, err) != RC_OK)
         return "its trusted comment is too long";
@@ -527,11 +566,21 @@ enum rc
 sign_verify(const struct sign_public *pub, const char *trusted, const void *bytes, size_t len,
             const char *sig, size_t sig_len, const char *what, struct err *err)
 {
+    unsigned char hash[HASHED];
+    prehash(hash, bytes, len);
+    return sign_verify_hashed(pub, trusted, hash, sig, sig_len, what, err);
+}
+
+enum rc
+sign_verify_hashed(const struct sign_public *pub, const char *trusted,
+                   const unsigned char hash[SIGN_HASH], const char *sig, size_t sig_len,
+                   const char *what, struct err *err)
+{
     struct buf scratch;
     struct err inner = ERR_INIT; /* only memory can fail in there */
     enum rc rc = RC_OK;
     buf_init(&scratch, LINES_MAX);
-    const char *fault = sig_fault(pub, trusted, bytes, len, sig, sig_len, &scratch, &inner);
+    const char *fault = sig_fault(pub, trusted, hash, sig, sig_len, &scratch, &inner);
     if (inner.code == RC_NO_MEMORY) {
         rc = err_nomem(err);
     } else if (fault != NULL) {

@@ -68,4 +68,21 @@ enum rc sign_verify(const struct sign_public *pub, const char *trusted, const vo
                     size_t len, const char *sig, size_t sig_len, const char *what,
                     struct err *err) MUST_CHECK;
 
+/*
+ * The same for bytes that come piece by piece, of which nothing is held: begin, more, then the hash
+ * that is signed.
+ */
+enum { SIGN_HASH = 64 };
+struct sign_state {
+    unsigned char opaque[512]; /* large enough for the library's state; checked in sign.c */
+};
+void sign_begin(struct sign_state *s);
+void sign_more(struct sign_state *s, const void *bytes, size_t len);
+void sign_hash(struct sign_state *s, unsigned char out[SIGN_HASH]);
+enum rc sign_hashed(struct buf *out, const struct secret *key, const char *trusted,
+                    const unsigned char hash[SIGN_HASH], struct err *err) MUST_CHECK;
+enum rc sign_verify_hashed(const struct sign_public *pub, const char *trusted,
+                           const unsigned char hash[SIGN_HASH], const char *sig, size_t sig_len,
+                           const char *what, struct err *err) MUST_CHECK;
+
 #endif

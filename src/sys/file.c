@@ -297,21 +297,30 @@ file_room(const char *folder, size_t len, struct err *err)
     return rc;
 }
 
+/* An empty temporary file beside path. */
+static enum rc
+open_temp(int *fd, char temp[PATH_SIZE], const char *path, mode_t mode, struct err *err)
+{
+    char folder[PATH_SIZE];
+    enum rc rc = parent_of(folder, path, err);
+    *fd = -1;
+    for (int i = 0; rc == RC_OK && *fd < 0; i++) {
+        rc = temp_name(temp, folder, err);
+        if (rc == RC_OK)
+            *fd = open_new(temp, mode);
+        if (rc == RC_OK && *fd < 0 && (errno != EEXIST || i == TEMP_TRIES))
+            rc = err_errno(err, path_code(errno), "creating a file in %s", folder);
+    }
+    return rc;
+}
+
 /* A complete and synced temporary file beside path; temp is empty when none was left. */
 static enum rc
 write_temp(char temp[PATH_SIZE], const char *path, const void *bytes, size_t len, mode_t mode,
            struct err *err)
 {
-    char folder[PATH_SIZE];
-    enum rc rc = parent_of(folder, path, err);
     int fd = -1;
-    for (int i = 0; rc == RC_OK && fd < 0; i++) {
-        rc = temp_name(temp, folder, err);
-        if (rc == RC_OK)
-            fd = open_new(temp, mode);
-        if (rc == RC_OK && fd < 0 && (errno != EEXIST || i == TEMP_TRIES))
-            rc = err_errno(err, path_code(errno), "creating a file in %s", folder);
-    }
+    enum rc rc = open_temp(&fd, temp, path, mode, err);
     if (rc == RC_OK) {
         rc = fill(fd, path, bytes, len, mode, err);
         if (rc != RC_OK)
@@ -459,6 +468,81 @@ file_create_once(const char *path, const void *bytes, size_t len, mode_t mode, s
     rc = read_back(path, bytes, len, err);
     if (rc != RC_OK)
         (void)unlink(path); /* ours, and broken: a name is used once, so do not block it */
+    return rc;
+}
+
+/* ---- piece by piece ---- */
+
+enum rc
+file_new_begin(struct file_new *f, const char *path, mode_t mode, struct err *err)
+{
+    memset(f, 0, sizeof *f);
+    f->fd = -1;
+    if (strlen(path) >= PATH_SIZE)
+        return err_set(err, RC_BAD_VALUE, "a path is too long: %s", path);
+    memcpy(f->path, path, strlen(path) + 1);
+    if (file_exists(path) == 1)
+        return exists(path, err);
+    enum rc rc = open_temp(&f->fd, f->temp, path, mode, err);
+    if (rc != RC_OK)
+        f->temp[0] = '\0';
+    else
+        (void)fchmod(f->fd, mode); /* as in fill: the umask may have taken bits */
+    return rc;
+}
+
+enum rc
+file_new_add(struct file_new *f, const void *bytes, size_t len, struct err *err)
+{
+    return file_write_fd(f->fd, bytes, len, f->path, err);
+}
+
+void
+file_new_drop(struct file_new *f)
+{
+    if (f->temp[0] == '\0')
+        return;
+    close_quietly(f->fd);
+    (void)unlink(f->temp);
+    f->fd = -1;
+    f->temp[0] = '\0';
+}
+
+enum rc
+file_new_end(struct file_new *f, struct err *err)
+{
+    enum naming how = NAMING_NONE;
+    struct stat st;
+    if (fstat(f->fd, &st) != 0)
+        return err_errno(err, RC_IO, "looking at %s", f->path);
+    enum rc rc = fill(f->fd, f->path, "", 0, st.st_mode & 07777, err);
+    f->fd = -1;
+    if (rc == RC_OK)
+        rc = name_once(&how, f->temp, f->path, err);
+    if (rc == RC_OK && how == NAMING_NONE)
+        rc =
+            err_set(err, RC_IO, "%s: this file system can name a new file in no safe way", f->path);
+    if (how == NAMING_MOVED)
+        f->temp[0] = '\0';
+    file_new_drop(f);
+    return rc == RC_OK ? sync_parent(f->path, err) : rc;
+}
+
+enum rc
+file_each_piece(const char *path, file_piece_fn fn, void *arg, struct err *err)
+{
+    enum { PIECE = 65536 };
+    static char piece[PIECE];
+    int fd = -1;
+    size_t got = 0;
+    enum rc rc = open_regular(&fd, path, err);
+    while (rc == RC_OK) {
+        rc = read_some(&got, fd, piece, sizeof piece, path, err);
+        if (rc != RC_OK || got == 0)
+            break;
+        rc = fn(arg, piece, got, err);
+    }
+    close_quietly(fd);
     return rc;
 }
 

@@ -49,6 +49,26 @@ enum rc file_create_once(const char *path, const void *bytes, size_t len, mode_t
 /* Most bytes of a path, with its zero (PATH_MAX). */
 enum { PATH_SIZE = 4096 };
 
+/*
+ * The same for a file that is written piece by piece and never held: it gets its name at the end,
+ * whole and durable, or not at all. file_new_drop after any failure; it takes a zeroed struct and
+ * one that has ended. file_new_end: RC_EXISTS when something is there by then.
+ */
+struct file_new {
+    int fd; /* when temp is not "" */
+    char temp[PATH_SIZE], path[PATH_SIZE];
+};
+enum rc file_new_begin(struct file_new *f, const char *path, mode_t mode,
+                       struct err *err) MUST_CHECK;
+enum rc file_new_add(struct file_new *f, const void *bytes, size_t len, struct err *err) MUST_CHECK;
+enum rc file_new_end(struct file_new *f, struct err *err) MUST_CHECK;
+void file_new_drop(struct file_new *f);
+
+/* A regular file in pieces, in order; stops at the first failure of fn. RC_NOT_FOUND, RC_IO,
+ * RC_BAD_VALUE. */
+typedef enum rc (*file_piece_fn)(void *arg, const char *bytes, size_t len, struct err *err);
+enum rc file_each_piece(const char *path, file_piece_fn fn, void *arg, struct err *err) MUST_CHECK;
+
 /* Whether a file of len bytes has room in folder: set aside, and given back. RC_DISK_FULL; RC_IO.
  */
 enum rc file_room(const char *folder, size_t len, struct err *err) MUST_CHECK;
