@@ -9,6 +9,7 @@
 
 #include "sys/env.h"
 #include "sys/file.h"
+#include "text/csv.h"
 #include "text/json.h"
 #include "text/uni.h"
 
@@ -143,41 +144,10 @@ out_field(struct ctx *ctx, const char *name, const char *value)
     buf_addc(&ctx->out, '\n');
 }
 
-/* A spreadsheet runs a cell that begins so, also in its full-width forms. */
-static int
-is_formula(const char *text)
-{
-    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"};
-    if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL)
-        return 1;
-    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
-        if (strncmp(text, wide[i], strlen(wide[i])) == 0)
-            return 1;
-    }
-    return 0;
-}
-
 void
 out_csv(struct ctx *ctx, int first, const char *text)
 {
-    struct buf *out = &ctx->out;
-    if (!first)
-        buf_addc(out, ',');
-    if (text == NULL)
-        return;
-    if (strpbrk(text, ",\"\r\n") == NULL && !is_formula(text)) {
-        buf_adds(out, text);
-        return;
-    }
-    buf_addc(out, '"');
-    if (is_formula(text))
-        buf_addc(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            buf_addc(out, '"');
-        buf_addc(out, *text);
-    }
-    buf_addc(out, '"');
+    csv_cell(&ctx->out, first, text);
 }
 
 enum rc
