@@ -30,9 +30,8 @@ struct making {
 static const char *const formats[] = {
     [FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_HTML] = "html"};
 
-/* SOURCE_DATE_EPOCH, for reports of the same store to be the same bytes. */
-static int64_t
-time_shown(void)
+int64_t
+cmd_time_shown(void)
 {
     const char *said = env_get("SOURCE_DATE_EPOCH");
     int64_t s = 0;
@@ -63,7 +62,7 @@ prepare(struct making *m, struct err *err)
     if (m->file == NULL && out_is_json(m->ctx) && m->format != FORMAT_JSON)
         return err_set(err, RC_USAGE, "--format %s with -o json wants --file F",
                        formats[m->format]);
-    time_format(m->made_at, time_shown());
+    time_format(m->made_at, cmd_time_shown());
     m->about.made_at = m->made_at;
     m->about.version = KM_VERSION;
     return RC_OK;

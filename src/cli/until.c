@@ -123,22 +123,28 @@ by_date(void *arg, const struct log_author *a, struct err *err)
 }
 
 static enum rc
+one_date(struct cutting *c, const struct point *p, struct err *err)
+{
+    c->date = p; /* while it lasts */
+    c->left = 0;
+    c->by_date = 1;
+    enum rc rc = log_authors(c->store, by_date, c, err);
+    c->date = NULL;
+    if (rc == RC_OK && c->left == 0) {
+        (void)err_set(err, RC_NOT_FOUND, "no entry here is as old as %s", p->text);
+        return err_hint(err, "when each was recorded: keymuster audit log");
+    }
+    return rc;
+}
+
+static enum rc
 one_point(struct cutting *c, const char *text, struct err *err)
 {
     struct point p;
     enum rc rc = parse(&p, text, err);
     if (rc != RC_OK || p.author[0] != '\0')
         return rc == RC_OK ? by_number(c, &p, err) : rc;
-    c->date = &p; /* while it lasts */
-    c->left = 0;
-    c->by_date = 1;
-    rc = log_authors(c->store, by_date, c, err);
-    c->date = NULL;
-    if (rc == RC_OK && c->left == 0) {
-        (void)err_set(err, RC_NOT_FOUND, "no entry here is as old as %s", text);
-        return err_hint(err, "when each was recorded: keymuster audit log");
-    }
-    return rc;
+    return one_date(c, &p, err);
 }
 
 static enum rc
@@ -201,22 +207,67 @@ tell(struct cutting *c, struct err *err)
 
 /* ---- the store, or a view of it ---- */
 
-enum rc
-until_view(struct ctx *ctx, struct err *err)
+static enum rc
+take_view(struct ctx *ctx, struct err *err)
 {
     struct store *view = NULL;
-    if (!opt_has(&ctx->opts, OPT_UNTIL))
-        return RC_OK;
-    enum rc rc = until_check(ctx, err);
-    if (rc == RC_OK)
-        rc = cut_view(&view, ctx->store, err);
+    enum rc rc = cut_view(&view, ctx->store, err);
     if (rc != RC_OK)
         return rc;
     ctx->records = ctx->store;
     ctx->store = view; /* transferred */
     ctx->view = 1;
-    struct cutting c = {.ctx = ctx, .store = view};
+    return RC_OK;
+}
+
+enum rc
+until_view(struct ctx *ctx, struct err *err)
+{
+    if (!opt_has(&ctx->opts, OPT_UNTIL))
+        return RC_OK;
+    enum rc rc = until_check(ctx, err);
+    if (rc == RC_OK)
+        rc = take_view(ctx, err);
+    if (rc != RC_OK)
+        return rc;
+    struct cutting c = {.ctx = ctx, .store = ctx->store};
     rc = cut_all(&c, err);
+    return rc == RC_OK ? tell(&c, err) : rc;
+}
+
+static enum rc
+any_later(const struct store *store, const char *at, int *later, struct err *err)
+{
+    struct stmt *q = NULL;
+    enum rc rc =
+        db_query(store->db, &q,
+                 "SELECT EXISTS (SELECT 1 FROM entry WHERE json_extract(line, '$.at') > ?1)", err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, at);
+    rc = stmt_row(q, err);
+    *later = rc == RC_OK && col_int(q, 0) != 0;
+    stmt_done(q);
+    return rc;
+}
+
+enum rc
+until_view_at(struct ctx *ctx, int64_t ms, struct err *err)
+{
+    char at[TIME_TEXT + 1];
+    int later = 0;
+    struct point p = {.text = at, .ms = ms};
+    time_format(at, ms);
+    enum rc rc = any_later(ctx->store, at, &later, err);
+    if (rc != RC_OK || !later)
+        return rc;
+    rc = take_view(ctx, err);
+    if (rc != RC_OK)
+        return rc;
+    struct cutting c = {.ctx = ctx, .store = ctx->store};
+    rc = log_begin(c.store, err);
+    if (rc == RC_OK)
+        rc = log_finish(c.store, one_date(&c, &p, err), err);
     return rc == RC_OK ? tell(&c, err) : rc;
 }
 

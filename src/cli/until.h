@@ -22,6 +22,9 @@ enum rc until_check(const struct ctx *ctx, struct err *err) MUST_CHECK;
 /* Without the option: nothing. Else ctx->store becomes a view, ctx->records the store.
  * RC_NOT_FOUND. */
 enum rc until_view(struct ctx *ctx, struct err *err) MUST_CHECK;
+/* The same at a time, whatever the options: for a report of then. When nothing here is later it is
+ * the store itself. RC_NOT_FOUND: nothing is so old. */
+enum rc until_view_at(struct ctx *ctx, int64_t ms, struct err *err) MUST_CHECK;
 /* Cuts the store itself, which keeps it; without the option its cuts stay, and are told.
  * RC_NOT_FOUND; RC_USAGE for the store's own author. */
 enum rc until_keep(struct ctx *ctx, struct err *err) MUST_CHECK;

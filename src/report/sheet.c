@@ -13,9 +13,9 @@ enum { TEXT_MOST = 1024 * 1024, TABLE_MOST = 64 * 1024 * 1024, LABEL = 16, STYLE
 
 static const char style[] =
     ":root{color-scheme:light dark;--fg:#16181d;--bg:#fff;--dim:#525a66;--line:#767d88;"
-    "--soft:#eef0f3;--bad:#b3001b}"
+    "--soft:#eef0f3;--bad:#b3001b;--bar:#2c5f8a}"
     "@media(prefers-color-scheme:dark){:root{--fg:#e8eaee;--bg:#14161a;--dim:#a9b0bb;"
-    "--line:#7d8591;--soft:#22262d;--bad:#ff8a8a}}"
+    "--line:#7d8591;--soft:#22262d;--bad:#ff8a8a;--bar:#7db4e0}}"
     "body{font:11pt/1.45 sans-serif;max-width:62rem;margin:1.5rem auto;padding:0 1rem;"
     "color:var(--fg);background:var(--bg);font-variant-numeric:tabular-nums;"
     "overflow-wrap:anywhere}"
@@ -34,13 +34,25 @@ static const char style[] =
     ".banner{display:inline-block;border:2px solid;padding:.05em .6em;font-weight:bold;"
     "letter-spacing:.08em;margin:0}"
     ".blanks{border-collapse:separate;border-spacing:.8em 0;margin-left:-.8em}"
-    ".blanks td{border-bottom:1px solid var(--line);height:2em}"
+    ".blanks tbody td{border-bottom:1px solid var(--line);height:2em}"
     ".blanks tbody th{width:11em;vertical-align:bottom}"
     ".skip{position:absolute;left:-99em}.skip:focus{left:1rem}"
     "a{color:inherit}"
+    "figure{margin:.6em 0;max-width:32rem}figcaption{color:var(--dim)}"
+    "svg{display:block;width:100%;height:auto;fill:var(--fg);font:12px sans-serif}"
+    ".bar{fill:var(--bar)}.worse{fill:var(--bad)}"
+    ".axis,.lane,.limit,.ring,.cross{fill:none;stroke:var(--line)}"
+    ".limit{stroke:var(--bad);stroke-dasharray:4 3;stroke-width:1.5}"
+    ".lane{stroke:var(--soft)}.ring{stroke:var(--bar);stroke-width:2}"
+    ".cross{stroke:var(--bad);stroke-width:2}"
+    ".wide{overflow-x:auto}.wide table{width:100%;min-width:56rem;font-size:.85em}"
+    ".wide td,.wide th{overflow-wrap:break-word}"
     "@media print{:root{color-scheme:light;--fg:#000;--bg:#fff;--dim:#333;--line:#555;"
-    "--soft:#ccc;--bad:#a00018}body{margin:0;max-width:none;padding:0;font-size:9.5pt}"
-    "tr,h2,h3,.facts{break-inside:avoid}h2,h3,caption{break-after:avoid}"
+    "--soft:#ccc;--bad:#a00018;--bar:#2c5f8a}body{margin:0;max-width:none;padding:0;font-size:9."
+    "5pt}"
+    ".wide{overflow:visible}.wide table{min-width:0;font-size:6.5pt}"
+    ".wide td,.wide tbody th{overflow-wrap:anywhere}#register{break-before:page}"
+    "tr,h2,h3,.facts,figure{break-inside:avoid}h2,h3,caption{break-after:avoid}"
     "thead{display:table-header-group}"
     ".skip{display:none}}";
 
@@ -66,6 +78,12 @@ put(struct sheet *s, const char *text)
     if (safe.failed)
         s->out->failed = safe.failed;
     buf_release(&safe);
+}
+
+void
+sheet_text(struct sheet *s, const char *text)
+{
+    put(s, text);
 }
 
 /* Text: wrapped from column at on. */
@@ -315,6 +333,17 @@ sheet_row(struct sheet *s, const char *const *cells, enum sheet_mark mark)
     buf_adds(s->out, "</tr>\n");
 }
 
+void
+sheet_wide(struct sheet *s, const char *label, const char *const *titles)
+{
+    end_facts(s);
+    buf_adds(s->out, "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"");
+    put(s, label);
+    buf_adds(s->out, "\">\n");
+    sheet_table(s, label, titles);
+    s->wide = 1;
+}
+
 static void
 pad(struct buf *out, const char *text, size_t to)
 {
@@ -375,7 +404,8 @@ sheet_table_end(struct sheet *s)
 {
     size_t widths[SHEET_COLUMNS];
     if (s->html) {
-        buf_adds(s->out, "</tbody></table>\n");
+        buf_adds(s->out, s->wide ? "</tbody></table></div>\n" : "</tbody></table>\n");
+        s->wide = 0;
         return;
     }
     if (s->cells.failed)
@@ -406,6 +436,10 @@ sheet_blanks(struct sheet *s, const char *caption, const char *const *titles,
     put(s, caption);
     buf_adds(s->out, "</caption>\n<thead><tr>");
     for (size_t i = 0; titles[i] != NULL; i++) {
+        if (titles[i][0] == '\0') { /* nothing to be the header of */
+            buf_adds(s->out, "<td></td>");
+            continue;
+        }
         buf_adds(s->out, "<th scope=\"col\">");
         put(s, titles[i]);
         buf_adds(s->out, "</th>");

@@ -19,6 +19,7 @@ struct sheet {
     struct buf *out;
     int html;
     int facts, rows; /* within */
+    int wide;
     const char *const *titles;
     size_t columns;
     struct buf cells; /* text: the table's, each ended by NUL; a row begins with its mark */
@@ -48,6 +49,13 @@ void sheet_table_end(struct sheet *s);
 /* Blanks to be filled in by hand: one row for each label, one blank for each title. */
 void sheet_blanks(struct sheet *s, const char *caption, const char *const *titles,
                   const char *const *labels, size_t count);
+
+/* A table with more columns than a narrow screen has room for: it scrolls by itself there. label
+ * says what it is. Rows and end as of a table; HTML only. */
+void sheet_wide(struct sheet *s, const char *label, const char *const *titles);
+
+/* HTML: text within something of the caller's own. */
+void sheet_text(struct sheet *s, const char *text);
 
 enum rc sheet_end(struct sheet *s, struct err *err) MUST_CHECK;
 

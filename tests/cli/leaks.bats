@@ -143,6 +143,10 @@ any doctor
 13 recover note 00000000 looked
 0 report run --file $T/run.html
 any report drill --format html
+0 report audit --file $T/audit.html
+0 report audit --file $T/audit.json --format json
+0 report audit --file $T/audit.csv --format csv
+0 report verify $T/audit.html
 13 recover countersign 00000000 --text
 10 recover attach $T/third
 0 person add first.operator --role operator --new-key $T/person.key --credential file:$T/spare.pass
