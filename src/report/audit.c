@@ -171,6 +171,13 @@ take_debts(struct audit *a, const struct inventory_item *i, struct err *err)
         const char *cells[] = {name, i->debts[n]->object.name, i->key.uuid};
         rc = audit_list_add(&a->debts, cells, SHEET_PLAIN, -1, err);
     }
+    if (rc == RC_OK && i->wraps_wanting > 0) {
+        char more[64];
+        (void)snprintf(more, sizeof more, "%" PRId64 " further root key%s, by policy",
+                       i->wraps_wanting, i->wraps_wanting == 1 ? "" : "s");
+        const char *cells[] = {name, more, i->key.uuid};
+        rc = audit_list_add(&a->debts, cells, SHEET_PLAIN, -1, err);
+    }
     return rc;
 }
 
@@ -187,7 +194,7 @@ take_wanted(struct audit *a, const struct inventory_item *i, struct err *err)
 {
     int elsewhere = 0;
     int usable = is_usable(i, &elsewhere);
-    int due = drilled_is_due(&i->drills, a->now_ms);
+    int due = drilled_is_due(&i->drills, i->drill_every, a->now_ms);
     const struct remark remarks[] = {
         {!usable, &a->lost, "no wrap under a root key that still exists", SHEET_BAD},
         {usable && !elsewhere, &a->homebound,
@@ -231,7 +238,7 @@ take_item(void *arg, const struct inventory_item *i, struct err *err)
         a->exposed++;
         rc = take_duty(a, i, err);
     }
-    if (rc == RC_OK && i->debt_count > 0) {
+    if (rc == RC_OK && (i->debt_count > 0 || i->wraps_wanting > 0)) {
         a->owing++;
         rc = take_debts(a, i, err);
     }
@@ -263,6 +270,8 @@ static const struct audit_column
     open_columns[] = {{"key", "KEY", AUDIT_TEXT}, {"open", "WHAT IS OPEN", AUDIT_TEXT}, {"uuid", "UUID", AUDIT_TEXT}, {NULL, NULL, 0}},
     duty_columns[] = {{"key", "KEY", AUDIT_TEXT}, {"since", "SEEN SINCE", AUDIT_AT}, {"times", "TIMES SHOWN", AUDIT_INT},
         {"left", "WHO LEFT", AUDIT_TEXT}, {"lacks", "STILL LACKS", AUDIT_TEXT}, {"uuid", "UUID", AUDIT_TEXT}, {NULL, NULL, 0}},
+    finding_columns[] = {{"severity", "SEVERITY", AUDIT_TEXT}, {"rule", "RULE", AUDIT_TEXT}, {"kind", "ABOUT", AUDIT_TEXT}, {"object", "NAME", AUDIT_TEXT},
+        {"text", "WHAT", AUDIT_TEXT}, {"fix", "WHAT PUTS IT RIGHT", AUDIT_TEXT}, {NULL, NULL, 0}},
     debt_columns[] = {{"key", "KEY", AUDIT_TEXT}, {"root", "NO WRAP UNDER", AUDIT_TEXT}, {"uuid", "UUID", AUDIT_TEXT}, {NULL, NULL, 0}},
     root_columns[] = {{"root", "ROOT KEY", AUDIT_TEXT}, {"kms", "KMS", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"state", "STATE", 0},
         {"versions", "VERSIONS", AUDIT_INT}, {"observed_at", "OBSERVED", AUDIT_AT}, {"keys", "KEYS", AUDIT_INT},
@@ -284,6 +293,8 @@ static const struct audit_column
 static void
 set_columns(struct audit *a)
 {
+    for (size_t i = 0; i < FINDING_SEVERITIES; i++)
+        a->findings[i].columns = finding_columns;
     a->open.columns = open_columns;
     a->duties.columns = duty_columns;
     a->debts.columns = debt_columns;
@@ -296,6 +307,16 @@ set_columns(struct audit *a)
     a->sites.columns = site_columns;
 }
 
+static enum rc
+take_finding(void *arg, const struct finding *f, struct err *err)
+{
+    struct audit *a = arg;
+    const char *cells[] = {
+        finding_severity_name(f->severity), f->rule, f->kind, f->object, f->text, f->fix};
+    return audit_list_add(&a->findings[f->severity], cells,
+                          f->severity == FINDING_HIGH ? SHEET_BAD : SHEET_PLAIN, -1, err);
+}
+
 enum rc
 audit_gather(struct audit *a, struct err *err)
 {
@@ -305,6 +326,10 @@ audit_gather(struct audit *a, struct err *err)
         rc = object_name(a->store, a->store->site, a->site, err);
     if (rc == RC_OK)
         rc = gather_keys(a, err);
+    if (rc == RC_OK)
+        rc = policy_load(&a->policy, a->store, err);
+    if (rc == RC_OK)
+        rc = finding_each(a->store, a->now_ms, take_finding, a, err);
     return rc == RC_OK ? audit_gather_log(a, err) : rc;
 }
 
@@ -316,6 +341,8 @@ audit_release(struct audit *a)
                                         &a->changes, &a->sites};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         audit_list_release(lists[i]);
+    for (size_t i = 0; i < FINDING_SEVERITIES; i++)
+        audit_list_release(&a->findings[i]);
     chain_release(&a->chain);
 }
 
@@ -341,8 +368,8 @@ audit_verdict(struct buf *out, const struct audit *a, int *good)
     say(&open, a->homebound, "has none outside the site it is to outlive",
         "have none outside the site they are to outlive", &said);
     say(&open, a->failing, "failed its newest drill", "failed their newest drill", &said);
-    say(&open, a->due, "is not proven by a drill of the last 90 days",
-        "are not proven by a drill of the last 90 days", &said);
+    say(&open, a->due, "is not proven by a drill as recent as policy asks",
+        "are not proven by a drill as recent as policy asks", &said);
     say(&open, a->unreleased, "is not on the copy that must hold it",
         "are not on the copy that must hold them", &said);
     say(&open, a->exposed, "was seen by a person and is not replaced",
@@ -359,12 +386,17 @@ audit_verdict(struct buf *out, const struct audit *a, int *good)
         *good = a->copies_late == 0;
         buf_addf(out,
                  "All %" PRId64 " key%s that may still be needed ha%s a wrap that can be opened "
-                 "and %s proven by a drill of the last 90 days.",
+                 "and %s proven by a drill as recent as policy asks.",
                  a->wanted, a->wanted == 1 ? "" : "s", a->wanted == 1 ? "s" : "ve",
                  a->wanted == 1 ? "was" : "were");
     }
     if (a->copies_late > 0)
         buf_addf(out, " %" PRId64 " cop%s overdue.", a->copies_late,
                  a->copies_late == 1 ? "y is" : "ies are");
+    const int64_t high = a->findings[FINDING_HIGH].total,
+                  medium = a->findings[FINDING_MEDIUM].total;
+    buf_addf(out, " Findings: %" PRId64 " high, %" PRId64 " medium, %" PRId64 " low.", high, medium,
+             a->findings[FINDING_LOW].total);
+    *good = *good && high + medium == 0;
     buf_release(&open);
 }

@@ -8,6 +8,7 @@
 #define REPORT_AUDIT_H
 
 #include "escrow/inventory.h"
+#include "report/finding.h"
 #include "report/sealed.h"
 #include "report/sheet.h"
 
@@ -64,7 +65,7 @@ struct audit {
     /* Of the keys that may still be needed: */
     int64_t lost;      /* no wrap under a root key that is not destroyed */
     int64_t homebound; /* must outlive a site, and no wrap lies under a KMS elsewhere */
-    int64_t due;       /* not proven by a drill that counts within DRILL_EVERY_MS; of these: */
+    int64_t due;       /* not proven by a drill that counts as often as policy asks; of these: */
     int64_t never;     /* never at all */
     int64_t failing;   /* the newest drill under a root key failed */
     int64_t unreleased, unconfirmed, unproven, exposed, owing, conflicts, behind;
@@ -72,6 +73,8 @@ struct audit {
     int64_t reveals, drills, drills_good;
     int64_t weeks[AUDIT_OUTCOMES][AUDIT_WEEKS]; /* proven, inconclusive, failed; oldest first */
 
+    struct policy policy;
+    struct audit_list findings[FINDING_SEVERITIES];
     struct audit_list open; /* keys and what is open about them */
     struct audit_list duties, debts;
     struct audit_list roots, copies, drilled, revealed, changed, changes, sites;

@@ -1,4 +1,5 @@
 /* The audit report for programs: one object. */
+#include <stdio.h>
 #include <string.h>
 
 #include "report/audit.h"
@@ -111,6 +112,31 @@ put_chain(struct jw *w, const struct audit *a)
     jw_end_arr(w);
 }
 
+static void
+put_findings(struct jw *w, const struct audit *a)
+{
+    jw_obj(w, "findings");
+    for (size_t i = FINDING_SEVERITIES; i-- > 0;) {
+        const char *name = finding_severity_name((enum finding_severity)i);
+        char count[32];
+        (void)snprintf(count, sizeof count, "%s_count", name);
+        jw_int(w, count, a->findings[i].total);
+        put_list(w, name, &a->findings[i]);
+    }
+    jw_end_obj(w);
+    jw_obj(w, "policy");
+    for (size_t r = 0; r < POLICY_RULES; r++) {
+        jw_obj(w, policy_rule_name(r));
+        for (size_t p = 0; p < POLICY_PURPOSES; p++) {
+            char value[POLICY_TEXT];
+            policy_value_text(value, (enum policy_rule)r, a->policy.value[r][p]);
+            jw_str(w, policy_purpose(p), value);
+        }
+        jw_end_obj(w);
+    }
+    jw_end_obj(w);
+}
+
 enum rc
 audit_json(struct sealed *out, const struct audit *a, struct err *err)
 {
@@ -130,6 +156,7 @@ audit_json(struct sealed *out, const struct audit *a, struct err *err)
     put_list(&w, "sites", &a->sites);
     put_list(&w, "copies", &a->copies);
     put_list(&w, "drills", &a->drilled);
+    put_findings(&w, a);
     put_list(&w, "open", &a->open);
     put_list(&w, "showings", &a->revealed);
     put_list(&w, "duties", &a->duties);

@@ -218,6 +218,56 @@ put_drills(struct sheet *s, const struct audit *a)
 }
 
 static void
+put_findings(struct sheet *s, const struct audit *a)
+{
+    struct chart_bar bars[FINDING_SEVERITIES];
+    char text[FINDING_SEVERITIES][COUNT];
+    int64_t all = 0;
+    sheet_section(s, "findings", "Findings");
+    for (size_t i = 0; i < FINDING_SEVERITIES; i++) {
+        size_t severity = FINDING_SEVERITIES - 1 - i;
+        int64_t n = a->findings[severity].total;
+        all += n;
+        number(text[i], n);
+        bars[i] = (struct chart_bar){finding_severity_name((enum finding_severity)severity), n,
+                                     text[i], severity == FINDING_HIGH ? SHEET_BAD : SHEET_PLAIN};
+    }
+    if (all == 0) {
+        sheet_par(s, "None.", SHEET_PLAIN);
+        return;
+    }
+    chart_bars(s, "c-findings", "Findings by severity", bars, FINDING_SEVERITIES, 0, NULL);
+    for (size_t i = FINDING_SEVERITIES; i-- > 0;) {
+        char caption[64];
+        if (a->findings[i].total == 0)
+            continue;
+        (void)snprintf(caption, sizeof caption, "%" PRId64 " of %s severity", a->findings[i].total,
+                       finding_severity_name((enum finding_severity)i));
+        put_list(s, &a->findings[i], caption, "");
+    }
+}
+
+static void
+put_policy(struct sheet *s, const struct audit *a)
+{
+    const char *titles[POLICY_PURPOSES + 2] = {"RULE"};
+    sheet_section(s, "policy", "Policy");
+    for (size_t p = 0; p < POLICY_PURPOSES; p++)
+        titles[p + 1] = policy_purpose(p);
+    sheet_wide(s, "What the escrow asks of keys of each purpose", titles);
+    for (size_t r = 0; r < POLICY_RULES; r++) {
+        char value[POLICY_PURPOSES][POLICY_TEXT];
+        const char *cells[POLICY_PURPOSES + 1] = {policy_rule_help((enum policy_rule)r)};
+        for (size_t p = 0; p < POLICY_PURPOSES; p++) {
+            policy_value_text(value[p], (enum policy_rule)r, a->policy.value[r][p]);
+            cells[p + 1] = value[p];
+        }
+        sheet_row(s, cells, SHEET_PLAIN);
+    }
+    sheet_table_end(s);
+}
+
+static void
 put_open(struct sheet *s, const struct audit *a)
 {
     sheet_section(s, "open", "What is open");
@@ -285,8 +335,8 @@ enum rc
 audit_page(struct sealed *out, const struct audit *a, struct err *err)
 {
     typedef void part_fn(struct sheet * s, const struct audit *a);
-    static part_fn *const parts[] = {put_head,  put_changes, put_states, put_ages,
-                                     put_roots, put_copies,  put_drills, put_open};
+    static part_fn *const parts[] = {put_head,  put_findings, put_changes, put_states, put_ages,
+                                     put_roots, put_copies,   put_drills,  put_open,   put_policy};
     struct sheet s;
     struct err scratch = ERR_INIT;
     char foot[64];

@@ -128,7 +128,7 @@ fill(struct walking *w, const struct inventory_item *i, struct err *err)
     put_names(&c[C_ROOTS], i->roots, i->root_count);
     buf_addf(&c[C_BEHIND], "%" PRId64, i->behind);
     buf_adds(&c[C_PROVEN_AT], i->drills.proven ? i->drills.newest.at : "");
-    put_bool(w, C_DRILL_DUE, drilled_is_due(&i->drills, w->a->now_ms));
+    put_bool(w, C_DRILL_DUE, drilled_is_due(&i->drills, i->drill_every, w->a->now_ms));
     put_bool(w, C_RELEASED, i->released);
     buf_adds(&c[C_EXPOSED], i->exposed ? i->duty.since : "");
     put_names(&c[C_DEBTS], i->debts, i->debt_count);
@@ -169,7 +169,7 @@ notes(struct buf *out, const struct inventory_item *i, int due)
                {i->exposed, "exposed"},
                {!i->key.has_check, "no check value"},
                {i->unconfirmed, "unconfirmed"},
-               {i->debt_count > 0, "debt"},
+               {i->debt_count > 0 || i->wraps_wanting > 0, "debt"},
                {due, "drill due"},
                {i->behind > 0, "behind"}};
     for (size_t n = 0; n < sizeof all / sizeof all[0]; n++) {
@@ -209,7 +209,7 @@ row_html(void *arg, const struct inventory_item *i, struct err *err)
         buf_addf(&proven, "%.10s %s", i->drills.newest.at, buf_str(&c[C_PROVEN_SITE]));
     else
         buf_adds(&proven, "never");
-    notes(&note, i, drilled_is_due(&i->drills, w->a->now_ms));
+    notes(&note, i, drilled_is_due(&i->drills, i->drill_every, w->a->now_ms));
     day(&c[C_CREATED]);
     day(&c[C_EXPIRES]);
     day(&c[C_NEEDED]);

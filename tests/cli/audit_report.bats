@@ -40,10 +40,10 @@ good_page() { # FILE
     says 'of 5 keys that may still be needed' 'not proven' 'was seen by a person' 'wrote the report'
     good_page a.html
     local id
-    for id in verdict changes states ages wraps copies drills open showings duties debts mapping register check glossary sign-off; do
+    for id in verdict findings changes states ages wraps copies drills open showings duties debts policy mapping register check glossary sign-off; do
         grep -q "<h2 id=\"$id\">" a.html
     done
-    [ "$(grep -o '<svg role="img"' a.html | wc -l)" -eq 5 ]
+    [ "$(grep -o '<svg role="img"' a.html | wc -l)" -eq 6 ]
     grep -qF '=HYPERLINK(&quot;http://x&quot;,&quot;y&quot;)@1' a.html
     grep -qF '&lt;img src=x onerror=alert(1)&gt;@1' a.html
     grep -qF '&lt;script&gt;alert(1)&lt;/script&gt;' a.html
@@ -72,6 +72,10 @@ good_page() { # FILE
         "SELECT author, seq, lower(hex(hash)) AS last FROM entry e WHERE seq = (SELECT max(seq) FROM entry WHERE author = e.author)
          ORDER BY author" | jq -c '[.[] | [.author, .seq, .last]]')" ]
     [ "$(jq '[.changes.counted[].entries] | add' doc)" -eq "$(sqlite3 "$FRA/escrow.db" 'SELECT count(*) FROM entry')" ]
+    # Findings are those of audit check.
+    [ "$(jq -c '[.findings.high, .findings.medium, .findings.low | .[] | [.severity, .rule, .object // ""]] | sort' doc)" = \
+        "$("$KEYMUSTER" -o json -C "$FRA" audit check | jq -c '[.findings[] | [.severity, .rule, .object // ""]] | sort')" ]
+    jq -e '.policy.wraps["config-backup"] == "1"' doc
     [ "$(jq '[.evidence_for[].framework] | unique | length' doc)" -ge 5 ]
 }
 
