@@ -9,9 +9,7 @@
 #include "cli/recording.h"
 #include "cli/ref.h"
 #include "escrow/log.h"
-#include "recover/unwrap.h"
 #include "text/enc.h"
-#include "text/uni.h"
 
 /* wrap.added for the known key, in the running transaction. */
 static enum rc
@@ -53,42 +51,6 @@ read_wrap(struct ctx *ctx, struct recording *r, struct err *err)
 }
 
 /* ---- an adopted password ---- */
-
-/* Control characters, a byte-order mark and what is no UTF-8 have no place in a password that
- * somebody has to type one day. The value is never repeated. */
-static enum rc
-check_password(const struct secret *s, struct err *err)
-{
-    const unsigned char *b = s->bytes;
-    const char *what = NULL;
-    if (s->len > LIMIT_SECRET)
-        return err_set(err, RC_BAD_VALUE, "the password is longer than %d bytes", LIMIT_SECRET);
-    if (!utf8_is((const char *)b, s->len))
-        what = "it is not UTF-8; convert the file, for example with iconv";
-    for (size_t i = 0; what == NULL && i < s->len; i++) {
-        if (b[i] < 0x20 || b[i] == 0x7f || (b[i] == 0xc2 && b[i + 1] >= 0x80 && b[i + 1] < 0xa0))
-            what = "it has a control character in it";
-        else if (b[i] == 0xef && b[i + 1] == 0xbb && b[i + 2] == 0xbf)
-            what = "it has a byte-order mark in it; save the file without one";
-    }
-    if (what == NULL)
-        return RC_OK;
-    (void)err_set(err, RC_BAD_VALUE, "the password is not recorded");
-    return err_why(err, "%s", what);
-}
-
-static enum rc
-read_password(struct ctx *ctx, struct recording *r, struct err *err)
-{
-    char what[KEY_NAME_BYTES + 16];
-    (void)snprintf(what, sizeof what, "password of %s", r->m.name);
-    r->m.form = "bytes";
-    r->m.known = 1;
-    enum rc rc = ref_read_new(&r->m.payload, opt_get(&ctx->opts, OPT_SECRET), what, err);
-    if (rc == RC_OK)
-        rc = check_password(r->m.payload, err);
-    return rc == RC_OK ? unwrap_form(&r->m.text, r->m.payload, r->m.form, err) : rc;
-}
 
 struct under {
     const char *root;
@@ -241,7 +203,8 @@ do_record(struct ctx *ctx, struct recording *r, struct err *err)
     if (rc == RC_OK && adopt)
         rc = who_ask(ctx, &r->m.who, err);
     if (rc == RC_OK)
-        rc = adopt ? read_password(ctx, r, err) : read_wrap(ctx, r, err);
+        rc = adopt ? recording_password(r, opt_get(&ctx->opts, OPT_SECRET), err)
+                   : read_wrap(ctx, r, err);
     if (rc == RC_OK)
         rc = recording_find(ctx, r, err);
     if (rc == RC_OK && !r->there)

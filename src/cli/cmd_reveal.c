@@ -9,6 +9,7 @@
 #include "cli/from.h"
 #include "cli/gate.h"
 #include "cli/out.h"
+#include "cli/recording.h"
 #include "cli/ref.h"
 #include "cli/session.h"
 #include "cli/show_request.h"
@@ -439,44 +440,6 @@ load_check(struct ctx *ctx, const struct key *key, struct check_value *out, stru
     return err_hint(err, "record it again without --no-prove, which finds the check value");
 }
 
-/* An adopted password is unconfirmed until a separate check has matched. What cannot be recorded is
- * only said: the answer stands. */
-static void
-confirm_adopted(struct ctx *ctx, const struct key *key, const struct who *who)
-{
-    struct buf v;
-    struct jw w;
-    char now[TIME_TEXT + 1];
-    struct err why = ERR_INIT;
-    buf_init(&v, LIMIT_BODY);
-    enum rc rc = field_get(ctx->store, key->uuid, "confirmed", &v, NULL, &why);
-    if (rc != RC_OK || v.len > 0 || strcmp(key->origin, "adopted") != 0) {
-        buf_release(&v);
-        return;
-    }
-    time_format(now, clock_now_ms());
-    jw_init(&w, &v);
-    jw_obj(&w, NULL);
-    jw_str(&w, "key", key->uuid);
-    jw_opt(&w, "person", who->person);
-    jw_obj(&w, "set");
-    jw_obj(&w, "confirmed");
-    jw_str(&w, "value", now);
-    rc = field_supersedes(ctx->store, key->uuid, "confirmed", &w, &why);
-    jw_end_obj(&w);
-    jw_end_obj(&w);
-    jw_end_obj(&w);
-    if (rc == RC_OK)
-        rc = memory_check(ctx->store, &why);
-    if (rc == RC_OK)
-        rc = session_record(ctx, "key.changed", &v, NULL, &why);
-    if (rc == RC_OK)
-        rc = session_publish(ctx, &why);
-    if (rc != RC_OK)
-        out_warn(ctx, "the match is not recorded: %s", why.msg);
-    buf_release(&v);
-}
-
 static enum rc
 check_one(struct ctx *ctx, const struct key *key, const struct who *who, struct answers *a,
           struct err *err)
@@ -500,7 +463,7 @@ check_one(struct ctx *ctx, const struct key *key, const struct who *who, struct 
     if (!match)
         ctx->findings++;
     else if (!ctx->dry_run)
-        confirm_adopted(ctx, key, who);
+        recording_confirm(ctx, key, who);
     if (!out_is_json(ctx)) {
         out_text(ctx, label);
         out_printf(ctx, ": %s\n", match ? "match" : "NO MATCH");

@@ -9,6 +9,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/status.h"
+#include "cli/vbr_known.h"
 #include "copy/fresh.h"
 #include "copy/head.h"
 #include "copy/verify.h"
@@ -99,11 +100,18 @@ status_key(void *arg, const struct inventory_item *i, struct err *err)
         rc = status_recovered_key(s, k, err);
     if (rc != RC_OK)
         return rc;
-    if (i->unconfirmed)
+    if (vbr_key_is_hole(s->ctx->store, k)) {
+        s->holes++;
+        status_warn(s,
+                    "hole: %s@%lld is in use since %s, and nobody has its password: keymuster rekey "
+                    "%s --root ROOT --to DEST",
+                    k->name, (long long)k->generation, k->created_at, k->uuid);
+    } else if (i->unconfirmed) {
         status_warn(s,
                     "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check "
                     "%s",
                     k->name, (long long)k->generation, k->uuid);
+    }
     if (!i->released) {
         s->unreleased++;
         status_warn(s, "%s@%lld: no copy that must hold it has it yet", k->name,
@@ -410,6 +418,7 @@ status_json(struct status *s, const char *site, struct err *err)
     jw_int(&w, "debts", s->debts);
     jw_int(&w, "stale_exports", s->stale_exports);
     jw_int(&w, "hints_behind", s->hints_behind);
+    jw_int(&w, "holes", s->holes);
     jw_int(&w, "wraps_behind", s->behind);
     jw_int(&w, "roots_destroyed", s->vanishing);
     jw_int(&w, "hpcs_keys", s->hpcs_keys);

@@ -41,6 +41,7 @@ extern const struct cmd cmd_reveal_table[];
 extern const struct cmd cmd_identify_table[];
 extern const struct cmd cmd_vbr_table[];
 extern const struct cmd cmd_vbr_key_table[];
+extern const struct cmd cmd_vbr_adopt_table[];
 extern const struct cmd cmd_vbr_reconcile_table[];
 extern const struct cmd cmd_drill_table[];
 extern const struct cmd cmd_report_table[];

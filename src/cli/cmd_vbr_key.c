@@ -4,6 +4,7 @@
 
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
+#include "cli/recording.h"
 #include "cli/session.h"
 #include "cli/showing.h"
 #include "cli/vbr_push.h"
@@ -231,10 +232,13 @@ static enum rc
 keep_verdict(struct ctx *ctx, struct vbr_server *s, const struct key *key, const char *id,
              enum vbr_verdict v, struct err *err)
 {
+    static const struct who nobody = {.person = ""};
     struct vbr_password there;
     enum rc rc = vbr_get(s->vbr, id, &there, err);
     if (rc != RC_OK)
         return rc;
+    if (v == VBR_EQUAL)
+        recording_confirm(ctx, key, &nobody);
     return v == VBR_EQUAL ? vbr_observed(ctx, s, key->uuid, id, "verified", there.modified, err)
                           : vbr_observed(ctx, s, key->uuid, id, "different", "", err);
 }

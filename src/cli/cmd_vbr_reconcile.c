@@ -18,7 +18,7 @@ struct record {
     int removed, seen;
 };
 
-enum verdict { V_OK, V_UNKNOWN, V_SUSPECT, V_HINT, V_BEHIND, V_FOREIGN, V_GONE, VERDICTS };
+enum verdict { V_OK, V_UNKNOWN, V_SUSPECT, V_HINT, V_BEHIND, V_FOREIGN, V_GONE, V_HOLE, VERDICTS };
 static const struct {
     const char *word, *means;
 } verdicts[VERDICTS] = {
@@ -30,6 +30,8 @@ static const struct {
     [V_BEHIND] = {"hint behind", "its hint has an older wrap; put it right: keymuster vbr push"},
     [V_FOREIGN] = {"not delivered", "the escrow knows the key, but not that it is there"},
     [V_GONE] = {"gone", "delivered there once, and there no more"},
+    [V_HOLE] = {"nobody knows",
+                "in use, and recorded as a hole: keymuster rekey KEY --to vbr:NAME"},
 };
 
 struct reconciling {
@@ -37,6 +39,8 @@ struct reconciling {
     struct vbr_server *s;
     struct record *records;
     size_t count, size;
+    struct record **ids; /* by id, those that are there; made when first needed */
+    size_t id_count;
     struct jw *w;
     struct table *table;
     int64_t found[VERDICTS];
@@ -72,7 +76,8 @@ load(struct reconciling *r, struct err *err)
     enum rc rc = db_query(r->ctx->store->db, &q,
                           "SELECT object, coalesce(json_extract(body, '$.vbr_id'), ''),"
                           " coalesce(json_extract(body, '$.vbr_modified'), ''),"
-                          " json_extract(body, '$.result') IS 'removed' FROM event"
+                          " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'replaced')"
+                          " FROM event"
                           " WHERE kind IN ('key.delivered', 'vbr.observed')"
                           " AND json_extract(body, '$.vbr') = ?1 ORDER BY object, at, author, seq",
                           err);
@@ -132,10 +137,39 @@ tell(struct reconciling *r, enum verdict v, const struct key *key, const char *h
     return cmd_table_row(r->table, cells, 4, err);
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+    return strcmp((*(struct record *const *)a)->id, (*(struct record *const *)b)->id);
+}
+
+/* What is on record of this very password; NULL. */
+static const struct record *
+find_record(struct reconciling *r, const char *id, struct err *err)
+{
+    struct record key, *at = &key;
+    if (r->count == 0)
+        return NULL;
+    if (r->ids == NULL) {
+        r->ids = calloc(r->count, sizeof(struct record *));
+        if (r->ids == NULL) {
+            (void)err_nomem(err);
+            return NULL;
+        }
+        for (size_t i = 0; i < r->count; i++)
+            if (!r->records[i].removed && r->records[i].id[0] != '\0')
+                r->ids[r->id_count++] = &r->records[i];
+        qsort(r->ids, r->id_count, sizeof(struct record *), by_id);
+    }
+    (void)snprintf(key.id, sizeof key.id, "%s", id);
+    struct record **found = bsearch(&at, r->ids, r->id_count, sizeof(struct record *), by_id);
+    return found != NULL ? *found : NULL;
+}
+
 /* By its uniqueId, which keymuster sets, then by the hint. */
 static enum rc
-find_key(const struct reconciling *r, const struct vbr_password *p, struct key *key, int *known,
-         enum description_how *how, struct err *err)
+find_named(const struct reconciling *r, const struct vbr_password *p, struct key *key, int *known,
+           enum description_how *how, struct err *err)
 {
     struct err scratch = ERR_INIT;
     *known = 0;
@@ -161,6 +195,27 @@ find_key(const struct reconciling *r, const struct vbr_password *p, struct key *
     return rc;
 }
 
+/* What was taken over under its id has another uniqueId, and perhaps another hint. */
+static enum rc
+find_key(struct reconciling *r, const struct vbr_password *p, struct key *key, int *known,
+         enum description_how *how, struct err *err)
+{
+    enum rc rc = find_named(r, p, key, known, how, err);
+    const struct record *rec = rc == RC_OK ? find_record(r, p->id, err) : NULL;
+    if (rc != RC_OK || rec == NULL)
+        return rc == RC_OK ? err->code : rc;
+    if (*known && strcmp(rec->key, key->uuid) == 0)
+        return RC_OK;
+    struct key of_hint;
+    struct err scratch = ERR_INIT;
+    enum rc named = description_key(r->ctx->store, p->hint, "", &of_hint, how, &scratch);
+    if (named != RC_OK || *how != DESCRIPTION_WRAP || strcmp(of_hint.uuid, rec->key) != 0)
+        *how = DESCRIPTION_NAME;
+    rc = key_find(r->ctx->store, rec->key, key, &scratch);
+    *known = rc == RC_OK || *known;
+    return RC_OK;
+}
+
 static enum rc
 judge(struct reconciling *r, const struct vbr_password *p, const struct key *key,
       enum description_how how, struct err *err)
@@ -176,6 +231,8 @@ judge(struct reconciling *r, const struct vbr_password *p, const struct key *key
     int wanted = vbr_hint_of(r->ctx->store, key, &hint, &scratch) == RC_OK;
     if (rec == NULL || rec->removed || strcmp(rec->id, p->id) != 0)
         v = V_FOREIGN;
+    else if (vbr_key_is_hole(r->ctx->store, key))
+        v = V_HOLE;
     else if (how != DESCRIPTION_WRAP)
         v = V_HINT;
     else if (rec->modified[0] != '\0' && p->modified[0] != '\0' &&
@@ -275,6 +332,7 @@ run_reconcile(struct ctx *ctx, struct err *err)
     buf_release(&doc);
     table_free(r.table);
     free(r.records);
+    free(r.ids);
     vbr_server_close(&s);
     return rc;
 }

@@ -36,6 +36,7 @@ struct mint {
     const char *system, *owner, *protects;
     const struct json *labels; /* import; else the options are looked at */
     char needed_until[TIME_TEXT + 1], expires[TIME_TEXT + 1];
+    char made_at[TIME_TEXT + 1]; /* "": now */
     const char *aad[LIMIT_AAD_COUNT];
     size_t aad_count;
     struct mint_wrap wraps[MINT_WRAPS];

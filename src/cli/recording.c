@@ -3,8 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "cli/out.h"
+#include "cli/ref.h"
+#include "copy/memory.h"
 #include "crypt/hash.h"
 #include "recover/unwrap.h"
+#include "text/time.h"
 #include "text/uni.h"
 #include "vbr/description.h"
 
@@ -51,6 +56,42 @@ recording_description(struct recording *r, const char *text, size_t len, const c
     size_t moniker = (size_t)cut;
     r->other_moniker = moniker != strlen(r->m.name) || memcmp(text, r->m.name, moniker) != 0;
     return recording_wrapped(r, text + moniker + 3, len - moniker - 3, what, err);
+}
+
+/* Control characters, a byte-order mark and what is no UTF-8 have no place in a password that
+ * somebody has to type one day. The value is never repeated. */
+static enum rc
+check_password(const struct secret *s, struct err *err)
+{
+    const unsigned char *b = s->bytes;
+    const char *what = NULL;
+    if (s->len > LIMIT_SECRET)
+        return err_set(err, RC_BAD_VALUE, "the password is longer than %d bytes", LIMIT_SECRET);
+    if (!utf8_is((const char *)b, s->len))
+        what = "it is not UTF-8; convert the file, for example with iconv";
+    for (size_t i = 0; what == NULL && i < s->len; i++) {
+        if (b[i] < 0x20 || b[i] == 0x7f || (b[i] == 0xc2 && b[i + 1] >= 0x80 && b[i + 1] < 0xa0))
+            what = "it has a control character in it";
+        else if (b[i] == 0xef && b[i + 1] == 0xbb && b[i + 2] == 0xbf)
+            what = "it has a byte-order mark in it; save the file without one";
+    }
+    if (what == NULL)
+        return RC_OK;
+    (void)err_set(err, RC_BAD_VALUE, "the password is not recorded");
+    return err_why(err, "%s", what);
+}
+
+enum rc
+recording_password(struct recording *r, const char *ref, struct err *err)
+{
+    char what[KEY_NAME_BYTES + 16];
+    (void)snprintf(what, sizeof what, "password of %s", r->m.name);
+    r->m.form = "bytes";
+    r->m.known = 1;
+    enum rc rc = ref_read_new(&r->m.payload, ref, what, err);
+    if (rc == RC_OK)
+        rc = check_password(r->m.payload, err);
+    return rc == RC_OK ? unwrap_form(&r->m.text, r->m.payload, r->m.form, err) : rc;
 }
 
 enum rc
@@ -330,4 +371,40 @@ recording_body(const struct ctx *ctx, struct recording *r, enum recording_verdic
         break;
     }
     return err_set(err, RC_INTERNAL, "nothing to record");
+}
+
+void
+recording_confirm(struct ctx *ctx, const struct key *key, const struct who *who)
+{
+    struct buf v;
+    struct jw w;
+    char now[TIME_TEXT + 1];
+    struct err why = ERR_INIT;
+    buf_init(&v, LIMIT_BODY);
+    enum rc rc = field_get(ctx->store, key->uuid, "confirmed", &v, NULL, &why);
+    if (rc != RC_OK || v.len > 0 || strcmp(key->origin, "adopted") != 0) {
+        buf_release(&v);
+        return;
+    }
+    time_format(now, clock_now_ms());
+    jw_init(&w, &v);
+    jw_obj(&w, NULL);
+    jw_str(&w, "key", key->uuid);
+    jw_opt(&w, "person", who->person);
+    jw_obj(&w, "set");
+    jw_obj(&w, "confirmed");
+    jw_str(&w, "value", now);
+    rc = field_supersedes(ctx->store, key->uuid, "confirmed", &w, &why);
+    jw_end_obj(&w);
+    jw_end_obj(&w);
+    jw_end_obj(&w);
+    if (rc == RC_OK)
+        rc = memory_check(ctx->store, &why);
+    if (rc == RC_OK)
+        rc = session_record(ctx, "key.changed", &v, NULL, &why);
+    if (rc == RC_OK)
+        rc = session_publish(ctx, &why);
+    if (rc != RC_OK)
+        out_warn(ctx, "the match is not recorded: %s", why.msg);
+    buf_release(&v);
 }

@@ -38,6 +38,9 @@ enum rc recording_wrapped(struct recording *r, const char *text, size_t len, con
 enum rc recording_description(struct recording *r, const char *text, size_t len, const char *what,
                               struct err *err) MUST_CHECK;
 
+/* A password in use, by its reference; a person knows it. The value is never repeated. */
+enum rc recording_password(struct recording *r, const char *ref, struct err *err) MUST_CHECK;
+
 /* Looks for the name; costs one look-up, whatever the number of keys. RC_AMBIGUOUS. */
 enum rc recording_find(struct ctx *ctx, struct recording *r, struct err *err) MUST_CHECK;
 /* Whether a generation has this very wrap under this root; that one then is r->known. */
@@ -58,5 +61,9 @@ enum rc recording_body(const struct ctx *ctx, struct recording *r, enum recordin
 /* Body of wrap.added: one more wrap of the known key. */
 enum rc recording_wrap_body(const struct recording *r, struct mint_wrap *wrap, struct buf *body,
                             struct err *err) MUST_CHECK;
+
+/* An adopted password is unconfirmed until a separate check, or a backup server, has said that it
+ * is the one. What cannot be recorded is only said: the answer stands. */
+void recording_confirm(struct ctx *ctx, const struct key *key, const struct who *who);
 
 #endif

@@ -144,7 +144,7 @@ showing_open(struct ctx *ctx, struct showing *s, const struct asker *asker, cons
              struct err *err)
 {
     struct root root = {.state = ROOT_UNKNOWN};
-    const char *wanted = opt_get(&ctx->opts, OPT_ROOT);
+    const char *wanted = s->any_root ? NULL : opt_get(&ctx->opts, OPT_ROOT);
     s->record = (struct reveal){.key = &s->key,
                                 .reason = asker->reason,
                                 .ticket = ctx->ticket,

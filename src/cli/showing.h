@@ -15,6 +15,7 @@ enum { SHOWING_LABEL = KEY_NAME_BYTES + 24 };
 struct showing {
     struct key key;
     char label[SHOWING_LABEL]; /* "vbr/config@2" */
+    int any_root;              /* --root is not about which wrap opens */
     struct reveal record;
     struct unwrap unwrap;
 };

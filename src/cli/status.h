@@ -30,7 +30,7 @@ struct status {
     int64_t duties, debts;
     int64_t countersign; /* of the duties: runs that were done alone */
     int64_t stale_exports;
-    int64_t hints_behind;
+    int64_t hints_behind, holes;
     int64_t drilled, never_drilled, drills_due, drills_failing;
     char drilled_at[TIME_TEXT + 1]; /* of the newest proof */
     char drilled_site[UUID_TEXT + 1];

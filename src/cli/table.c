@@ -24,6 +24,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_kms_table,
     cmd_vbr_table,
     cmd_vbr_key_table,
+    cmd_vbr_adopt_table,
     cmd_vbr_reconcile_table,
     cmd_root_table,
     cmd_root_check_table,

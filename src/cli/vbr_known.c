@@ -66,7 +66,7 @@ take_row(struct loading *l, struct stmt *q, struct err *err)
     "SELECT object, json_extract(body, '$.vbr'), coalesce(json_extract(body, '$.vbr_id'), '')," \
     " coalesce(json_extract(body, '$.vbr_modified'), ''),"                                         \
     " coalesce(json_extract(body, '$.hint_wrap'), ''),"                                            \
-    " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'gone') FROM event"              \
+    " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'gone', 'replaced') FROM event" \
     " WHERE kind IN ('key.delivered', 'vbr.observed') AND json_extract(body, '$.vbr') IS NOT NULL"
 #define KNOWN_ORDER " ORDER BY 1, 2, at, author, seq"
 /* clang-format on */
@@ -187,6 +187,24 @@ vbr_hint_is_behind(const struct store *store, const struct vbr_known *k, int *be
         *err = scratch;
     *behind = rc == RC_OK && strcmp(wrap, k->hint) != 0;
     return rc;
+}
+
+static enum rc
+count_wrap(void *arg, const struct wrap *w, struct err *err)
+{
+    (void)w;
+    (void)err;
+    ++*(size_t *)arg;
+    return RC_OK;
+}
+
+int
+vbr_key_is_hole(const struct store *store, const struct key *key)
+{
+    size_t wraps = 0;
+    struct err scratch = ERR_INIT;
+    return strcmp(key->origin, "adopted") == 0 && !key->has_check &&
+           wrap_each(store, key->uuid, count_wrap, &wraps, &scratch) == RC_OK && wraps == 0;
 }
 
 /* ---- records ---- */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/out.h"
+#include "cli/recording.h"
 #include "cli/session.h"
 #include "sys/env.h"
 
@@ -23,7 +24,7 @@ vbr_delivered_id(const struct store *store, const char *key, const char *server,
     enum rc rc =
         db_query(store->db, &q,
                  "SELECT coalesce(json_extract(body, '$.vbr_id'), ''),"
-                 " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'gone')"
+                 " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'gone', 'replaced')"
                  " FROM event WHERE object = ?1"
                  " AND kind IN ('key.delivered', 'vbr.observed')"
                  " AND json_extract(body, '$.vbr') = ?2 ORDER BY at DESC, seq DESC LIMIT 1",
@@ -39,9 +40,9 @@ vbr_delivered_id(const struct store *store, const char *key, const char *server,
     return rc;
 }
 
-static enum rc
-record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
-                 const struct vbr_pushed *p, const char *wrap, struct err *err)
+enum rc
+vbr_record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
+                     const struct vbr_pushed *p, const char *wrap, struct err *err)
 {
     struct buf body;
     struct jw w;
@@ -78,6 +79,7 @@ static enum rc
 record_push(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
             struct vbr_pushed *p, const char *wrap, struct err *err)
 {
+    static const struct who nobody = {.person = ""};
     struct vbr_known *all = NULL;
     const struct vbr_known *k = NULL;
     size_t count = 0;
@@ -96,8 +98,10 @@ record_push(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
                                   .hint = wrap};
     int news = k != NULL && (p->hint_changed || strcmp(k->hint, wrap) != 0 ||
                              (settled && strcmp(k->modified, p->modified) != 0));
+    if (rc == RC_OK && p->verdict == VBR_EQUAL)
+        recording_confirm(ctx, key, &nobody);
     if (rc == RC_OK && k == NULL) {
-        rc = record_delivered(ctx, s, key, p, wrap, err);
+        rc = vbr_record_delivered(ctx, s, key, p, wrap, err);
         p->recorded = rc == RC_OK;
     } else if (rc == RC_OK && news) {
         rc = vbr_seen_record(ctx, &seen, err);
@@ -187,25 +191,16 @@ settle_hint(struct vbr_server *s, struct vbr_password *there, const char *hint,
                          "tell it. Remove it: keymuster vbr remove KEY, or leave it");
 }
 
-enum rc
-vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
-             const struct secret *text, struct vbr_pushed *out, struct err *err)
+/* What is there is asked for first: a hint is changed for a password that is this one, and no
+ * other. */
+static enum rc
+finish(struct ctx *ctx, struct vbr_server *s, const struct key *key, const struct secret *text,
+       struct vbr_password *there, struct vbr_pushed *out, struct err *err)
 {
-    struct found f;
     struct buf hint;
     char wrap[HASH_TEXT + 1] = "";
-    memset(out, 0, sizeof *out);
-    struct vbr_password *there = calloc(1, sizeof *there);
-    if (there == NULL)
-        return err_nomem(err);
     buf_init(&hint, VBR_HINT);
     enum rc rc = vbr_hint_choose(ctx->store, key, &hint, wrap, err);
-    if (rc == RC_OK)
-        rc = find_there(s, key, there, &f, err);
-    if (rc == RC_OK && f.hits == 0)
-        rc = add_there(s, key, text, buf_str(&hint), there, out, err);
-    if (rc == RC_OK)
-        rc = settle_hint(s, there, buf_str(&hint), out, err);
     if (rc == RC_OK)
         rc = vbr_verify(s->vbr, there->id, text, &out->verdict, err);
     if (rc == RC_OK && out->verdict == VBR_DIFFERENT) {
@@ -213,16 +208,57 @@ vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
                      s->object.name, key->name, (long long)key->generation);
         (void)err_hint(
             err,
-            "somebody changed it there; a password of its own: keymuster rekey KEY --to vbr:%s",
-            s->object.name);
+            "somebody changed it there; take it over: keymuster vbr adopt %s %s --secret "
+            "prompt\na password of its own: keymuster rekey KEY --to vbr:%s",
+            s->object.name, there->id, s->object.name);
     }
+    if (rc == RC_OK)
+        rc = settle_hint(s, there, buf_str(&hint), out, err);
     if (rc == RC_OK) {
         memcpy(out->id, there->id, sizeof out->id);
         memcpy(out->modified, there->modified, sizeof out->modified);
-        out->first = out->made && f.others == 0;
         rc = record_push(ctx, s, key, out, wrap, err);
     }
     buf_release(&hint);
+    return rc;
+}
+
+enum rc
+vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
+             const struct secret *text, struct vbr_pushed *out, struct err *err)
+{
+    struct found f;
+    struct buf hint;
+    memset(out, 0, sizeof *out);
+    struct vbr_password *there = calloc(1, sizeof *there);
+    if (there == NULL)
+        return err_nomem(err);
+    buf_init(&hint, VBR_HINT);
+    enum rc rc = vbr_hint_of(ctx->store, key, &hint, err);
+    if (rc == RC_OK)
+        rc = find_there(s, key, there, &f, err);
+    if (rc == RC_OK && f.hits == 0)
+        rc = add_there(s, key, text, buf_str(&hint), there, out, err);
+    buf_release(&hint);
+    if (rc == RC_OK)
+        out->first = out->made && f.others == 0;
+    if (rc == RC_OK)
+        rc = finish(ctx, s, key, text, there, out, err);
+    free(there);
+    return rc;
+}
+
+enum rc
+vbr_push_onto(struct ctx *ctx, struct vbr_server *s, const struct key *key,
+              const struct secret *text, const char *id, struct vbr_pushed *out, struct err *err)
+{
+    memset(out, 0, sizeof *out);
+    struct vbr_password *there = calloc(1, sizeof *there);
+    if (there == NULL)
+        return err_nomem(err);
+    enum rc rc = vbr_get(s->vbr, id, there, err);
+    if (rc == RC_OK)
+        rc = finish(ctx, s, key, text, there, out, err);
     free(there);
     return rc;
 }

@@ -24,6 +24,15 @@ struct vbr_pushed {
  * the same id). RC_VBR_HINT, RC_VBR_DIFFERS and what rest.h says. */
 enum rc vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
                      const struct secret *text, struct vbr_pushed *out, struct err *err) MUST_CHECK;
+/* The same onto a password that is there already, whoever made it. Its hint is changed only when
+ * the server did not say that it is another password. */
+enum rc vbr_push_onto(struct ctx *ctx, struct vbr_server *s, const struct key *key,
+                      const struct secret *text, const char *id, struct vbr_pushed *out,
+                      struct err *err) MUST_CHECK;
+/* Only the record of it; wrap: the id of that in its hint, or "". */
+enum rc vbr_record_delivered(struct ctx *ctx, const struct vbr_server *s, const struct key *key,
+                             const struct vbr_pushed *p, const char *wrap,
+                             struct err *err) MUST_CHECK;
 /* The members of an answer: server, id, made, verified ... */
 void vbr_push_write(struct jw *w, const struct vbr_server *s, const struct vbr_pushed *p);
 void vbr_push_tell(struct ctx *ctx, const struct vbr_server *s, const struct vbr_pushed *p);
