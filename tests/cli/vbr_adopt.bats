@@ -60,6 +60,9 @@ bodies() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -c --arg k "$1" 'sele
     json '.adopted == 2 and .left == 1 and ([.items[] | select(.verdict == "adopted").name] | sort) == ["vbr/a", "vbr/b"]'
     json '[.items[] | select(.verdict == "needs password").next][0] | contains("--secret prompt") and contains("--unknown")'
     json '[.items[] | select(.name == "vbr/a").next] == ["keymuster drill vbr/a"]'
+    # No person saw it; that the server was shown it is on record.
+    [ "$(ask .duties -C "$FRA" status)" -eq 0 ]
+    bodies reveal.shown | jq -se 'length == 2'
     password_of "$FRA" vbr/b want
     cmp want made
     ends 0 -o json -C "$FRA" show vbr/a
@@ -69,9 +72,6 @@ bodies() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -c --arg k "$1" 'sele
     [ "$(ask .created_at -C "$FRA" show vbr/a)" = "${since:0:23}Z" ]
     ends 3 -o json -C "$FRA" vbr reconcile vbr-fra
     json '[.items[].verdict] | sort == ["never escrowed", "ok", "ok"]'
-    # No person saw it; that the server was shown it is on record.
-    [ "$(ask .duties -C "$FRA" status)" -eq 0 ]
-    bodies reveal.shown | jq -se 'length >= 2'
     before=$(bodies key.created | wc -l)
     ends 3 -o json -C "$FRA" vbr adopt vbr-fra --all --purpose backup-job --yes
     json '[.items[].verdict] | sort == ["needs password", "there", "there"]'
