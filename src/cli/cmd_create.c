@@ -9,7 +9,7 @@
 #include "cli/mint.h"
 #include "cli/out.h"
 #include "cli/showing.h"
-#include "cli/vbr_push.h"
+#include "cli/vbr_config.h"
 #include "escrow/log.h"
 #include "recover/deliver.h"
 
@@ -214,16 +214,44 @@ make(struct ctx *ctx, struct mint *m, struct deliver *d, struct err *err)
     return rc == RC_OK ? finish(ctx, m, d, err) : rc;
 }
 
+/* The configuration backup that used the former generation uses this one from now on. */
+static enum rc
+push_made(struct ctx *ctx, struct vbr_server *s, const struct mint *m, const struct key *key,
+          struct err *err)
+{
+    struct vbr_pushed p;
+    char former[UUID_TEXT + 1] = "";
+    int config = 0;
+    enum rc rc = m->follows[0] != '\0'
+                     ? vbr_delivered_id(ctx->store, m->follows, s->object.uuid, former, err)
+                     : RC_OK;
+    if (rc == RC_OK)
+        rc = vbr_push_key(ctx, s, key, m->text, &p, err);
+    if (rc != RC_OK)
+        return err_hint(err,
+                        "the key is made and escrowed; go on with: keymuster vbr push %s --to %s",
+                        m->uuid, s->object.name);
+    rc = vbr_config_settle(ctx, s, key, former, &p, &config, err);
+    vbr_push_tell(ctx, s, &p);
+    if (config && !out_is_json(ctx))
+        out_field(ctx, "config", "the configuration backup ran with it");
+    else if (config)
+        out_note(ctx, "the configuration backup of %s ran with it", s->object.name);
+    return rc;
+}
+
 /* The server is asked before anything is made, and gets the password after a copy has its record.
  */
 static enum rc
 make_and_push(struct ctx *ctx, struct mint *m, const char *server, struct err *err)
 {
     struct vbr_server s = {.vbr = NULL};
-    struct vbr_pushed p;
     struct key key;
     int released = 0;
-    enum rc rc = vbr_server_open(ctx, server, &s, err);
+    enum rc rc =
+        opt_has(&ctx->opts, OPT_CONFIG_BACKUP) ? vbr_config_check(m->purpose, m->name, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = vbr_server_open(ctx, server, &s, err);
     if (rc == RC_OK)
         rc = make(ctx, m, NULL, err);
     if (rc == RC_OK && !ctx->dry_run)
@@ -231,13 +259,7 @@ make_and_push(struct ctx *ctx, struct mint *m, const char *server, struct err *e
     if (rc == RC_OK && !ctx->dry_run)
         rc = key_released(ctx->store, &key, &released, err);
     if (rc == RC_OK && (released || (ctx->unsynced && !ctx->dry_run))) {
-        rc = vbr_push_key(ctx, &s, &key, m->text, &p, err);
-        if (rc != RC_OK)
-            (void)err_hint(
-                err, "the key is made and escrowed; go on with: keymuster vbr push %s --to %s",
-                m->uuid, s.object.name);
-        else
-            vbr_push_tell(ctx, &s, &p);
+        rc = push_made(ctx, &s, m, &key, err);
         if (rc == RC_OK)
             rc = session_publish(ctx, err);
         else
@@ -247,16 +269,26 @@ make_and_push(struct ctx *ctx, struct mint *m, const char *server, struct err *e
     return rc;
 }
 
+static enum rc
+config_alone(const struct mint *m, struct err *err)
+{
+    return err_set(err, RC_USAGE, "%s: --config-backup goes with --to vbr:NAME", m->command);
+}
+
 /* Checks the destination before anything is made, makes, and hands over. */
 static enum rc
 make_and_deliver(struct ctx *ctx, struct mint *m, struct err *err)
 {
     struct deliver d;
     const char *to = opt_get(&ctx->opts, OPT_TO);
+    if (to == NULL && opt_has(&ctx->opts, OPT_CONFIG_BACKUP))
+        return config_alone(m, err);
     if (to == NULL)
         return make(ctx, m, NULL, err);
     if (strncmp(to, "vbr:", 4) == 0)
         return make_and_push(ctx, m, to + 4, err);
+    if (opt_has(&ctx->opts, OPT_CONFIG_BACKUP))
+        return config_alone(m, err);
     enum rc rc = deliver_parse(&d, to, err);
     if (rc != RC_OK)
         return rc;
@@ -484,16 +516,16 @@ run_rekey(struct ctx *ctx, struct err *err)
     return rc;
 }
 
+/* clang-format off */
 static const struct opt_spec create_options[] = {
     MINT_OPTIONS,
     {OPT_OWE, "owe", 0, "ROOT", OPT_MANY, "a root key out of reach: book its wrap as a debt"},
     {OPT_IF_MISSING, "if-missing", 0, NULL, 0, "do nothing when the name is there already"},
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N, vbr:NAME"},
+    {OPT_CONFIG_BACKUP, "config-backup", 0, NULL, 0, "with --to vbr:NAME: its configuration backup gets this key and runs"},
     AS_OPTION,
     OPT_END,
 };
-
-/* clang-format off */
 static const struct opt_spec rekey_options[] = {
     {OPT_ROOT, "root", 0, "ROOT", OPT_MANY, "other root keys than the former generation's"},
     {OPT_SYSTEM, "system", 0, "TEXT", 0, "the backup server that uses it"},
@@ -506,6 +538,7 @@ static const struct opt_spec rekey_options[] = {
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
     KMS_OPTIONS,
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N, vbr:NAME"},
+    {OPT_CONFIG_BACKUP, "config-backup", 0, NULL, 0, "with --to vbr:NAME: its configuration backup gets this key and runs"},
     AS_OPTION,
     OPT_END,
 };

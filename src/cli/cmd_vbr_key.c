@@ -7,7 +7,7 @@
 #include "cli/recording.h"
 #include "cli/session.h"
 #include "cli/showing.h"
-#include "cli/vbr_push.h"
+#include "cli/vbr_config.h"
 #include "text/uni.h"
 
 /* ---- which server ---- */
@@ -110,11 +110,8 @@ push_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *err
     memset(&sh, 0, sizeof sh);
     reason_of(ctx, "push to backup server", s, &asker);
     enum rc rc = session_key(ctx, ref, &sh.key, err);
-    if (rc == RC_OK && config && strcmp(sh.key.purpose, "config-backup") != 0) {
-        (void)err_set(err, RC_POLICY, "%s is no key for configuration backups", sh.key.name);
-        (void)err_why(err, "its purpose is %s", sh.key.purpose);
-        rc = err_hint(err, "keymuster create NAME --purpose config-backup --root ROOT");
-    }
+    if (rc == RC_OK && config)
+        rc = vbr_config_check(sh.key.purpose, sh.key.name, err);
     if (rc == RC_OK && ctx->dry_run) {
         out_printf(ctx, "would push %s@%lld to %s\n", sh.key.name, (long long)sh.key.generation,
                    s->object.name);
@@ -129,11 +126,8 @@ push_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *err
     rc = vbr_push_key(ctx, s, &sh.key, sh.unwrap.text, &p, err);
     showing_close(ctx, &sh, rc == RC_OK ? "delivered" : "failed");
     showing_release(&sh);
-    if (rc == RC_OK && config)
-        rc = vbr_use_for_config(ctx, s, p.id, err);
-    if (rc == RC_OK && config)
-        rc = vbr_observed(ctx, s, sh.key.uuid, p.id, "config-backup", "", err);
-    p.first = p.first && !config;
+    if (rc == RC_OK)
+        rc = vbr_config_settle(ctx, s, &sh.key, "", &p, &config, err);
     return rc == RC_OK ? answer_push(ctx, &sh, s, &p, config, err) : rc;
 }
 

@@ -3,15 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "cli/out.h"
 #include "cli/recording.h"
 #include "cli/session.h"
-#include "sys/env.h"
-
-enum { JOB_MS = 30 * 60 * 1000 };
 
 /* ---- records ---- */
 
@@ -300,68 +295,4 @@ vbr_push_tell(struct ctx *ctx, const struct vbr_server *s, const struct vbr_push
                  "it is the first password there: the configuration backup of %s no longer runs "
                  "until it is given one: keymuster vbr push KEY --to %s --config-backup",
                  s->object.name, s->object.name);
-}
-
-/* ---- the configuration backup ---- */
-
-static void
-rest(int64_t ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)nanosleep(&t, NULL); /* a signal shortens it, which is right */
-}
-
-static enum rc
-wait_for(struct ctx *ctx, struct vbr_server *s, const char *session, struct err *err)
-{
-    struct vbr_session seen = {.over = 0};
-    int64_t until = clock_mono_ms() + (ctx->timeout_ms > 0 ? ctx->timeout_ms : JOB_MS);
-    int64_t pause = 250;
-    enum rc rc = RC_OK;
-    while (rc == RC_OK && !seen.over && clock_mono_ms() < until) {
-        rc = vbr_session(s->vbr, session, &seen, err);
-        if (rc == RC_OK && !seen.over)
-            rest(pause);
-        if (rc == RC_OK && signals_pending())
-            rc = err_set(err, RC_INTERRUPTED, "interrupted; the configuration backup goes on");
-        pause = pause < 5000 ? pause * 2 : 5000;
-    }
-    if (rc != RC_OK)
-        return rc;
-    if (seen.over && strcmp(seen.result, "Warning") == 0)
-        out_warn(ctx, "the configuration backup ended with a warning; look at it there");
-    if (seen.over && (strcmp(seen.result, "Success") == 0 || strcmp(seen.result, "Warning") == 0))
-        return RC_OK;
-    (void)err_set(err, RC_VBR_JOB, "the configuration backup of %s %s", s->object.name,
-                  seen.over ? "failed" : "has not ended yet");
-    return err_why(err, "session %s: %.32s", session, seen.over ? seen.result : seen.state);
-}
-
-static enum rc
-check_config(struct vbr_server *s, const char *id, struct err *err)
-{
-    struct vbr_backup b;
-    enum rc rc = vbr_backup_get(s->vbr, &b, err);
-    if (rc == RC_OK && (!b.encrypted || strcmp(b.password, id) != 0))
-        rc = err_set(err, RC_VBR_REPLY,
-                     "backup server %s did not take the key for its configuration backup",
-                     s->object.name);
-    vbr_backup_release(&b);
-    return rc;
-}
-
-enum rc
-vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id, struct err *err)
-{
-    struct vbr_backup b;
-    char session[UUID_TEXT + 1];
-    enum rc rc = vbr_backup_get(s->vbr, &b, err);
-    if (rc == RC_OK && (!b.encrypted || strcmp(b.password, id) != 0))
-        rc = vbr_backup_set_key(s->vbr, &b, id, err);
-    vbr_backup_release(&b);
-    if (rc == RC_OK)
-        rc = check_config(s, id, err);
-    if (rc == RC_OK)
-        rc = vbr_backup_run(s->vbr, session, err);
-    return rc == RC_OK ? wait_for(ctx, s, session, err) : rc;
 }

@@ -44,8 +44,4 @@ enum rc vbr_delivered_id(const struct store *store, const char *key, const char 
 enum rc vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
                      const char *result, const char *modified, struct err *err) MUST_CHECK;
 
-/* Gives the configuration backup this password, runs it, and waits for its end. RC_VBR_JOB. */
-enum rc vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id,
-                           struct err *err) MUST_CHECK;
-
 #endif

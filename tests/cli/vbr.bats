@@ -268,6 +268,52 @@ scene_two_now() {
     judge_log 0
 }
 
+@test "rekey of the configuration backup's key: the job gets the new one, runs, and is looked at; the first key offers it" {
+    scene
+    # The first password: said, and offered where somebody can answer; --yes is one.
+    ends 0 -o json -C "$FRA" create vbr/first --purpose config-backup --root mad-main --to vbr:vbr-fra --yes
+    says 'the configuration backup of vbr-fra ran with it'
+    silent_on 'no longer runs'
+    [ "$(vbr_state '.config.encryption.passwordId')" = "$(vbr_state '.passwords[0].id')" ]
+    [ "$(vbr_state '.sessions | length')" -eq 1 ]
+    ends 0 -C "$FRA" rekey vbr/first --to vbr:vbr-fra
+    says 'the configuration backup ran with it' 'verified    yes'
+    [ "$(vbr_state '.config.encryption.passwordId')" = "$(vbr_state '.passwords[1].id')" ]
+    [ "$(vbr_state '.sessions[-1].result.result')" = Success ]
+    bodies vbr.observed | jq -se '[.[].result] == ["config-backup", "config-backup"]'
+    # A key that it does not use is put there, and nothing else.
+    ends 0 -C "$FRA" rekey vbr/config --to vbr:vbr-fra
+    silent_on 'ran with it'
+    ends 0 -C "$FRA" rekey vbr/job-sql --to vbr:vbr-fra
+    [ "$(vbr_state '.config.encryption.passwordId')" = "$(vbr_state '.passwords[1].id')" ]
+    ends 0 -C "$FRA" rekey vbr/config --to vbr:vbr-fra --config-backup
+    says 'ran with it'
+    ends 17 -C "$FRA" rekey vbr/job-sql --to vbr:vbr-fra --config-backup
+    ends 2 -C "$FRA" rekey vbr/config --config-backup
+    # The job fails: the key is there, and what goes on is said.
+    vbr_set '{"session": "Failed"}'
+    ends 1 -o json -C "$FRA" rekey vbr/config --to vbr:vbr-fra
+    error_is KM8013
+    says '--config-backup'
+    vbr_set '{"session": "Success"}'
+    ends 0 -o json -C "$FRA" vbr push vbr/config --config-backup
+    json '.config_backup and .made == false'
+    # Another role may not see the job.
+    vbr_set '{"role": "Security Administrator"}'
+    ends 0 -C "$FRA" rekey vbr/config --to vbr:vbr-fra
+    says 'may not see the configuration backup'
+    ends 0 -C "$FRA" verify
+    judge_log 0
+}
+
+@test "the first key of a server whose configuration backup has none: without a person it is said, not done" {
+    scene
+    ends 0 -C "$FRA" --no-input create vbr/first --purpose config-backup --root mad-main --to vbr:vbr-fra
+    says 'it is the first password there' '--config-backup'
+    [ "$(vbr_state '.sessions | length')" -eq 0 ]
+    judge_log 0
+}
+
 @test "remove: only when the KMS itself says that every root key was destroyed, and the name was typed" {
     scene
     fra create vbr/gone --purpose backup-job --root fra-main --root mad-main --to vbr:vbr-fra
