@@ -1,5 +1,5 @@
 /* vbr reconcile: what a backup server holds against what the escrow says of it. One pass over its
- * list, no request a key, nothing unwrapped. */
+ * list, no request a key, nothing unwrapped; or over lists in files, and no request at all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +7,11 @@
 #include "cli/cmd_tables.h"
 #include "cli/identify.h"
 #include "cli/out.h"
+#include "cli/reconcile.h"
 #include "cli/session.h"
 #include "cli/vbr_push.h"
 #include "text/enc.h"
 
-/* What is on record of a key there: the newest id, and the newest time of change that was ours or
- * that a verify settled. */
-struct record {
-    char key[UUID_TEXT + 1], id[UUID_TEXT + 1], modified[TIME_TEXT + 1];
-    int removed, seen;
-};
-
-enum verdict { V_OK, V_UNKNOWN, V_SUSPECT, V_HINT, V_BEHIND, V_FOREIGN, V_GONE, V_HOLE, VERDICTS };
 static const struct {
     const char *word, *means;
 } verdicts[VERDICTS] = {
@@ -32,18 +25,7 @@ static const struct {
     [V_GONE] = {"gone", "delivered there once, and there no more"},
     [V_HOLE] = {"nobody knows",
                 "in use, and recorded as a hole: keymuster rekey KEY --to vbr:NAME"},
-};
-
-struct reconciling {
-    struct ctx *ctx;
-    struct vbr_server *s;
-    struct record *records;
-    size_t count, size;
-    struct record **ids; /* by id, those that are there; made when first needed */
-    size_t id_count;
-    struct jw *w;
-    struct table *table;
-    int64_t found[VERDICTS];
+    [V_DAMAGED] = {"damaged", "nobody can read the row; export the list again"},
 };
 
 /* ---- what is on record ---- */
@@ -76,10 +58,12 @@ load(struct reconciling *r, struct err *err)
     enum rc rc = db_query(r->ctx->store->db, &q,
                           "SELECT object, coalesce(json_extract(body, '$.vbr_id'), ''),"
                           " coalesce(json_extract(body, '$.vbr_modified'), ''),"
-                          " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'replaced')"
+                          " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'replaced'), at"
                           " FROM event"
                           " WHERE kind IN ('key.delivered', 'vbr.observed')"
-                          " AND json_extract(body, '$.vbr') = ?1 ORDER BY object, at, author, seq",
+                          " AND (json_extract(body, '$.vbr') = ?1 OR (?1 = ''"
+                          " AND json_extract(body, '$.to') = 'by hand'))"
+                          " ORDER BY object, at, author, seq",
                           err);
     if (rc != RC_OK)
         return rc;
@@ -94,6 +78,7 @@ load(struct reconciling *r, struct err *err)
         if (col_text(q, 2)[0] != '\0')
             (void)snprintf(one->modified, sizeof one->modified, "%s", col_text(q, 2));
         one->removed = (int)col_int(q, 3);
+        (void)snprintf(one->at, sizeof one->at, "%s", col_text(q, 4));
     }
     stmt_done(q);
     return rc;
@@ -107,9 +92,9 @@ by_key(const void *key, const void *record)
 
 /* ---- verdicts ---- */
 
-static enum rc
-tell(struct reconciling *r, enum verdict v, const struct key *key, const char *hint, const char *id,
-     struct err *err)
+enum rc
+reconcile_tell(struct reconciling *r, enum reconcile_verdict v, const struct key *key,
+               const char *hint, const char *id, struct err *err)
 {
     char label[KEY_NAME_BYTES + 24] = "", moniker[256] = "";
     long cut = hint != NULL ? description_cut(hint, strlen(hint)) : -1;
@@ -126,7 +111,7 @@ tell(struct reconciling *r, enum verdict v, const struct key *key, const char *h
             jw_str(r->w, "name", key->name);
             jw_int(r->w, "generation", key->generation);
         }
-        jw_opt(r->w, "hint", hint);
+        jw_opt(r->w, v == V_DAMAGED ? "why" : "hint", hint);
         jw_str(r->w, "vbr_id", id);
         jw_end_obj(r->w);
         return RC_OK;
@@ -148,7 +133,7 @@ static const struct record *
 find_record(struct reconciling *r, const char *id, struct err *err)
 {
     struct record key, *at = &key;
-    if (r->count == 0)
+    if (r->count == 0 || id[0] == '\0')
         return NULL;
     if (r->ids == NULL) {
         r->ids = calloc(r->count, sizeof(struct record *));
@@ -174,7 +159,7 @@ find_named(const struct reconciling *r, const struct vbr_password *p, struct key
     struct err scratch = ERR_INIT;
     *known = 0;
     *how = DESCRIPTION_NONE;
-    enum rc rc = description_key(r->ctx->store, p->hint, "", key, how, &scratch);
+    enum rc rc = description_key_of(r->ctx->store, r->wraps, p->hint, "", key, how, &scratch);
     if (rc != RC_OK && rc != RC_AMBIGUOUS) {
         *err = scratch;
         return rc;
@@ -208,7 +193,8 @@ find_key(struct reconciling *r, const struct vbr_password *p, struct key *key, i
         return RC_OK;
     struct key of_hint;
     struct err scratch = ERR_INIT;
-    enum rc named = description_key(r->ctx->store, p->hint, "", &of_hint, how, &scratch);
+    enum rc named =
+        description_key_of(r->ctx->store, r->wraps, p->hint, "", &of_hint, how, &scratch);
     if (named != RC_OK || *how != DESCRIPTION_WRAP || strcmp(of_hint.uuid, rec->key) != 0)
         *how = DESCRIPTION_NAME;
     rc = key_find(r->ctx->store, rec->key, key, &scratch);
@@ -216,45 +202,132 @@ find_key(struct reconciling *r, const struct vbr_password *p, struct key *key, i
     return RC_OK;
 }
 
+/* Without a server there is no id to compare, and a hint may be another's work: only what must
+ * hold of every one. */
+static int
+is_named(const struct reconciling *r)
+{
+    return r->s->object.uuid[0] != '\0';
+}
+
+/* A file may be without ids, and a delivery by hand is. */
+static int
+is_it(const struct record *rec, const struct vbr_password *p)
+{
+    return rec->id[0] == '\0' || p->id[0] == '\0' || strcmp(rec->id, p->id) == 0;
+}
+
+/* Changed there after everything that the escrow has of it: its making, its wrap, its delivery. */
 static enum rc
-judge(struct reconciling *r, const struct vbr_password *p, const struct key *key,
+is_newer(const struct reconciling *r, const struct vbr_password *p, const struct key *key,
+         const struct record *rec, int *newer, struct err *err)
+{
+    unsigned char id[HASH_SIZE];
+    struct stmt *q = NULL;
+    long cut = description_cut(p->hint, strlen(p->hint));
+    const char *wdek = cut >= 0 ? p->hint + cut + 3 : "";
+    *newer = 0;
+    if (strcmp(p->modified, key->created_at) <= 0 ||
+        (rec != NULL && strcmp(p->modified, rec->at) <= 0))
+        return RC_OK; /* both are UTC, in one form */
+    enum rc rc = db_query(r->ctx->store->db, &q,
+                          "SELECT coalesce(max(at), '') FROM wrap WHERE key = ?1 AND id = ?2", err);
+    if (rc != RC_OK)
+        return rc;
+    sha256(id, wdek, strcspn(wdek, " \t\r\n"));
+    stmt_text(q, 1, key->uuid);
+    stmt_blob(q, 2, id, sizeof id);
+    rc = stmt_row(q, err);
+    *newer = rc == RC_OK && stmt_more(q) && strcmp(p->modified, col_text(q, 0)) > 0;
+    stmt_done(q);
+    return rc;
+}
+
+/* to_the_second: of a file that has lost the rest, which is no change. */
+static enum rc
+is_changed(const struct reconciling *r, const struct vbr_password *p, int to_the_second,
+           const struct key *key, const struct record *rec, int *changed, struct err *err)
+{
+    enum { SECOND = sizeof "2026-01-01T00:00:00" - 1 };
+    *changed = 0;
+    if (p->modified[0] == '\0')
+        return RC_OK;
+    if (rec != NULL && rec->modified[0] != '\0')
+        *changed = to_the_second ? strncmp(rec->modified, p->modified, SECOND) != 0
+                                 : strcmp(rec->modified, p->modified) != 0;
+    else if (!is_named(r))
+        return is_newer(r, p, key, rec, changed, err);
+    return RC_OK;
+}
+
+/* The hint that it ought to have; of one without a server the wrap alone, for its moniker may be
+ * that of the one who made it. */
+static enum rc
+is_behind(const struct reconciling *r, const struct vbr_password *p, const struct key *key,
+          int *behind, struct err *err)
+{
+    struct err scratch = ERR_INIT;
+    struct buf hint;
+    buf_init(&hint, VBR_HINT);
+    enum rc rc = vbr_hint_of(r->ctx->store, key, &hint, &scratch);
+    const char *want = buf_str(&hint), *is = p->hint;
+    if (rc == RC_OK && !is_named(r)) {
+        want += description_cut(want, hint.len);
+        is += description_cut(is, strlen(is));
+    }
+    *behind = rc == RC_OK && strcmp(want, is) != 0;
+    buf_release(&hint);
+    if (rc != RC_OK && rc != RC_NOT_FOUND) { /* without a wrap in use there is nothing to want */
+        *err = scratch;
+        return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc
+judge(struct reconciling *r, const struct vbr_password *p, int to_the_second, const struct key *key,
       enum description_how how, struct err *err)
 {
     struct record *rec =
         r->count > 0 ? bsearch(key->uuid, r->records, r->count, sizeof *r->records, by_key) : NULL;
-    struct buf hint;
-    enum verdict v = V_OK;
-    if (rec != NULL && strcmp(rec->id, p->id) == 0)
+    int changed = 0, behind = 0, there = rec != NULL && is_it(rec, p);
+    if (there)
         rec->seen = 1;
-    buf_init(&hint, VBR_HINT);
-    struct err scratch = ERR_INIT;
-    int wanted = vbr_hint_of(r->ctx->store, key, &hint, &scratch) == RC_OK;
-    if (rec == NULL || rec->removed || strcmp(rec->id, p->id) != 0)
+    enum rc rc = is_changed(r, p, to_the_second, key, rec, &changed, err);
+    if (rc == RC_OK && how == DESCRIPTION_WRAP)
+        rc = is_behind(r, p, key, &behind, err);
+    enum reconcile_verdict v = V_OK;
+    if (is_named(r) && (!there || rec->removed))
         v = V_FOREIGN;
     else if (vbr_key_is_hole(r->ctx->store, key))
         v = V_HOLE;
     else if (how != DESCRIPTION_WRAP)
         v = V_HINT;
-    else if (rec->modified[0] != '\0' && p->modified[0] != '\0' &&
-             strcmp(rec->modified, p->modified) != 0)
+    else if (changed)
         v = V_SUSPECT;
-    else if (wanted && strcmp(buf_str(&hint), p->hint) != 0)
+    else if (behind)
         v = V_BEHIND;
-    buf_release(&hint);
-    return tell(r, v, key, p->hint, p->id, err);
+    return rc == RC_OK ? reconcile_tell(r, v, key, p->hint, p->id, err) : rc;
 }
 
-static enum rc
-one_password(void *arg, const struct vbr_password *p, struct err *err)
+enum rc
+reconcile_password(struct reconciling *r, const struct vbr_password *p, int to_the_second,
+                   struct err *err)
 {
-    struct reconciling *r = arg;
     struct key key;
     enum description_how how;
     int known = 0;
     enum rc rc = find_key(r, p, &key, &known, &how, err);
     if (rc != RC_OK)
         return rc;
-    return known ? judge(r, p, &key, how, err) : tell(r, V_UNKNOWN, NULL, p->hint, p->id, err);
+    return known ? judge(r, p, to_the_second, &key, how, err)
+                 : reconcile_tell(r, V_UNKNOWN, NULL, p->hint, p->id, err);
+}
+
+static enum rc
+one_password(void *arg, const struct vbr_password *p, struct err *err)
+{
+    return reconcile_password(arg, p, 0, err);
 }
 
 static enum rc
@@ -264,11 +337,11 @@ those_gone(struct reconciling *r, struct err *err)
     for (size_t i = 0; rc == RC_OK && i < r->count; i++) {
         struct key key;
         const struct record *rec = &r->records[i];
-        if (rec->seen || rec->removed || rec->id[0] == '\0')
+        if (rec->seen || rec->removed || (r->s->vbr != NULL && rec->id[0] == '\0'))
             continue;
         struct err scratch = ERR_INIT;
         if (key_find(r->ctx->store, rec->key, &key, &scratch) == RC_OK)
-            rc = tell(r, V_GONE, &key, NULL, rec->id, err);
+            rc = reconcile_tell(r, V_GONE, &key, NULL, rec->id, err);
     }
     return rc;
 }
@@ -282,13 +355,18 @@ sum_up(struct reconciling *r, int json)
     int64_t findings = 0;
     for (size_t v = V_OK + 1; v < VERDICTS; v++) {
         findings += r->found[v];
+        const char *means =
+            v == V_SUSPECT && !is_named(r)
+                ? "changed there since it was escrowed; once somebody has looked: keymuster vbr "
+                  "delivered KEY --evidence TEXT"
+                : verdicts[v].means;
         if (r->found[v] > 0)
-            out_note(ctx, "%s: %s", verdicts[v].word, verdicts[v].means);
+            out_note(ctx, "%s: %s", verdicts[v].word, means);
     }
     if (!json)
         out_printf(ctx, "%s%lld ok, %lld finding%s\n", findings > 0 ? "\n" : "",
                    (long long)r->found[V_OK], (long long)findings, findings == 1 ? "" : "s");
-    ctx->findings += findings > 0;
+    ctx->findings += findings > 0 || r->incomplete;
 }
 
 static enum rc
@@ -296,8 +374,11 @@ compare(struct reconciling *r, struct err *err)
 {
     enum rc rc = load(r, err);
     if (rc == RC_OK)
-        rc = vbr_each(r->s->vbr, one_password, r, err);
-    return rc == RC_OK ? those_gone(r, err) : rc;
+        rc = description_wraps_new(&r->wraps, r->ctx->store, err);
+    if (rc == RC_OK)
+        rc =
+            r->s->vbr != NULL ? vbr_each(r->s->vbr, one_password, r, err) : reconcile_files(r, err);
+    return rc == RC_OK && !r->incomplete ? those_gone(r, err) : rc;
 }
 
 static enum rc
@@ -305,15 +386,19 @@ run_reconcile(struct ctx *ctx, struct err *err)
 {
     static const char *const titles[] = {"VERDICT", "KEY", "HINT", "ID THERE", NULL};
     struct vbr_server s;
-    struct reconciling r = {.ctx = ctx, .s = &s};
+    struct reconciling r = {.ctx = ctx, .s = &s, .total = -1};
     struct buf doc = {0};
     struct jw w;
     int json = out_is_json(ctx);
-    enum rc rc = vbr_server_open(ctx, opt_arg(&ctx->opts, 0), &s, err);
+    int files = opt_has(&ctx->opts, OPT_FILE);
+    if (!files && ctx->opts.arg_count == 0)
+        return err_set(err, RC_USAGE, "vbr reconcile: name a server, or a list of it with --file");
+    enum rc rc = files ? reconcile_server(ctx, &s, err)
+                       : vbr_server_open(ctx, opt_arg(&ctx->opts, 0), &s, err);
     if (rc == RC_OK && json) {
         session_answer(&doc, &w, "vbr.reconcile");
         doc.max = (size_t)256 * 1024 * 1024;
-        jw_str(&w, "server", s.object.name);
+        jw_opt(&w, "server", s.object.name);
         jw_arr(&w, "items");
         r.w = &w;
     } else if (rc == RC_OK) {
@@ -333,13 +418,21 @@ run_reconcile(struct ctx *ctx, struct err *err)
     table_free(r.table);
     free(r.records);
     free(r.ids);
+    description_wraps_free(r.wraps);
     vbr_server_close(&s);
     return rc;
 }
 
+/* clang-format off */
+static const struct opt_spec reconcile_options[] = {
+    {OPT_FILE, "file", 0, "EXPORT", OPT_MANY, "a list of its passwords, as import reads it; the server is not asked"},
+    OPT_END,
+};
+/* clang-format on */
+
 const struct cmd cmd_vbr_reconcile_table[] = {
-    {"vbr", "reconcile", "NAME",
-     "Compares what a backup server holds with what the escrow says of it.", NULL, 1, 1, CMD_READ,
-     GROUP_SET_UP, run_reconcile, NULL},
+    {"vbr", "reconcile", "NAME | [NAME] --file EXPORT",
+     "Compares what a backup server holds with what the escrow says of it.", reconcile_options, 0,
+     1, CMD_READ, GROUP_SET_UP, run_reconcile, "keymuster vbr reconcile --file keys.json\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

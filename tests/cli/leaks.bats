@@ -75,6 +75,7 @@ any vbr push vbr/canary --timeout 1s
 any vbr verify vbr/canary --timeout 1s
 any vbr reconcile server --timeout 1s
 any vbr adopt server x --key vbr/typed --purpose other --root fra-main --secret file:$T/secret --timeout 1s
+3 vbr reconcile --file $T/list.json
 0 vbr delivered vbr/canary --evidence seen
 any vbr remove vbr/canary --reason R --confirm vbr/canary --timeout 1s
 0 check vbr/canary --secret file:$T/secret

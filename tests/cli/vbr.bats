@@ -380,6 +380,17 @@ scene_two_now() {
     json '[.items[] | [.name // .hint, .verdict]] | sort == [["123a", "never escrowed"], ["vbr/a", "suspect"], ["vbr/b", "hint behind"],
         ["vbr/c", "hint differs"], ["vbr/d", "gone"], ["vbr/e", "not delivered"]]'
     [ "$(vbr_log '[.[] | select(.path | contains("/encryptionPasswords"))] | length')" -eq 1 ] # one list pass, no request a key
+    # The same report from files: the REST list; an export, which has no uniqueId; nothing is asked of the server.
+    jq -cS '[.items[] | [.name // .hint, .verdict]] | sort' <<<"$output" >live
+    vbr_call GET encryptionPasswords | sed '$d' >page
+    jq '[.data[] | {Id: .id, Description: .hint, EncryptedPassword: "", ModificationDateUtc: (.modificationTime | sub("[.][0-9]+"; ""))}]' page |
+        iconv -t UTF-16 >export
+    vbr_control DELETE log >/dev/null
+    for file in page export; do
+        ends 3 -o json -C "$FRA" vbr reconcile vbr-fra --file "$file"
+        jq -cS '[.items[] | [.name // .hint, .verdict]] | sort' <<<"$output" | diff live -
+    done
+    [ "$(vbr_log length)" -eq 0 ]
     ends 3 -C "$FRA" vbr reconcile vbr-fra
     says '0 ok, 6 findings' 'settle it: keymuster vbr verify'
     # What settles each.
