@@ -55,16 +55,17 @@ static enum rc
 load(struct reconciling *r, struct err *err)
 {
     struct stmt *q = NULL;
-    enum rc rc = db_query(r->ctx->store->db, &q,
-                          "SELECT object, coalesce(json_extract(body, '$.vbr_id'), ''),"
-                          " coalesce(json_extract(body, '$.vbr_modified'), ''),"
-                          " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'replaced'), at"
-                          " FROM event"
-                          " WHERE kind IN ('key.delivered', 'vbr.observed')"
-                          " AND (json_extract(body, '$.vbr') = ?1 OR (?1 = ''"
-                          " AND json_extract(body, '$.to') = 'by hand'))"
-                          " ORDER BY object, at, author, seq",
-                          err);
+    enum rc rc =
+        db_query(r->ctx->store->db, &q,
+                 "SELECT object, coalesce(json_extract(body, '$.vbr_id'), ''),"
+                 " coalesce(json_extract(body, '$.vbr_modified'), ''),"
+                 " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'replaced'), at"
+                 " FROM event"
+                 " WHERE kind IN ('key.delivered', 'vbr.observed')"
+                 " AND (json_extract(body, '$.vbr') = ?1 OR (?1 = ''"
+                 " AND json_extract(body, '$.to') = 'by hand'))"
+                 " ORDER BY object, at, author, seq",
+                 err);
     if (rc != RC_OK)
         return rc;
     stmt_text(q, 1, r->s->object.uuid);
