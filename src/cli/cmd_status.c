@@ -18,6 +18,7 @@
 #include "escrow/cut.h"
 #include "escrow/duty.h"
 #include "escrow/export.h"
+#include "escrow/foreign.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 #include "text/enc.h"
@@ -266,6 +267,21 @@ status_duty(void *arg, const struct duty *d, struct err *err)
 }
 
 static enum rc
+status_foreign(void *arg, const struct foreign *f, struct err *err)
+{
+    struct status *s = arg;
+    char root[LIMIT_NAME + 1];
+    enum rc rc = object_name(s->ctx->store, f->root, root, err);
+    s->duties++;
+    if (rc == RC_OK)
+        status_warn(s,
+                    "duty: root key %s unwrapped for %.100s on %.19s, and nobody recorded it: "
+                    "keymuster audit kms-events --explain %s --reason TEXT",
+                    root, f->who[0] != '\0' ? f->who : "somebody", f->kms_at, f->event);
+    return rc;
+}
+
+static enum rc
 status_export(void *arg, const struct export_stale *e, struct err *err)
 {
     struct status *s = arg;
@@ -361,6 +377,8 @@ gather(struct status *s, struct err *err)
         rc = object_each(store, "site", status_site, s, err);
     if (rc == RC_OK)
         rc = duty_each(store, status_duty, s, err);
+    if (rc == RC_OK)
+        rc = foreign_each(store, status_foreign, s, err);
     if (rc == RC_OK)
         rc = status_runs(s, err);
     if (rc == RC_OK)

@@ -27,6 +27,7 @@ extern const struct cmd cmd_show_table[];
 extern const struct cmd cmd_status_table[];
 extern const struct cmd cmd_audit_log_table[];
 extern const struct cmd cmd_audit_check_table[];
+extern const struct cmd cmd_kms_events_table[];
 extern const struct cmd cmd_policy_table[];
 extern const struct cmd cmd_ready_table[];
 extern const struct cmd cmd_simulate_table[];

@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "crypt/hash.h"
 #include "escrow/log.h"
+#include "escrow/wrap.h"
 #include "recover/unwrap.h"
 #include "text/time.h"
 #include "text/uni.h"
@@ -317,6 +318,7 @@ wrap_once(struct ctx *ctx, struct mint *m, struct mint_wrap *w, struct err *err)
         buf_clear(&w->ciphertext);
         buf_add(&w->ciphertext, buf_str(&op.fresh), op.fresh.len);
         (void)snprintf(w->version, sizeof w->version, "%s", op.version);
+        memcpy(w->request, op.request, sizeof w->request);
         rc = buf_check(&w->ciphertext, "the wrap", err);
     }
     if (rc == RC_OK && m->payload == NULL) {
@@ -368,6 +370,7 @@ prove_once(struct ctx *ctx, struct mint *m, struct mint_wrap *w, struct err *err
         rc = kms_run(kms, &op, 1, err);
     if (rc == RC_OK)
         rc = op_outcome(&op, &w->root, "proving the wrap under", err);
+    memcpy(w->proof, op.request, sizeof w->proof);
     if (rc == RC_OK && !secret_equal(op.plain, m->payload))
         rc = err_set(err, RC_KMS_REPLY, "the wrap under %s gives another value than was wrapped",
                      w->root.object.name);
@@ -438,6 +441,7 @@ mint_write_wrap(struct jw *w, const char *name, const struct mint *m, const stru
     jw_end_arr(w);
     jw_str(w, "ciphertext", buf_str(&wrap->ciphertext));
     jw_str(w, "how", wrap->how);
+    wrap_write_requests(w, (const char *const[]){wrap->request, wrap->proof, NULL});
     jw_end_obj(w);
 }
 

@@ -15,8 +15,9 @@ struct mint_wrap {
     struct root root;
     struct buf ciphertext;
     char version[UUID_TEXT + 1];
-    const char *how;       /* "create", "import", "refresh" */
-    struct root_info seen; /* by mint_look; id "" where there was no need */
+    const char *how;             /* "create", "import", "refresh" */
+    char request[64], proof[64]; /* correlation ids of making it, and of opening it again */
+    struct root_info seen;       /* by mint_look; id "" where there was no need */
 };
 
 /* Texts are borrowed from the command line or an imported row. */

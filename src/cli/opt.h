@@ -76,6 +76,7 @@ enum opt_id {
     OPT_EVERY,
     OPT_EVIDENCE,
     OPT_EXPECT,
+    OPT_EXPLAIN,
     OPT_EXPIRES,
     OPT_EXPIRING,
     OPT_EXPOSED,

@@ -115,6 +115,7 @@ recording_prove(struct ctx *ctx, struct recording *r, struct err *err)
         (void)err_hint(err, "to record it unproven: --no-prove");
     if (rc == RC_OK) {
         (void)snprintf(w->version, sizeof w->version, "%s", op.version);
+        memcpy(w->proof, op.request, sizeof w->proof);
         (void)snprintf(r->fresh_version, sizeof r->fresh_version, "%s", op.fresh_version);
         buf_add(&r->fresh, buf_str(&op.fresh), op.fresh.len);
         r->m.payload = op.plain;

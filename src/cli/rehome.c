@@ -201,6 +201,7 @@ open_batch(struct rehome *r, const struct object *object, struct err *err)
     for (size_t i = 0; rc == RC_OK && i < b.count; i++) {
         struct job *j = b.jobs[i];
         const struct kms_op *op = &b.ops[i];
+        memcpy(j->opening, op->request, sizeof j->opening);
         if (op->rc == RC_OK && j->opened.rc == RC_OK)
             rc = keep_source(j, buf_str(&j->source.aad), &op->fresh, j->source.root.object.uuid,
                              op->fresh_version, err);
@@ -229,6 +230,8 @@ open_any(struct rehome *r, struct job *j, struct err *err)
         rc = unwrap_payload(&payload, u.text, j->key.form, err);
     if (rc == RC_OK)
         rc = keep_payload(r, j, payload, err);
+    if (rc == RC_OK)
+        memcpy(j->opening, u.request, sizeof j->opening);
     if (rc == RC_OK)
         rc = keep_source(j, u.aad, &u.fresh, u.root, u.fresh_version, err);
     secret_free(payload);
@@ -308,6 +311,7 @@ wrap_batch(struct rehome *r, struct target *t, struct err *err)
         if (op->rc == RC_OK) {
             buf_add(&j->ciphertext, op->fresh.data, op->fresh.len);
             memcpy(j->version, op->version, sizeof j->version);
+            memcpy(j->request, op->request, sizeof j->request);
             rc = buf_check(&j->ciphertext, "the wrap", err);
         } else if (op->rc != RC_INTERRUPTED) {
             fail_under(r, j, &op->err);
@@ -327,6 +331,7 @@ judge_batch(struct rehome *r, struct batch *b, struct err *err)
         struct job *j = b->jobs[i];
         enum rc proved = proof_outcome(&b->proofs[i], &b->ops[i], &why);
         j->proven = proved == RC_OK;
+        memcpy(j->proof, b->ops[i].request, sizeof j->proof);
         if (proved == RC_OK || proved == RC_INTERRUPTED)
             continue;
         fail_under(r, j, &why);
@@ -391,6 +396,13 @@ append_wrap(struct rehome *r, const struct job *j, const struct buf *ciphertext,
             const char *version, const char *how, struct err *err)
 {
     struct wrap w = {.ciphertext = buf_str(ciphertext), .aad = buf_str(&j->aad)};
+    if (strcmp(how, "refresh") == 0) {
+        w.requests[0] = j->opening;
+    } else {
+        w.requests[0] = j->fresh.len == 0 ? j->opening : NULL;
+        w.requests[1] = j->request;
+        w.requests[2] = j->proof;
+    }
     memcpy(w.key, j->key.uuid, sizeof w.key);
     memcpy(w.root, root, UUID_TEXT + 1);
     memcpy(w.version, version, UUID_TEXT + 1);

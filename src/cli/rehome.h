@@ -48,6 +48,8 @@ struct job {
     struct buf aad;             /* that of the wrap which opened; the new one has the same */
     struct buf ciphertext;      /* the new wrap */
     char version[UUID_TEXT + 1];
+    char opening[64], request[64], proof[64]; /* correlation ids: of the source, of making the new
+                                                 wrap, and of opening that */
     int proven;
     struct buf fresh; /* what the unwrap of an older version returned; or empty */
     char fresh_root[UUID_TEXT + 1];

@@ -244,6 +244,7 @@ keep_fresh(struct rewrap *r, struct batch *b, struct err *err)
         if (op->rc == RC_OK) {
             buf_add(&j->fresh, op->fresh.data, op->fresh.len);
             (void)snprintf(j->version, sizeof j->version, "%s", op->fresh_version);
+            memcpy(j->request, op->request, sizeof j->request);
             rc = buf_check(&j->fresh, "the fresh wrap", err);
         } else if (op->rc != RC_INTERRUPTED) {
             fail_asked(r, j, &op->err);
@@ -262,6 +263,7 @@ judge_proofs(struct rewrap *r, struct batch *b, struct err *err)
         struct rewrap_job *j = b->jobs[i];
         enum rc proved = proof_outcome(&b->proofs[i], &b->ops[i], &why);
         if (proved == RC_OK) {
+            memcpy(j->proof, b->ops[i].request, sizeof j->proof);
             j->outcome = REWRAP_DONE;
             r->made++;
             continue;
@@ -336,7 +338,10 @@ renew(struct rewrap *r, struct err *err)
 static enum rc
 append_fresh(struct rewrap *r, const struct rewrap_job *j, struct err *err)
 {
-    struct wrap w = {.ciphertext = buf_str(&j->fresh), .aad = j->aad, .how = "rewrap"};
+    struct wrap w = {.requests = {j->request, j->proof},
+                     .ciphertext = buf_str(&j->fresh),
+                     .aad = j->aad,
+                     .how = "rewrap"};
     memcpy(w.key, j->key.uuid, sizeof w.key);
     memcpy(w.root, j->root, sizeof w.root);
     memcpy(w.version, j->version, sizeof w.version);

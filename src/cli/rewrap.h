@@ -34,6 +34,7 @@ struct rewrap_job {
     const char *aad;
     struct buf fresh;
     char version[UUID_TEXT + 1]; /* that of fresh */
+    char request[64], proof[64]; /* correlation ids of making it, and of opening it */
     enum rewrap_outcome outcome;
 };
 

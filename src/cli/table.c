@@ -18,6 +18,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_status_table,
     cmd_audit_log_table,
     cmd_audit_check_table,
+    cmd_kms_events_table,
     cmd_ready_table,
     cmd_simulate_table,
     cmd_setup_table,

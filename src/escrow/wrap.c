@@ -4,6 +4,21 @@
 
 #include "escrow/log.h"
 
+void
+wrap_write_requests(struct jw *w, const char *const requests[WRAP_REQUESTS])
+{
+    size_t there = 0;
+    for (size_t i = 0; i < WRAP_REQUESTS; i++) {
+        if (requests[i] == NULL || requests[i][0] == '\0')
+            continue;
+        if (there++ == 0)
+            jw_arr(w, "requests");
+        jw_str(w, NULL, requests[i]);
+    }
+    if (there > 0)
+        jw_end_arr(w);
+}
+
 enum rc
 wrap_append(struct store *store, const struct wrap *wrap, char *hash_out, struct err *err)
 {
@@ -19,6 +34,7 @@ wrap_append(struct store *store, const struct wrap *wrap, char *hash_out, struct
     jw_raw(&w, "aad", wrap->aad, strlen(wrap->aad));
     jw_str(&w, "ciphertext", wrap->ciphertext);
     jw_str(&w, "how", wrap->how);
+    wrap_write_requests(&w, wrap->requests);
     jw_end_obj(&w);
     jw_end_obj(&w);
     enum rc rc = log_append(store, "wrap.added", &body, hash_out, err);

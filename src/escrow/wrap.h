@@ -9,4 +9,7 @@
 enum rc wrap_append(struct store *store, const struct wrap *wrap, char *hash_out,
                     struct err *err) MUST_CHECK;
 
+/* The member "requests" of a wrap: correlation ids, for `audit kms-events`; nothing without any. */
+void wrap_write_requests(struct jw *w, const char *const requests[WRAP_REQUESTS]);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "escrow/conflict.h"
 #include "escrow/depend.h"
+#include "escrow/foreign.h"
 #include "kms/place.h"
 #include "report/finding_walk.h"
 #include "text/time.h"
@@ -132,6 +133,21 @@ root(void *arg, const struct object *o, struct err *err)
     return RC_OK;
 }
 
+static enum rc
+foreign(void *arg, const struct foreign *f, struct err *err)
+{
+    struct finding_walk *w = arg;
+    const char *root = "";
+    enum rc rc = inventory_name(w->inv, f->root, &root, err);
+    if (rc != RC_OK)
+        return rc;
+    finding_fix(w, "keymuster audit kms-events --explain %s --reason TEXT", f->event);
+    return finding_say(w, FINDING_FOREIGN_UNWRAP, "root", root, f->root, err,
+                       "root key %s unwrapped for %.200s%s%.60s on %.19s, and nobody recorded it",
+                       root, f->who[0] != '\0' ? f->who : "somebody",
+                       f->address[0] != '\0' ? " at " : "", f->address, f->kms_at);
+}
+
 /* ---- policy ---- */
 
 static enum rc
@@ -185,6 +201,8 @@ finding_things(struct finding_walk *w, struct err *err)
         rc = object_each(w->store, "kms", kms, w, err);
     if (rc == RC_OK)
         rc = object_each(w->store, "root", root, w, err);
+    if (rc == RC_OK)
+        rc = foreign_each(w->store, foreign, w, err);
     return rc;
 }
 

@@ -62,6 +62,7 @@ commands() {
 0 policy show
 0 policy set drill=90d --reason R
 3 audit check
+0 audit kms-events $T/description
 0 show vbr/canary --wraps --history
 0 status
 0 verify
