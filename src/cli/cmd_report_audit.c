@@ -233,7 +233,7 @@ static enum rc
 write_report(struct making *m, struct err *err)
 {
     const struct seal_of of = {m->format, m->audit.as_of, &m->audit.chain, session_records(m->ctx)};
-    enum rc rc = sealed_begin(&m->out, m->file, m->ctx->dry_run, err);
+    enum rc rc = sealed_begin(&m->out, m->file, FILE_NEW_ONCE, m->ctx->dry_run, err);
     if (rc != RC_OK)
         return rc;
     if (m->format == SEALED_HTML)

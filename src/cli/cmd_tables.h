@@ -47,6 +47,7 @@ extern const struct cmd cmd_vbr_reconcile_table[];
 extern const struct cmd cmd_drill_table[];
 extern const struct cmd cmd_report_table[];
 extern const struct cmd cmd_report_audit_table[];
+extern const struct cmd cmd_audit_export_table[];
 /* Now; SOURCE_DATE_EPOCH, for reports of the same store to be the same bytes. */
 int64_t cmd_time_shown(void);
 extern const struct cmd cmd_export_table[];

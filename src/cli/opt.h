@@ -113,6 +113,7 @@ enum opt_id {
     OPT_NEEDED_UNTIL,
     OPT_NEW_GENERATION,
     OPT_NEW_KEY,
+    OPT_NO_PER_KEY,
     OPT_NO_PROVE,
     OPT_ON,
     OPT_OWE,

@@ -48,6 +48,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_drill_table,
     cmd_report_table,
     cmd_report_audit_table,
+    cmd_audit_export_table,
     cmd_doctor_table,
     cmd_explain_table,
     cmd_help_table,

@@ -7,7 +7,7 @@
 
 #include "text/time.h"
 
-enum { LIST_MOST = 500, AGE_NONE = 5 };
+enum { AGE_NONE = 5 };
 
 const char *const audit_states[AUDIT_STATES + 1] = {
     "pre-activation", "active", "suspended", "deactivated", "compromised", "destroyed", NULL};
@@ -24,7 +24,7 @@ audit_list_add(struct audit_list *l, const char *const *cells, enum sheet_mark m
                struct err *err)
 {
     l->total++;
-    if (l->count == LIST_MOST)
+    if (l->count == AUDIT_LIST)
         return RC_OK;
     if (l->count % 64 == 0) {
         struct audit_line *more = realloc(l->lines, (l->count + 64) * sizeof *more);
@@ -275,10 +275,10 @@ static const struct audit_column
     debt_columns[] = {{"key", "KEY", AUDIT_TEXT}, {"root", "NO WRAP UNDER", AUDIT_TEXT}, {"uuid", "UUID", AUDIT_TEXT}, {NULL, NULL, 0}},
     root_columns[] = {{"root", "ROOT KEY", AUDIT_TEXT}, {"kms", "KMS", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"state", "STATE", 0},
         {"versions", "VERSIONS", AUDIT_INT}, {"observed_at", "OBSERVED", AUDIT_AT}, {"keys", "KEYS", AUDIT_INT},
-        {"behind", "BEHIND", AUDIT_INT}, {NULL, NULL, 0}},
+        {"behind", "BEHIND", AUDIT_INT}, {"restore_until", NULL, AUDIT_AT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
     copy_columns[] = {{"copy", "COPY", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"url", "WHERE", AUDIT_TEXT}, {"bound", "BOUND HERE", 0},
         {"kept_at", "CREDENTIAL KEPT AT", AUDIT_TEXT}, {"every", "DUE EVERY", AUDIT_TEXT}, {"reached_at", "REACHED", AUDIT_AT},
-        {"age_ms", "AGE", AUDIT_MS}, {"missing", "ENTRIES MISSING", AUDIT_INT}, {NULL, NULL, 0}},
+        {"age_ms", "AGE", AUDIT_MS}, {"missing", "ENTRIES MISSING", AUDIT_INT}, {"overdue", NULL, AUDIT_TEXT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
     drill_columns[] = {{"drill", "DRILL", AUDIT_TEXT}, {"at", "BEGUN", AUDIT_AT}, {"site", "SITE", AUDIT_TEXT}, {"keys", "KEYS", AUDIT_INT},
         {"proven", "PROVEN", AUDIT_INT}, {"not_proven", "NOT PROVEN", AUDIT_INT}, {"rto_ms", "RTO MEASURED", AUDIT_MS},
         {"rpo_ms", "RPO MEASURED", AUDIT_MS}, {NULL, NULL, 0}},

@@ -18,7 +18,8 @@ enum {
     AUDIT_AGES = 6,     /* parts of the cryptoperiod that have passed */
     AUDIT_WEEKS = 53,
     AUDIT_OUTCOMES = 3,
-    AUDIT_CELLS = 9
+    AUDIT_CELLS = 12,
+    AUDIT_LIST = 500 /* rows that a list keeps */
 };
 extern const char *const audit_states[AUDIT_STATES + 1];
 extern const char *const audit_purposes[AUDIT_PURPOSES + 2];
@@ -28,7 +29,7 @@ extern const char *const audit_ages[AUDIT_AGES + 1];
 enum audit_kind { AUDIT_TEXT, AUDIT_AT, AUDIT_INT, AUDIT_MS };
 struct audit_column {
     const char *name;  /* member of JSON; NULL ends a list of columns */
-    const char *title; /* for people */
+    const char *title; /* for people; NULL, and so of all behind it: only for programs */
     enum audit_kind kind;
 };
 
@@ -70,6 +71,8 @@ struct audit {
     int64_t failing;   /* the newest drill under a root key failed */
     int64_t unreleased, unconfirmed, unproven, exposed, owing, conflicts, behind;
     int64_t copies_late;
+    int64_t drilled_at, proven_at; /* of the newest drill, of the newest without a failure; 0 */
+    int64_t rto_ms, rpo_ms;        /* of the newest that has them; -1 */
     int64_t reveals, drills, drills_good;
     int64_t weeks[AUDIT_OUTCOMES][AUDIT_WEEKS]; /* proven, inconclusive, failed; oldest first */
 
@@ -84,6 +87,7 @@ enum rc audit_gather(struct audit *a, struct err *err) MUST_CHECK;
 void audit_release(struct audit *a);
 /* audit_log.c: what the entries say. */
 enum rc audit_gather_log(struct audit *a, struct err *err) MUST_CHECK;
+enum rc audit_gather_changes(struct audit *a, struct err *err) MUST_CHECK;
 
 /* A cell for people: "2026-11-25 02:12", "3 h 5 min". out lives as long as the answer. */
 enum { AUDIT_SHOWN = 40 };
@@ -96,12 +100,25 @@ void audit_verdict(struct buf *out, const struct audit *a, int *good);
 enum rc audit_register_html(struct sealed *out, struct sheet *s, const struct audit *a,
                             struct err *err) MUST_CHECK;
 enum rc audit_register_csv(struct sealed *out, const struct audit *a, struct err *err) MUST_CHECK;
+/* A line for each. */
+enum rc audit_register_ndjson(struct sealed *out, const struct audit *a,
+                              struct err *err) MUST_CHECK;
 enum rc audit_register_json(struct sealed *out, struct jw *w, const struct audit *a,
                             struct err *err) MUST_CHECK;
 
 enum rc audit_page(struct sealed *out, const struct audit *a, struct err *err) MUST_CHECK;
 /* One object on one line, with its LF. */
 enum rc audit_json(struct sealed *out, const struct audit *a, struct err *err) MUST_CHECK;
+
+/* cbom.c: a bill of materials, CycloneDX 1.6; counts what is in it. */
+struct cbom_count {
+    int64_t keys, roots, algorithms;
+};
+enum rc audit_cbom(struct sealed *out, const struct audit *a, struct cbom_count *count,
+                   struct err *err) MUST_CHECK;
+/* metrics.c: Prometheus' text format 0.0.4. per_key: a series for each key. All was gathered. */
+enum rc audit_metrics(struct sealed *out, const struct audit *a, int per_key,
+                      struct err *err) MUST_CHECK;
 
 /* Which facts the report gives evidence of, by framework; see audit_map.c. */
 void audit_map_page(struct sheet *s);

@@ -21,7 +21,7 @@ put_list(struct sheet *s, const struct audit_list *l, const char *caption, const
     char line[160];
     const char *titles[AUDIT_CELLS + 1] = {NULL};
     size_t columns = 0;
-    for (; l->columns[columns].name != NULL; columns++)
+    for (; l->columns[columns].title != NULL; columns++)
         titles[columns] = l->columns[columns].title;
     if (l->total == 0) {
         sheet_par(s, none, SHEET_PLAIN);

@@ -289,13 +289,9 @@ is_bool(enum cell c)
            c == C_CHECK;
 }
 
-static enum rc
-row_json(void *arg, const struct inventory_item *i, struct err *err)
+static void
+put_members(struct jw *j, const struct walking *w, const struct inventory_item *i)
 {
-    struct walking *w = arg;
-    struct jw *j = w->w;
-    enum rc rc = fill(w, i, err);
-    jw_obj(j, NULL);
     for (size_t n = 0; n < C_COUNT; n++) {
         const char *text = buf_str(&w->cell[n]);
         if (n == C_GENERATION)
@@ -313,8 +309,39 @@ row_json(void *arg, const struct inventory_item *i, struct err *err)
         else
             jw_opt(j, names[n], text);
     }
-    jw_end_obj(j);
+}
+
+static enum rc
+row_json(void *arg, const struct inventory_item *i, struct err *err)
+{
+    struct walking *w = arg;
+    enum rc rc = fill(w, i, err);
+    jw_obj(w->w, NULL);
+    put_members(w->w, w, i);
+    jw_end_obj(w->w);
     return rc == RC_OK ? sealed_flow(w->out, err) : rc;
+}
+
+static enum rc
+row_ndjson(void *arg, const struct inventory_item *i, struct err *err)
+{
+    struct walking *w = arg;
+    struct jw j;
+    enum rc rc = fill(w, i, err);
+    jw_init(&j, &w->out->out);
+    jw_obj(&j, NULL);
+    jw_str(&j, "schema", "keymuster.audit.key/1");
+    put_members(&j, w, i);
+    jw_end_obj(&j);
+    buf_addc(&w->out->out, '\n');
+    return rc == RC_OK ? sealed_flow(w->out, err) : rc;
+}
+
+enum rc
+audit_register_ndjson(struct sealed *out, const struct audit *a, struct err *err)
+{
+    struct walking walking = {.out = out, .a = a};
+    return walk(&walking, row_ndjson, err);
 }
 
 enum rc

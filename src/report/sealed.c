@@ -102,14 +102,14 @@ chain_entries(const struct chain *c, const char *author)
 /* ---- writing ---- */
 
 enum rc
-sealed_begin(struct sealed *s, const char *path, int dry, struct err *err)
+sealed_begin(struct sealed *s, const char *path, enum file_new_how how, int dry, struct err *err)
 {
     memset(s, 0, sizeof *s);
     s->dry = dry;
     buf_init(&s->out, OUT_MOST);
     sha256_begin(&s->sha);
     sign_begin(&s->sign);
-    return dry ? RC_OK : file_new_begin(&s->file, path, PAGE_MODE, err);
+    return dry ? RC_OK : file_new_begin(&s->file, path, PAGE_MODE, how, err);
 }
 
 static enum rc
@@ -178,20 +178,28 @@ put_seal(struct sealed *s, const struct seal_of *of, struct err *err)
     return rc == RC_OK ? pour(s, 1, err) : rc;
 }
 
-enum rc
-sealed_end(struct sealed *s, const struct seal_of *of, struct err *err)
+static enum rc
+put_signature(struct sealed *s, const struct seal_of *of, struct err *err)
 {
-    unsigned char signed_hash[SIGN_HASH], hash[HASH_SIZE];
+    unsigned char hash[SIGN_HASH];
     struct secret *key = NULL;
     enum rc rc = put_seal(s, of, err);
-    sign_hash(&s->sign, signed_hash);
+    sign_hash(&s->sign, hash);
     if (rc == RC_OK)
         rc = store_sign_key(of->signer, &key, err);
     if (rc == RC_OK)
-        rc = sign_hashed(&s->out, key, SEALED_TRUSTED, signed_hash, err);
+        rc = sign_hashed(&s->out, key, SEALED_TRUSTED, hash, err);
     secret_free(key);
     if (of->format == SEALED_HTML)
         buf_adds(&s->out, COMMENT_END);
+    return rc;
+}
+
+enum rc
+sealed_end(struct sealed *s, const struct seal_of *of, struct err *err)
+{
+    unsigned char hash[HASH_SIZE];
+    enum rc rc = of != NULL ? put_signature(s, of, err) : RC_OK;
     if (rc == RC_OK)
         rc = pour(s, 0, err);
     sha256_end(&s->sha, hash);

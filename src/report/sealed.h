@@ -43,7 +43,8 @@ struct sealed {
     int64_t bytes;
     char sha256[HASH_TEXT + 1]; /* after sealed_end */
 };
-enum rc sealed_begin(struct sealed *s, const char *path, int dry, struct err *err) MUST_CHECK;
+enum rc sealed_begin(struct sealed *s, const char *path, enum file_new_how how, int dry,
+                     struct err *err) MUST_CHECK;
 enum rc sealed_flow(struct sealed *s, struct err *err) MUST_CHECK;
 struct seal_of {
     enum sealed_format format;
@@ -51,6 +52,7 @@ struct seal_of {
     const struct chain *chain;
     const struct store *signer; /* the store itself, not a view of it */
 };
+/* of NULL: without a seal, as any other file. */
 enum rc sealed_end(struct sealed *s, const struct seal_of *of, struct err *err) MUST_CHECK;
 void sealed_release(struct sealed *s); /* takes a zeroed one, too */
 

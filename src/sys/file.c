@@ -474,14 +474,16 @@ file_create_once(const char *path, const void *bytes, size_t len, mode_t mode, s
 /* ---- piece by piece ---- */
 
 enum rc
-file_new_begin(struct file_new *f, const char *path, mode_t mode, struct err *err)
+file_new_begin(struct file_new *f, const char *path, mode_t mode, enum file_new_how how,
+               struct err *err)
 {
     memset(f, 0, sizeof *f);
     f->fd = -1;
+    f->how = how;
     if (strlen(path) >= PATH_SIZE)
         return err_set(err, RC_BAD_VALUE, "a path is too long: %s", path);
     memcpy(f->path, path, strlen(path) + 1);
-    if (file_exists(path) == 1)
+    if (how == FILE_NEW_ONCE && file_exists(path) == 1)
         return exists(path, err);
     enum rc rc = open_temp(&f->fd, f->temp, path, mode, err);
     if (rc != RC_OK)
@@ -517,8 +519,12 @@ file_new_end(struct file_new *f, struct err *err)
         return err_errno(err, RC_IO, "looking at %s", f->path);
     enum rc rc = fill(f->fd, f->path, "", 0, st.st_mode & 07777, err);
     f->fd = -1;
-    if (rc == RC_OK)
+    if (rc == RC_OK && f->how == FILE_NEW_ONCE)
         rc = name_once(&how, f->temp, f->path, err);
+    else if (rc == RC_OK && rename(f->temp, f->path) == 0)
+        how = NAMING_MOVED;
+    else if (rc == RC_OK)
+        rc = err_errno(err, path_code(errno), "renaming to %s", f->path);
     if (rc == RC_OK && how == NAMING_NONE)
         rc =
             err_set(err, RC_IO, "%s: this file system can name a new file in no safe way", f->path);

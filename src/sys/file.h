@@ -52,13 +52,15 @@ enum { PATH_SIZE = 4096 };
 /*
  * The same for a file that is written piece by piece and never held: it gets its name at the end,
  * whole and durable, or not at all. file_new_drop after any failure; it takes a zeroed struct and
- * one that has ended. file_new_end: RC_EXISTS when something is there by then.
+ * one that has ended. RC_EXISTS when something is there; with FILE_NEW_REPLACE it is replaced.
  */
+enum file_new_how { FILE_NEW_ONCE, FILE_NEW_REPLACE };
 struct file_new {
+    enum file_new_how how;
     int fd; /* when temp is not "" */
     char temp[PATH_SIZE], path[PATH_SIZE];
 };
-enum rc file_new_begin(struct file_new *f, const char *path, mode_t mode,
+enum rc file_new_begin(struct file_new *f, const char *path, mode_t mode, enum file_new_how how,
                        struct err *err) MUST_CHECK;
 enum rc file_new_add(struct file_new *f, const void *bytes, size_t len, struct err *err) MUST_CHECK;
 enum rc file_new_end(struct file_new *f, struct err *err) MUST_CHECK;

@@ -150,6 +150,10 @@ any report drill --format html
 0 report audit --file $T/audit.json --format json
 0 report audit --file $T/audit.csv --format csv
 0 report verify $T/audit.html
+0 audit export --format cbom --file $T/audit.cbom
+0 audit export --format ndjson --file $T/audit.ndjson
+0 audit export --format csv --file $T/export.csv
+0 metrics --file $T/audit.prom
 13 recover countersign 00000000 --text
 10 recover attach $T/third
 0 person add first.operator --role operator --new-key $T/person.key --credential file:$T/spare.pass

@@ -12,7 +12,7 @@ packages_demo="restic jq"
 packages_test="libcmocka-dev bats jq minisign faketime strace tmux sqlite3 restic xxd procps bsdextrautils
                libmicrohttpd-dev libssl-dev curl openssl openssh-server openssh-client nodejs npm xfsprogs e2fsprogs clang clang-tidy libclang-rt-14-dev
                cppcheck util-linux nghttp2-proxy valgrind libxml2-utils lighttpd lighttpd-mod-webdav lighttpd-mod-openssl nginx
-               libnginx-mod-http-dav-ext tinyproxy radosgw ceph-mon ceph-osd ceph-common chromium"
+               libnginx-mod-http-dav-ext tinyproxy radosgw ceph-mon ceph-osd ceph-common chromium prometheus"
 
 # The tests start servers by themselves, on loopback. What the packages would start is kept from starting, now by the way that Debian has
 # for it, and at the next boot. Where a policy stands already, it stays.
@@ -29,7 +29,7 @@ packages_install='
     for package in "$@"; do
         case $package in
             openssh-server) unit=ssh ;;
-            lighttpd | nginx | tinyproxy) unit=$package ;;
+            lighttpd | nginx | tinyproxy | prometheus) unit=$package ;;
             ceph-mon) unit=ceph-crash ;;
             *) continue ;;
         esac
