@@ -114,7 +114,7 @@ metric() { grep -F "$1" m.prom | sed 's/.* //'; }
     [ -z "$(find . -maxdepth 1 -name '.keymuster-*')" ]
     ends 13 -C "$FRA" metrics --file nowhere/m.prom
     # What promtool must find.
-    printf 'keymuster_keys{state="active"} 5\n' >>m.prom
+    printf 'keymuster_keys{state="active} 5\n' >>m.prom
     run promtool check metrics <m.prom
     [ "$status" -ne 0 ]
 }

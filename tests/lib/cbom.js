@@ -11,6 +11,7 @@ async function judge () {
   const found = await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text)
   if (found) return JSON.stringify(found)
   const bom = JSON.parse(text)
+  if (bom.specVersion !== '1.6') return 'it is not 1.6'
   const refs = new Set(bom.components.map((c) => c['bom-ref']))
   if (refs.size !== bom.components.length) return 'a bom-ref is there twice'
   for (const { ref, dependsOn = [] } of bom.dependencies) {
