@@ -12,6 +12,8 @@
 #include "cli/vbr_hints.h"
 #include "text/enc.h"
 
+enum { TELL_MOST = 16 * 1024 };
+
 struct adopting {
     struct vbr_adopt a;
     struct vbr_adoption *list; /* all that is there */
@@ -118,7 +120,7 @@ next_of(const struct adopting *x, const struct vbr_adoption *p, struct buf *out)
     const char *server = x->a.s->object.name;
     const char *root = opt_get(&x->a.ctx->opts, OPT_ROOT);
     struct buf name;
-    buf_init(&name, LIMIT_TEXT * 4);
+    buf_init(&name, (size_t)4 * LIMIT_TEXT);
     identify_word(&name, p->key.name);
     switch (p->outcome) {
     case ADOPT_DONE:
@@ -170,8 +172,8 @@ tell(struct adopting *x, const struct vbr_adoption *p, struct jw *w, struct err 
     struct ctx *ctx = x->a.ctx;
     struct buf next, why;
     char label[KEY_NAME_BYTES + 24] = "";
-    buf_init(&next, LIMIT_TEXT * 8);
-    buf_init(&why, LIMIT_TEXT * 8);
+    buf_init(&next, TELL_MOST);
+    buf_init(&why, TELL_MOST);
     next_of(x, p, &next);
     why_of(p, &why);
     if (p->key.name[0] != '\0')

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plant.h"
 #include "cli/out.h"
 #include "cli/recording.h"
 #include "cli/session.h"
@@ -232,13 +233,13 @@ vbr_push_key(struct ctx *ctx, struct vbr_server *s, const struct key *key,
     enum rc rc = vbr_hint_of(ctx->store, key, &hint, err);
     if (rc == RC_OK)
         rc = find_there(s, key, there, &f, err);
-    if (rc == RC_OK && f.hits == 0)
+    if (rc == RC_OK && (f.hits == 0 || PLANTED("push-twice")))
         rc = add_there(s, key, text, buf_str(&hint), there, out, err);
     buf_release(&hint);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         out->first = out->made && f.others == 0;
-    if (rc == RC_OK)
         rc = finish(ctx, s, key, text, there, out, err);
+    }
     free(there);
     return rc;
 }

@@ -143,7 +143,42 @@ scene_two_now() {
     judge_log 0
 }
 
-@test "killed at every step of a push: the next one finishes it, with one password and the right one" {
+# One try of a push that is killed at its request N (from 0), carried out or not; 1: it was over before.
+killed_at() { # KIND N
+    local ended=0
+    vbr_fault "{\"skip\": $2, \"kind\": \"$1\", \"kill\": \"$T/pid\"}"
+    # shellcheck disable=SC2016 # the inner shell's
+    sh -c 'echo $$ >pid; exec "$0" "$@"' "$KEYMUSTER" -C "$FRA" vbr push vbr/config >quiet 2>&1 || ended=$?
+    vbr_control DELETE faults | jq -e '.hits == 1' >/dev/null || return 1
+    [ "$ended" -eq 137 ]
+}
+
+@test "killed at every request of a push: the next one finishes it, with one password and the right one" {
+    scene
+    password_of "$FRA" vbr/config want
+    cp -a "$FRA" before
+    cp -a "$USB" before.usb
+    vbr_control GET state >state.before
+    local n kind steps=0
+    for kind in drop-before drop-after; do
+        for ((n = 0; n < 40; n++)); do
+            rm -rf "$FRA" "$USB" "$XDG_STATE_HOME"
+            cp -a before "$FRA"
+            cp -a before.usb "$USB"
+            vbr_control POST state "$(cat state.before)" >/dev/null
+            killed_at "$kind" "$n" || break
+            steps=$((steps + 1))
+            ends 0 -C "$FRA" vbr push vbr/config
+            [ "$(there)" -eq 1 ]
+            vbr_state '.passwords[0].password' | tr -d '\n' | cmp - want
+            ends 0 -C "$FRA" verify
+        done
+    done
+    [ "$steps" -ge 8 ] # login, list, create, read back, verify, each both ways
+    judge_log 0
+}
+
+@test "an answer that is lost, at every request of a push: the next one finishes it" {
     scene
     password_of "$FRA" vbr/config want
     local n

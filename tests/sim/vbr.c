@@ -9,7 +9,10 @@
  *                        "session": "Success"|"Warning"|"Failed", "polls": looks at a session until it ends, "token_life"}
  *   POST /sim/faults     {"method", "path": part of it, "skip", "count", "kind"}: the requests after skip, count of them
  *                        (1), are dropped: drop-before (not carried out), drop-after (carried out), restart (not carried
- *                        out, and every token is forgotten), or answered with "status"; DELETE clears
+ *                        out, and every token is forgotten), answered with something that is no JSON though carried out
+ *                        (malformed), or answered with "status"; "kill": a file; the process whose id is in it is killed
+ *                        before anything is answered. DELETE clears, and says {"hits"}
+ *   POST /sim/state      what is there from now on, as GET gave it
  *   POST /sim/clock      {"advance": seconds}
  *   POST /sim/passwords  [{"id", "hint", "uniqueId", "password", "modificationTime"}]: puts them there as they are
  *   POST /sim/fronts     {"tls": kind}: one more port for the same server; its URL is the answer
@@ -34,6 +37,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static cJSON *exchanges, *planted;
+static int64_t hits; /* of planted faults */
 static const int control_front = 1, api_front = 2;
 
 struct held {
@@ -121,19 +125,36 @@ fault_of(const struct ask *q)
 }
 
 static void
+kill_client(const char *path)
+{
+    int pid = 0;
+    FILE *f = *path ? fopen(path, "r") : NULL;
+    if (f && fscanf(f, "%d", &pid) == 1 && pid > 1)
+        (void)kill(pid, SIGKILL);
+    if (f)
+        (void)fclose(f);
+}
+
+static void
 serve(const struct ask *q, struct reply *a)
 {
     cJSON *f = fault_of(q);
     const char *kind = f ? text_of(f, "kind") : "";
+    int malformed = strcmp(kind, "malformed") == 0;
+    hits += f != NULL;
     if (strcmp(kind, "restart") == 0)
         vbr_restart();
     if (f && number_of(f, "status") > 0)
         vbr_error(a, (int)number_of(f, "status"),
                   number_of(f, "status") >= 500 ? "ServiceUnavailable" : "UnknownError", "planted");
-    else if (!*kind || strcmp(kind, "drop-after") == 0)
+    else if (!*kind || malformed || strcmp(kind, "drop-after") == 0)
         vbr_answer(q, a);
-    a->drop = *kind != '\0';
+    a->drop = *kind != '\0' && !malformed;
     log_exchange(q, a);
+    if (malformed)
+        a->text = "<html>canary</html>";
+    if (f)
+        kill_client(text_of(f, "kill"));
 }
 
 /* ---- control ---- */
@@ -155,6 +176,9 @@ control(const struct ask *q, struct reply *a)
     } else if (strcmp(what, "faults") == 0 && drop) {
         cJSON_Delete(planted);
         planted = cJSON_CreateArray();
+        a->json = cJSON_CreateObject();
+        set_number(a->json, "hits", hits);
+        hits = 0;
     } else if (strcmp(what, "clock") == 0 && post) {
         clock_move(number_of(body, "advance"));
     } else if (strcmp(what, "passwords") == 0 && post) {
@@ -168,6 +192,9 @@ control(const struct ask *q, struct reply *a)
             cJSON_Delete(exchanges);
             exchanges = cJSON_CreateArray();
         }
+    } else if (strcmp(what, "state") == 0 && post) {
+        cJSON_Delete(state);
+        state = cJSON_Duplicate(body, 1);
     } else if (strcmp(what, "state") == 0) {
         a->json = cJSON_Duplicate(state, 1);
     } else {
@@ -187,7 +214,7 @@ deliver(struct MHD_Connection *c, struct reply *a)
         cJSON_Delete(a->json);
         return MHD_NO;
     }
-    char *text = a->json ? cJSON_PrintUnformatted(a->json) : NULL;
+    char *text = a->text ? strdup(a->text) : a->json ? cJSON_PrintUnformatted(a->json) : NULL;
     struct MHD_Response *r =
         MHD_create_response_from_buffer(text ? strlen(text) : 0, text, MHD_RESPMEM_MUST_FREE);
     cJSON_Delete(a->json);

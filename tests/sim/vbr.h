@@ -19,6 +19,7 @@ struct reply {
     int status;
     cJSON *json; /* NULL: no body */
     int drop;
+    const char *text; /* instead of json */
 };
 /* settings of vbr.c's head */
 void vbr_answer(const struct ask *q, struct reply *a);
