@@ -27,7 +27,8 @@ description_generation(const char *moniker, size_t len, int64_t *generation)
     while (digits < len && moniker[len - 1 - digits] >= '0' && moniker[len - 1 - digits] <= '9')
         digits++;
     size_t name = len - digits;
-    if (digits == 0 || digits > 9 || name < 2 || moniker[name - 1] != '@' || moniker[name] == '0')
+    if (digits == 0 || digits > 9 || digits + 2 > len || moniker[name - 1] != '@' ||
+        moniker[name] == '0')
         return len;
     for (size_t i = name; i < len; i++)
         *generation = *generation * 10 + (moniker[i] - '0');

@@ -78,6 +78,15 @@ find(struct keylist_row *row, enum keylist_finding f)
 
 /* ---- the parts ---- */
 
+static char
+small_letter(char c)
+{
+    static const char small[] = "abcdef";
+    if (c >= 'A' && c <= 'F')
+        return small[c - 'A'];
+    return c;
+}
+
 /* A GUID, in any letters, in braces or not. */
 static void
 take_id(struct keylist_row *row, const char *text)
@@ -93,7 +102,7 @@ take_id(struct keylist_row *row, const char *text)
         len -= 2;
     }
     for (size_t i = 0; len == UUID_TEXT && i < len; i++)
-        id[i] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a') : text[i];
+        id[i] = small_letter(text[i]);
     if (uuid_is(id))
         memcpy(row->p.id, id, sizeof id);
     else

@@ -15,40 +15,57 @@ end_field(struct keylist *l, int quoted)
     l->fields++;
 }
 
+/* Whether the quotation mark just read is the first of two, which stand for one; takes the second.
+ */
+static int
+is_doubled(struct keylist *l)
+{
+    int next = keylist_getc(l);
+    if (next != '"')
+        keylist_back(l, next);
+    return next == '"';
+}
+
+/* Whether the CR just read belongs to the end of the line. */
+static int
+ends_line(struct keylist *l)
+{
+    int next = keylist_getc(l);
+    keylist_back(l, next);
+    return next == '\n' || next == EOF;
+}
+
+/* NULL: nothing. closed: behind a closing quotation mark. */
+static const char *
+wrong_here(int c, int closed)
+{
+    return c == '"'    ? "a quotation mark stands in the middle of a field"
+           : closed    ? "something stands behind a closing quotation mark"
+           : c == '\0' ? "there is a NUL in it"
+                       : NULL;
+}
+
 /* One field from c on. *c: what ended it. Returns NULL, or what is wrong with it. */
 static const char *
 take_field(struct keylist *l, int *c)
 {
-    const char *wrong = NULL;
+    const char *wrong = NULL, *now;
     int quoted = *c == '"', open = quoted;
     if (quoted)
         *c = keylist_getc(l);
-    for (;; *c = keylist_getc(l)) {
-        if (*c == EOF || *c == '\n')
-            break;
+    for (; *c != EOF && *c != '\n'; *c = keylist_getc(l)) {
         if (open && *c == '"') {
-            int next = keylist_getc(l);
-            open = next == '"';
-            if (!open)
-                keylist_back(l, next);
-            else
+            open = is_doubled(l);
+            if (open)
                 buf_addc(&l->text, '"');
             continue;
         }
         if (!open && *c == l->delimiter)
             break;
-        if (!open && *c == '\r') {
-            int next = keylist_getc(l);
-            keylist_back(l, next);
-            if (next == '\n' || next == EOF)
-                continue;
-        }
-        if (*c == '"')
-            wrong = "a quotation mark stands in the middle of a field";
-        else if (quoted && !open)
-            wrong = "something stands behind a closing quotation mark";
-        if (*c == '\0')
-            wrong = "there is a NUL in it";
+        if (!open && *c == '\r' && ends_line(l))
+            continue;
+        now = open && *c != '\0' ? NULL : wrong_here(*c, quoted && !open);
+        wrong = now != NULL ? now : wrong;
         buf_addc(&l->text, (char)*c);
     }
     if (open)
