@@ -5,6 +5,8 @@
 #include "sys/env.h"
 #include "vbr/keylist_in.h"
 
+enum { BROKEN_MOST = 100000 };
+
 /* ---- characters ---- */
 
 int
@@ -215,6 +217,12 @@ keylist_next(struct keylist *l, struct keylist_row *row, int *more, struct err *
         rc = stream_check(l, err);
     if (*more)
         row->number = ++l->rows;
+    l->broken += *more && row->kind == KEYLIST_BROKEN;
+    if (rc == RC_OK && l->broken > BROKEN_MOST) {
+        rc = err_set(err, RC_BAD_VALUE, "%s: more than %d rows cannot be read", l->name,
+                     BROKEN_MOST);
+        (void)err_hint(err, "it is no list of passwords; export them again");
+    }
     return rc;
 }
 

@@ -79,8 +79,8 @@ struct keylist_row {
 enum rc keylist_open(struct keylist **out, FILE *file, const char *name,
                      struct err *err) MUST_CHECK;
 void keylist_close(struct keylist *l); /* takes NULL */
-/* The next row; *more 0 when there is none. After a failure (RC_BAD_VALUE: reading failed;
- * RC_INTERRUPTED) nothing more can be read. */
+/* The next row; *more 0 when there is none. After a failure (RC_BAD_VALUE: reading failed, or more
+ * than 100,000 rows cannot be read; RC_INTERRUPTED) nothing more can be read. */
 enum rc keylist_next(struct keylist *l, struct keylist_row *row, int *more,
                      struct err *err) MUST_CHECK;
 

@@ -28,7 +28,7 @@ struct keylist {
     size_t ahead_at;
     int back;     /* one character read too far; -1: none */
     int64_t line; /* of the next character */
-    int64_t rows;
+    int64_t rows, broken;
     struct buf text; /* of the row */
     int incomplete;
     /* JSON: where it stands */
