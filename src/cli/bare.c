@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
@@ -168,8 +169,11 @@ no_record(enum rc rc, struct err *err)
 static enum rc
 record_intended(struct bare *b, struct err *err)
 {
-    if (b->ctx->store != NULL)
-        return reveal_intended(b->ctx->store, &b->record, err);
+    if (b->ctx->store != NULL) {
+        enum rc rc = reveal_intended(b->ctx->store, &b->record, err);
+        notify_look(b->ctx);
+        return rc;
+    }
     return no_record(file_intended(b, err), err);
 }
 

@@ -54,6 +54,8 @@ struct ctx {
     char signer[AUTHOR_TEXT + 1]; /* who signed it */
     int view;                     /* store is a view of records (--until) */
     char until[256];              /* what is left out: AUTHOR:SEQ, by blanks; or "" */
+    int64_t others;               /* entries of other authors when it began; for cli/notify.h */
+    int64_t notified;             /* own entries that were told of (cli/notify.h); -1: none are */
     struct pool *pool;            /* see cli/session.h */
 };
 

@@ -17,7 +17,8 @@
 void
 ctx_init(struct ctx *ctx)
 {
-    *ctx = (struct ctx){.exit_status = -1, .out_fd = STDOUT_FILENO, .progress = "auto"};
+    *ctx = (struct ctx){
+        .exit_status = -1, .out_fd = STDOUT_FILENO, .progress = "auto", .notified = -1};
     buf_init(&ctx->out, OUT_MOST);
     buf_init(&ctx->summary, OUT_MOST);
 }

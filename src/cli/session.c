@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/kms_conf.h"
+#include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "copy/memory.h"
@@ -39,6 +40,8 @@ session_open(struct ctx *ctx, struct err *err)
         rc = store_open(&ctx->store, dir, flags, err);
     if (rc == RC_OK && flags == DB_WRITE && !(ctx->cmd->flags & CMD_OLD_OK))
         rc = memory_check(ctx->store, err);
+    if (rc == RC_OK && flags == DB_WRITE)
+        notify_begin(ctx);
     return rc;
 }
 
@@ -73,6 +76,8 @@ void
 session_close(struct ctx *ctx)
 {
     publish_late(ctx);
+    notify_look(ctx);
+    notify_conflicts(ctx);
     for (size_t i = 0; ctx->pool != NULL && i < ctx->pool->count; i++)
         kms_close(ctx->pool->open[i].kms);
     free(ctx->pool);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/from.h"
+#include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "sys/env.h"
@@ -164,6 +165,7 @@ showing_open(struct ctx *ctx, struct showing *s, const struct asker *asker, cons
     if (rc != RC_OK)
         return rc;
     memcpy(ctx->entry, s->record.intended, sizeof ctx->entry);
+    notify_look(ctx);
     warn_of_state(ctx, s);
     /* The record should be away before the secret is; a copy that cannot take it is no hindrance.
      */

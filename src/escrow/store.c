@@ -25,6 +25,7 @@ static const char conf_template[] = "# keymuster.conf: this machine's own bindin
 static const struct ini_rule conf_rules[] = {
     {"store", 0, "site"},
     {"store", 0, "export"}, /* what it was told, and nothing else, before its first copy */
+    {"notify", 0, "command"},
     {"network", 0, "proxy"},
     {"network", 0, "connections"},
     {"kms", 1, "credential"},
