@@ -1,9 +1,10 @@
-/* doctor: what this machine's credentials may do in each KMS, tried without changing anything, and
- * which commands need it; whether each root key wraps and unwraps. */
+/* doctor: what doctor_local.c looks at; what this machine's credentials may do in each KMS, tried
+ * without changing anything, and which commands need it; whether each root key wraps and unwraps. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cmd_tables.h"
+#include "cli/doctor.h"
 #include "cli/out.h"
 #include "cli/session.h"
 
@@ -18,15 +19,8 @@ static const struct right {
     {KMS_MAY_MANAGE, "Manager", "root disable, root enable, root destroy, root restore"},
 };
 
-struct doctor {
-    struct ctx *ctx;
-    struct jw *w; /* JSON; NULL: text */
-    int64_t findings;
-};
-
-/* One line, or one item. found: 1 well, 0 not, -1 not known. */
-static void
-tell(struct doctor *d, const char *what, const char *name, const char *right, int found,
+void
+doctor_tell(struct doctor *d, const char *what, const char *name, const char *right, int found,
      int finding, const char *why)
 {
     static const char *const words[] = {"unknown", "no", "yes"};
@@ -62,16 +56,16 @@ try_kms(void *arg, const struct object *o, struct err *err)
         if (rc == RC_OK)
             rc = kms_may(kms, rights[i].right, &yes, &why);
         if (rc == RC_KMS_NO_CREDENTIAL) { /* another site's, mostly: no fault */
-            tell(d, "KMS", o->name, "credential", -1, 0, "none is bound here");
+            doctor_tell(d, "KMS", o->name, "credential", -1, 0, "none is bound here");
             return RC_OK;
         }
         if (rc != RC_OK) {
             (void)snprintf(text, sizeof text, "%s%s%s", why.msg, why.why[0] != '\0' ? ": " : "",
                            why.why);
-            tell(d, "KMS", o->name, rights[i].role, -1, 1, text);
+            doctor_tell(d, "KMS", o->name, rights[i].role, -1, 1, text);
             return RC_OK;
         }
-        tell(d, "KMS", o->name, rights[i].role, yes, !yes && rights[i].right == KMS_MAY_USE,
+        doctor_tell(d, "KMS", o->name, rights[i].role, yes, !yes && rights[i].right == KMS_MAY_USE,
              rights[i].commands);
     }
     return RC_OK;
@@ -122,7 +116,7 @@ try_root(void *arg, const struct object *o, struct err *err)
         tried = wrap_and_open(kms, r.id, &why);
     (void)snprintf(text, sizeof text, "%s%s%s", why.msg, why.why[0] != '\0' ? ": " : "", why.why);
     int away = kms_is_away(tried);
-    tell(d, "root key", o->name, "wraps and unwraps",
+    doctor_tell(d, "root key", o->name, "wraps and unwraps",
          tried == RC_OK ? 1
          : away         ? -1
                         : 0,
@@ -139,15 +133,15 @@ run_doctor(struct ctx *ctx, struct err *err)
     struct doctor d = {.ctx = ctx};
     struct buf doc = {0};
     struct jw w;
-    if (ctx->offline)
-        return err_set(err, RC_USAGE, "doctor --offline: there is nothing that it could try");
     if (out_is_json(ctx)) {
         session_answer(&doc, &w, "doctor");
         jw_arr(&w, "checks");
         d.w = &w;
     }
-    enum rc rc = object_each(ctx->store, "kms", try_kms, &d, err);
-    if (rc == RC_OK)
+    enum rc rc = doctor_local(&d, err);
+    if (rc == RC_OK && !ctx->offline)
+        rc = object_each(ctx->store, "kms", try_kms, &d, err);
+    if (rc == RC_OK && !ctx->offline)
         rc = object_each(ctx->store, "root", try_root, &d, err);
     ctx->findings += d.findings > 0;
     if (rc == RC_OK && d.w != NULL) {
@@ -167,8 +161,10 @@ static const struct opt_spec doctor_options[] = {
 
 const struct cmd cmd_doctor_table[] = {
     {NULL, "doctor", "",
-     "Tries what the credentials here may do in each KMS, and says which commands need it.",
-     doctor_options, 0, 0, CMD_READ, GROUP_HELP, run_doctor, "keymuster doctor\n"},
+     "Looks at this machine and store, and tries what the credentials may do in each KMS.",
+     doctor_options, 0, 0, CMD_READ, GROUP_HELP, run_doctor,
+     "keymuster doctor\n"
+     "keymuster doctor --offline\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };
 /* clang-format on */
