@@ -232,6 +232,21 @@ show_duties(const struct list_row *row, struct err *err)
     return rc;
 }
 
+/* "suspended since 2026-11-27T...: reason" */
+static enum rc
+show_state(struct ctx *ctx, const struct key *k, struct err *err)
+{
+    char since[TIME_TEXT + 1], reason[LIMIT_TEXT + 1];
+    char text[LIMIT_TEXT + TIME_TEXT + 64];
+    enum rc rc = key_state_why(ctx->store, k, since, reason, err);
+    if (rc != RC_OK)
+        return rc;
+    (void)snprintf(text, sizeof text, "%s%s%s%s%s", k->state, since[0] != '\0' ? " since " : "",
+                   since, reason[0] != '\0' ? ": " : "", reason);
+    out_field(ctx, "state", text);
+    return RC_OK;
+}
+
 static enum rc
 show_row(const struct list_row *row, struct err *err)
 {
@@ -246,7 +261,9 @@ show_row(const struct list_row *row, struct err *err)
     (void)snprintf(text, sizeof text, "%lld", (long long)k->generation);
     out_field(ctx, "generation", text);
     out_field(ctx, "uuid", k->uuid);
-    out_field(ctx, "state", k->state);
+    rc = show_state(ctx, k, err);
+    if (rc != RC_OK)
+        return rc;
     out_field(ctx, "purpose", k->purpose);
     out_field(ctx, "protects", site);
     out_field(ctx, "created", k->created_at);

@@ -226,6 +226,29 @@ get_note(struct list_value *v, const struct list_row *r, struct err *err)
     return RC_OK;
 }
 
+/* Of a state that somebody set, which few keys have: one look each. */
+static enum rc
+state_why(struct list_value *v, const struct list_row *r, int reason, struct err *err)
+{
+    char since[TIME_TEXT + 1], why[LIMIT_TEXT + 1];
+    if (strcmp(r->item->key.state, "active") == 0)
+        return put_text(v, "");
+    enum rc rc = key_state_why(r->ctx->store, &r->item->key, since, why, err);
+    return rc == RC_OK ? put_text(v, reason ? why : since) : rc;
+}
+
+static enum rc
+get_state_since(struct list_value *v, const struct list_row *r, struct err *err)
+{
+    return state_why(v, r, 0, err);
+}
+
+static enum rc
+get_state_reason(struct list_value *v, const struct list_row *r, struct err *err)
+{
+    return state_why(v, r, 1, err);
+}
+
 /* ---- the table ---- */
 
 #define NOTE_FACTS                                                                                 \
@@ -237,6 +260,8 @@ const struct list_field list_fields[] = {
     {"generation", "GEN", 0, LIST_TEXT, get_generation},
     {"uuid", "UUID", 0, 0, get_uuid},
     {"state", "STATE", INV_FIELDS, LIST_TEXT, get_state},
+    {"state_since", "SINCE", INV_FIELDS, 0, get_state_since},
+    {"state_reason", "REASON", INV_FIELDS, 0, get_state_reason},
     {"purpose", "PURPOSE", 0, LIST_TEXT, get_purpose},
     {"protects_site", "PROTECTS", 0, LIST_TEXT, get_protects_site},
     {"roots", "ROOT KEYS", INV_WRAPS, LIST_TEXT, get_roots},

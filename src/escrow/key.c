@@ -351,6 +351,34 @@ key_check(const struct store *store, const char *key, struct check_value *out, i
     return rc;
 }
 
+enum rc
+key_state_why(const struct store *store, const struct key *key, char since[TIME_TEXT + 1],
+              char reason[LIMIT_TEXT + 1], struct err *err)
+{
+    struct stmt *q = NULL;
+    since[0] = reason[0] = '\0';
+    enum rc rc =
+        db_query(store->db, &q,
+                 "SELECT coalesce(json_extract(e.line, '$.at'), ''),"
+                 " coalesce(json_extract(e.line, '$.body.set.state.reason'), '') FROM field f"
+                 " JOIN entry e ON e.hash = f.entry WHERE f.object = ?1 AND f.name = 'state'"
+                 " AND json_extract(f.value, '$') = ?2 AND NOT EXISTS (SELECT 1 FROM superseded s"
+                 " WHERE s.object = f.object AND s.name = f.name AND s.entry = f.entry)"
+                 " ORDER BY 1, f.entry LIMIT 1",
+                 err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, key->uuid);
+    stmt_text(q, 2, key->state);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q)) {
+        (void)snprintf(since, TIME_TEXT + 1, "%s", col_text(q, 0));
+        (void)snprintf(reason, LIMIT_TEXT + 1, "%s", col_text(q, 1));
+    }
+    stmt_done(q);
+    return rc;
+}
+
 int
 purpose_must_outlive(const char *purpose)
 {

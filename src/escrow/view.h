@@ -106,6 +106,10 @@ enum rc key_check(const struct store *store, const char *key, struct check_value
                   struct err *err) MUST_CHECK;
 /* From least (0, active) to most restrictive (destroyed); -1: no such state. */
 int key_state_rank(const char *state);
+/* Since when it is in this state, and why, as the entry says that set it; "" for the state that it
+ * was made in. reason of LIMIT_TEXT + 1. */
+enum rc key_state_why(const struct store *store, const struct key *key, char since[TIME_TEXT + 1],
+                      char reason[LIMIT_TEXT + 1], struct err *err) MUST_CHECK;
 /* Keys of this purpose are needed when the site they protect is gone. */
 int purpose_must_outlive(const char *purpose);
 /* 1 when a copy holds the entry that made the key; for config-backup and backup-copy one at another

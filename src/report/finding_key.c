@@ -300,7 +300,7 @@ static enum rc
 states(struct one *o, int needed, struct err *err)
 {
     const char *state = o->key->state;
-    char date[TIME_TEXT + 1];
+    char date[TIME_TEXT + 1], since[TIME_TEXT + 1], reason[LIMIT_TEXT + 1];
     int newer = 0;
     int64_t until = inventory_time(o->item, INV_NEEDED_UNTIL);
     time_format(date, until);
@@ -316,17 +316,21 @@ states(struct one *o, int needed, struct err *err)
         return SAY(o, FINDING_NOT_NEEDED, err, "the backups of %s were kept until %.10s", o->label,
                    date);
     }
-    if (strcmp(state, "suspended") == 0) {
-        finding_fix(o->w, "keymuster state %s active --reason TEXT", o->key->uuid);
-        return SAY(o, FINDING_SUSPENDED, err, "%s is suspended", o->label);
-    }
-    if (strcmp(state, "compromised") != 0)
+    int suspended = strcmp(state, "suspended") == 0;
+    if (!suspended && strcmp(state, "compromised") != 0)
         return RC_OK;
-    enum rc rc = has_newer(o, &newer, err);
+    enum rc rc = key_state_why(o->w->store, o->key, since, reason, err);
+    if (rc == RC_OK && !suspended)
+        rc = has_newer(o, &newer, err);
     if (rc != RC_OK || newer)
         return rc;
-    finding_fix(o->w, "keymuster rekey %s", o->key->uuid);
-    return SAY(o, FINDING_COMPROMISED, err, "%s is compromised and has no successor", o->label);
+    if (suspended)
+        finding_fix(o->w, "keymuster state %s active --reason TEXT", o->key->uuid);
+    else
+        finding_fix(o->w, "keymuster rekey %s", o->key->uuid);
+    return SAY(o, suspended ? FINDING_SUSPENDED : FINDING_COMPROMISED, err,
+               "%s is %s since %.10s (%.200s)%s", o->label, state, since, reason,
+               suspended ? "" : " and has no successor");
 }
 
 enum rc

@@ -43,6 +43,12 @@ fix_of() { "$KEYMUSTER" -C "$FRA" -o json audit check | jq -r --arg r "$1" '[.fi
     fra sync
     fra state vbr/job-sql compromised --reason 'on a sticky note'
     found 'compromised' vbr/job-sql@1
+    ends 3 -C "$FRA" audit check
+    says 'on a sticky note' 'has no successor'
+    ends 0 -C "$FRA" show vbr/job-sql
+    says 'compromised since 2' ': on a sticky note'
+    ends 0 -C "$FRA" -o json list vbr/job-sql
+    json '.keys[0] | .state_reason == "on a sticky note" and (.state_since | length == 24)'
     fra state vbr/job-sql suspended --reason 'is looked at'
     found 'suspended' vbr/job-sql@1
     fra state vbr/job-sql active --expires 2001-01-01 --reason ok
