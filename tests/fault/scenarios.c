@@ -194,9 +194,12 @@ const struct scenario scenarios[] = {
     {"policy-set", NULL, "-C store policy set copies=2 drill=30d --reason R", NULL,
      "-C store -o ndjson audit log\n?\"kind\":\"policy.changed\"",
      "-C store policy set copies=2 drill=30d --reason R", S_CHANGES},
-    {"kms-events", "!write told {\"action\":\"kms.secrets.list\"}\n",
-     "-C store audit kms-events told", "\"events\":0", NULL, "-C store audit kms-events told",
-     S_CHANGES},
+    {"kms-events",
+     "$kid id -C store root list\n"
+     "!write told {\"action\":\"kms.secrets.unwrap\",\"outcome\":\"success\",\"target\":{\"id\":"
+     "\"crn:v1:b:p:kms:r:a/1:i:key:{kid}\"}}\n",
+     "-C store audit kms-events told", "\"duties_opened\":1", "-C store -o ndjson audit log --kind note\n?foreign_unwrap",
+     "-C store audit kms-events told\n-C store -o ndjson audit log --kind note\n?foreign_unwrap", S_CHANGES},
     {"site-restored", "-C store site lost fra --reason R --yes --confirm fra",
      "-C store site restored fra --reason R --yes", NULL, NULL,
      "=0,6 -C store site restored fra --reason R --yes", S_CHANGES},
