@@ -208,10 +208,10 @@ tell(struct cutting *c, struct err *err)
 /* ---- the store, or a view of it ---- */
 
 static enum rc
-take_view(struct ctx *ctx, struct err *err)
+take_view(struct ctx *ctx, enum db_copy_where where, struct err *err)
 {
     struct store *view = NULL;
-    enum rc rc = cut_view(&view, ctx->store, err);
+    enum rc rc = cut_view(&view, ctx->store, where, err);
     if (rc != RC_OK)
         return rc;
     ctx->records = ctx->store;
@@ -227,7 +227,7 @@ until_view(struct ctx *ctx, struct err *err)
         return RC_OK;
     enum rc rc = until_check(ctx, err);
     if (rc == RC_OK)
-        rc = take_view(ctx, err);
+        rc = take_view(ctx, DB_COPY_MEMORY, err); /* an emergency may have no disk left */
     if (rc != RC_OK)
         return rc;
     struct cutting c = {.ctx = ctx, .store = ctx->store};
@@ -261,7 +261,7 @@ until_view_at(struct ctx *ctx, int64_t ms, struct err *err)
     enum rc rc = any_later(ctx->store, at, &later, err);
     if (rc != RC_OK || !later)
         return rc;
-    rc = take_view(ctx, err);
+    rc = take_view(ctx, DB_COPY_FILE, err);
     if (rc != RC_OK)
         return rc;
     struct cutting c = {.ctx = ctx, .store = ctx->store};

@@ -250,9 +250,11 @@ db_create_at(struct db **out, const char *path, int version, struct err *err)
 }
 
 enum rc
-db_copy(struct db **out, struct db *from, struct err *err)
+db_copy(struct db **out, struct db *from, enum db_copy_where where, struct err *err)
 {
-    enum rc rc = open_raw(out, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0, err);
+    /* Without a name SQLite makes a temporary file, once its cache is full. */
+    const char *name = where == DB_COPY_FILE ? "" : ":memory:";
+    enum rc rc = open_raw(out, name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0, err);
     if (rc != RC_OK)
         return rc;
     sqlite3_backup *copying = sqlite3_backup_init((*out)->raw, "main", from->raw, "main");

@@ -29,8 +29,14 @@ enum rc db_open(struct db **out, const char *path, enum db_flags flags, int wait
 enum rc db_create(struct db **out, const char *path, struct err *err) MUST_CHECK;
 /* The same as it was at an older schema version. */
 enum rc db_create_at(struct db **out, const char *path, int version, struct err *err) MUST_CHECK;
-/* All of it as it is now, in memory. RC_STORE_BUSY. */
-enum rc db_copy(struct db **out, struct db *from, struct err *err) MUST_CHECK;
+/* All of it as it is now. RC_STORE_BUSY. */
+enum db_copy_where {
+    DB_COPY_MEMORY,
+    DB_COPY_FILE /* a file without a name, which goes with the process; only what is worked on lies
+                    in memory */
+};
+enum rc db_copy(struct db **out, struct db *from, enum db_copy_where where,
+                struct err *err) MUST_CHECK;
 void db_close(struct db *db);
 /*
  * Closes and opens again, to see what is on disk: this process's own locks and pages are forgotten.

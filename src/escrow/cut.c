@@ -148,7 +148,7 @@ cut_view_close(struct store *view)
 }
 
 enum rc
-cut_view(struct store **out, const struct store *of, struct err *err)
+cut_view(struct store **out, const struct store *of, enum db_copy_where where, struct err *err)
 {
     *out = NULL;
     struct store *view = calloc(1, sizeof *view);
@@ -162,7 +162,7 @@ cut_view(struct store **out, const struct store *of, struct err *err)
     memcpy(view->escrow, of->escrow, sizeof view->escrow);
     memcpy(view->name, of->name, sizeof view->name);
     memcpy(view->site, of->site, sizeof view->site);
-    enum rc rc = db_copy(&view->db, of->db, err);
+    enum rc rc = db_copy(&view->db, of->db, where, err);
     if (rc != RC_OK) {
         cut_view_close(view);
         return rc;

@@ -29,10 +29,12 @@ enum rc cut_at(const struct store *store, const char *author, int64_t ms, int64_
                int64_t *earlier, struct err *err) MUST_CHECK;
 
 /*
- * What this store holds and knows, copied into memory, to be cut and asked. It answers queries, has
- * no folder, and borrows keymuster.conf, so `of` must stay open. cut_view_close takes NULL.
+ * What this store holds and knows, copied into memory (or a file), to be cut and asked. It answers
+ * queries, has no folder, and borrows keymuster.conf, so `of` must stay open. cut_view_close takes
+ * NULL.
  */
-enum rc cut_view(struct store **out, const struct store *of, struct err *err) MUST_CHECK;
+enum rc cut_view(struct store **out, const struct store *of, enum db_copy_where where,
+                 struct err *err) MUST_CHECK;
 void cut_view_close(struct store *view);
 
 #endif

@@ -270,8 +270,8 @@ static const struct audit_column
     open_columns[] = {{"key", "KEY", AUDIT_TEXT}, {"open", "WHAT IS OPEN", AUDIT_TEXT}, {"uuid", "UUID", AUDIT_TEXT}, {NULL, NULL, 0}},
     duty_columns[] = {{"key", "KEY", AUDIT_TEXT}, {"since", "SEEN SINCE", AUDIT_AT}, {"times", "TIMES SHOWN", AUDIT_INT},
         {"left", "WHO LEFT", AUDIT_TEXT}, {"lacks", "STILL LACKS", AUDIT_TEXT}, {"uuid", "UUID", AUDIT_TEXT}, {NULL, NULL, 0}},
-    finding_columns[] = {{"severity", "SEVERITY", AUDIT_TEXT}, {"rule", "RULE", AUDIT_TEXT}, {"kind", "ABOUT", AUDIT_TEXT}, {"object", "NAME", AUDIT_TEXT},
-        {"text", "WHAT", AUDIT_TEXT}, {"fix", "WHAT PUTS IT RIGHT", AUDIT_TEXT}, {NULL, NULL, 0}},
+    finding_columns[] = {{"rule", "RULE", AUDIT_TEXT}, {"kind", "ABOUT", AUDIT_TEXT}, {"object", "NAME", AUDIT_TEXT},
+        {"text", "WHAT", AUDIT_TEXT}, {"fix", "WHAT PUTS IT RIGHT", AUDIT_TEXT}, {"severity", NULL, AUDIT_TEXT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
     debt_columns[] = {{"key", "KEY", AUDIT_TEXT}, {"root", "NO WRAP UNDER", AUDIT_TEXT}, {"uuid", "UUID", AUDIT_TEXT}, {NULL, NULL, 0}},
     root_columns[] = {{"root", "ROOT KEY", AUDIT_TEXT}, {"kms", "KMS", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"state", "STATE", 0},
         {"versions", "VERSIONS", AUDIT_INT}, {"observed_at", "OBSERVED", AUDIT_AT}, {"keys", "KEYS", AUDIT_INT},
@@ -312,7 +312,7 @@ take_finding(void *arg, const struct finding *f, struct err *err)
 {
     struct audit *a = arg;
     const char *cells[] = {
-        finding_severity_name(f->severity), f->rule, f->kind, f->object, f->text, f->fix};
+        f->rule, f->kind, f->object, f->text, f->fix, finding_severity_name(f->severity), f->uuid};
     return audit_list_add(&a->findings[f->severity], cells,
                           f->severity == FINDING_HIGH ? SHEET_BAD : SHEET_PLAIN, -1, err);
 }

@@ -189,7 +189,8 @@ put_copies(struct sheet *s, const struct audit *a)
     sheet_section(s, "copies", "Copies");
     sheet_par(s,
               "What this store knows of each copy without asking it: when it was last reached, and "
-              "how many of this author's entries it lacks. Due: how often it must be reached.",
+              "how many of this author's entries it lacks. A copy reached since the moment of this "
+              "report counts as reached then. Due: how often it must be reached.",
               SHEET_PLAIN);
     chart_bars(s, "c-copies", "Age of the copies bound here", bars, count, 0, NULL);
     put_list(s, &a->copies, "Copies, where they lie, and why", "There is no copy.");

@@ -227,6 +227,32 @@ good_page() { # FILE
     [ "$(jq -r .bytes <<<"$output")" -eq "$(stat -c %s r.html)" ]
 }
 
+# The greatest resident size, in KiB.
+peak() { # OPTION...
+    rm -f big.out
+    "$KM_TOOLS/measure" 60 "$KEYMUSTER" -C "$FRA" report audit --file big.out "$@" >/dev/null 2>&1 3>used
+    sed 's/^kib \([0-9]*\) .*/\1/' used
+}
+
+@test "thousands of keys take no more memory than none, also as of an earlier time" {
+    scene_copy
+    local small large then=
+    small=$(peak)
+    many_keys 6000
+    then=$(sqlite3 "$FRA/escrow.db" "SELECT json_extract(line, '\$.at') FROM entry ORDER BY seq DESC LIMIT 1 OFFSET 2")
+    fra person add after
+    for format in html csv json; do
+        large=$(peak --format "$format")
+        if [ "$large" -gt $((small + 24000)) ]; then
+            printf '%s: %s KiB, and %s with none\n' "$format" "$large" "$small" >&2
+            return 1
+        fi
+    done
+    large=$(peak --as-of "$then")
+    [ "$large" -lt $((small + 40000)) ]
+    [ "$large" -lt 65536 ]
+}
+
 @test "in a real Chromium: one request, nothing on the console, axe finds nothing, fits a telephone" {
     command -v chromium >/dev/null || skip 'chromium is not installed'
     npm_install "$KM_SOURCE/tests/lib/axe" "$KM_TOOLS/axe" || return 1
