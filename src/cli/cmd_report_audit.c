@@ -55,7 +55,7 @@ check_point(const struct store *store, const struct chain_point *p, struct check
             struct err *err)
 {
     struct stmt *q = NULL;
-    struct trust t;
+    struct trust t = {.upto = 0};
     enum rc rc = db_query(store->db, &q,
                           "SELECT lower(hex(hash)) FROM entry WHERE author = ?1 AND seq = ?2", err);
     if (rc != RC_OK)

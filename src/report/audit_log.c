@@ -10,7 +10,7 @@
 #include "report/origin.h"
 #include "text/time.h"
 
-enum { WHO = 1024, WEEK_MS = 7 * 24 * 3600 * 1000 };
+enum { WHO = 16 * 1024, WEEK_MS = 7 * 24 * 3600 * 1000 };
 
 static void
 number(char out[24], int64_t n)
@@ -33,9 +33,10 @@ take_site(void *arg, const struct object *o, struct err *err)
             rc = field_get(a->store, o->uuid, fields[i], &v[i], NULL, err);
     }
     int lost = strcmp(buf_str(&v[2]), "true") == 0;
-    const char *cells[] = {o->name, buf_str(&v[0]), buf_str(&v[1]), lost ? "lost" : ""};
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        const char *cells[] = {o->name, buf_str(&v[0]), buf_str(&v[1]), lost ? "lost" : ""};
         rc = audit_list_add(&a->sites, cells, lost ? SHEET_BAD : SHEET_PLAIN, -1, err);
+    }
     for (size_t i = 0; i < 3; i++)
         buf_release(&v[i]);
     return rc;
@@ -270,19 +271,20 @@ add_reveal(struct audit *a, const struct entry *e, const char *key, int shown, s
 {
     char name[KEY_NAME_BYTES + 32] = "a wrap by itself";
     struct buf who;
-    buf_init(&who, WHO * 16);
+    buf_init(&who, WHO);
     enum rc rc = key[0] != '\0' ? report_key_name(a->store, key, name, err) : RC_OK;
     if (rc == RC_OK)
         rc = origin_who(&who, a->store, e, err);
-    const char *cells[] = {e->at,
-                           name,
-                           buf_str(&who),
-                           json_gets(e->body, "reason"),
-                           json_gets(e->body, "ticket"),
-                           json_gets(e->body, "to"),
-                           shown ? "yes" : "no"};
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        const char *cells[] = {e->at,
+                               name,
+                               buf_str(&who),
+                               json_gets(e->body, "reason"),
+                               json_gets(e->body, "ticket"),
+                               json_gets(e->body, "to"),
+                               shown ? "yes" : "no"};
         rc = audit_list_add(&a->revealed, cells, SHEET_PLAIN, -1, err);
+    }
     buf_release(&who);
     return rc;
 }

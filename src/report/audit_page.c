@@ -18,7 +18,6 @@ number(char out[COUNT], int64_t n)
 static void
 put_list(struct sheet *s, const struct audit_list *l, const char *caption, const char *none)
 {
-    char line[160];
     const char *titles[AUDIT_CELLS + 1] = {NULL};
     size_t columns = 0;
     for (; l->columns[columns].title != NULL; columns++)
@@ -40,6 +39,7 @@ put_list(struct sheet *s, const struct audit_list *l, const char *caption, const
     }
     sheet_table_end(s);
     if (l->total > (int64_t)l->count) {
+        char line[160];
         (void)snprintf(line, sizeof line,
                        "These are the first %zu of %" PRId64 "; the rest is in the register and in "
                        "the log (keymuster audit log).",

@@ -213,19 +213,20 @@ row_html(void *arg, const struct inventory_item *i, struct err *err)
     day(&c[C_CREATED]);
     day(&c[C_EXPIRES]);
     day(&c[C_NEEDED]);
-    const char *cells[] = {buf_str(&name),
-                           i->key.state,
-                           buf_str(&for_what),
-                           buf_str(&c[C_OWNER]),
-                           buf_str(&c[C_CREATED]),
-                           buf_str(&c[C_EXPIRES]),
-                           buf_str(&c[C_NEEDED]),
-                           buf_str(&c[C_ROOTS]),
-                           buf_str(&proven),
-                           buf_str(&note),
-                           i->key.uuid};
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        const char *cells[] = {buf_str(&name),
+                               i->key.state,
+                               buf_str(&for_what),
+                               buf_str(&c[C_OWNER]),
+                               buf_str(&c[C_CREATED]),
+                               buf_str(&c[C_EXPIRES]),
+                               buf_str(&c[C_NEEDED]),
+                               buf_str(&c[C_ROOTS]),
+                               buf_str(&proven),
+                               buf_str(&note),
+                               i->key.uuid};
         sheet_row(w->s, cells, SHEET_PLAIN);
+    }
     buf_release(&name);
     buf_release(&for_what);
     buf_release(&proven);

@@ -91,16 +91,17 @@ chart_bars(struct sheet *s, const char *id, const char *title, const struct char
 {
     if (!s->html || count == 0)
         return;
-    size_t shown = count < BARS_MOST ? count : BARS_MOST;
-    int high = (int)shown * ROW + (limit > 0 ? FOOT : 4);
-    int64_t most = most_of(bars, shown, limit);
+    if (count > BARS_MOST)
+        count = BARS_MOST;
+    int high = (int)count * ROW + (limit > 0 ? FOOT : 4);
+    int64_t most = most_of(bars, count, limit);
     begin(s, id, title, high);
-    for (size_t i = 0; i < shown; i++)
+    for (size_t i = 0; i < count; i++)
         put_bar(s, &bars[i], i, most);
-    buf_addf(s->out, "<path class=\"axis\" d=\"M%d 0V%d\"/>", LEFT, (int)shown * ROW);
+    buf_addf(s->out, "<path class=\"axis\" d=\"M%d 0V%d\"/>", LEFT, (int)count * ROW);
     if (limit > 0) {
         long long x = LEFT + scaled(limit, most);
-        buf_addf(s->out, "<path class=\"limit\" d=\"M%lld 0V%d\"/>", x, (int)shown * ROW + 4);
+        buf_addf(s->out, "<path class=\"limit\" d=\"M%lld 0V%d\"/>", x, (int)count * ROW + 4);
         buf_addf(s->out, "<text x=\"%lld\" y=\"%d\" text-anchor=\"middle\">", x, high - 5);
         sheet_text(s, limit_text);
         buf_adds(s->out, "</text>\n");
