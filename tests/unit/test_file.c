@@ -560,6 +560,52 @@ test_lock_ends_with_its_process(void **state)
     (void)close(ready[1]);
 }
 
+static enum rc
+take_piece(void *arg, const char *bytes, size_t len, struct err *err)
+{
+    buf_add(arg, bytes, len);
+    return buf_check(arg, "pieces", err);
+}
+
+/* It has its name at the end, whole; a dropped one leaves nothing. */
+static void
+test_new_piece_by_piece(void **state)
+{
+    (void)state;
+    struct file_new f;
+    struct buf read;
+    assert_ok(file_new_begin(&f, in_root("file"), 0644, FILE_NEW_ONCE, err));
+    assert_ok(file_new_add(&f, "one ", 4, err));
+    assert_int_equal(file_exists(in_root("file")), 0);
+    assert_ok(file_new_add(&f, "two", 3, err));
+    assert_ok(file_new_end(&f, err));
+    file_new_drop(&f); /* it has ended: nothing */
+    assert_content(in_root("file"), "one two", 0644);
+    assert_names(root, "file\n");
+    assert_rc(file_new_begin(&f, in_root("file"), 0644, FILE_NEW_ONCE, err), RC_EXISTS);
+    assert_ok(file_new_begin(&f, in_root("file"), 0600, FILE_NEW_REPLACE, err));
+    assert_ok(file_new_add(&f, "three", 5, err));
+    assert_content(in_root("file"), "one two", 0644);
+    assert_ok(file_new_end(&f, err));
+    assert_content(in_root("file"), "three", 0600);
+    /* Somebody was quicker. */
+    assert_ok(file_new_begin(&f, in_root("other"), 0600, FILE_NEW_ONCE, err));
+    assert_ok(file_replace(in_root("other"), "theirs", 6, 0600, err));
+    assert_rc(file_new_end(&f, err), RC_EXISTS);
+    file_new_drop(&f);
+    assert_content(in_root("other"), "theirs", 0600);
+    assert_ok(file_new_begin(&f, in_root("third"), 0600, FILE_NEW_ONCE, err));
+    file_new_drop(&f);
+    assert_names(root, "file\nother\n");
+    assert_rc(file_new_begin(&f, in_root("none/file"), 0600, FILE_NEW_ONCE, err), RC_NOT_FOUND);
+    file_new_drop(&f);
+    buf_init(&read, 100);
+    assert_ok(file_each_piece(in_root("file"), take_piece, &read, err));
+    assert_string_equal(buf_str(&read), "three");
+    buf_release(&read);
+    assert_rc(file_each_piece(root, take_piece, &read, err), RC_BAD_VALUE);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -571,6 +617,7 @@ main(void)
         IN_FOLDER(test_replace_does_not_follow_links),
         IN_FOLDER(test_create_once),
         IN_FOLDER(test_create_once_is_once),
+        IN_FOLDER(test_new_piece_by_piece),
         IN_FOLDER(test_create_once_on_shares),
         IN_FOLDER(test_unwritable_folder),
         cmocka_unit_test(test_disk_full),

@@ -61,6 +61,34 @@ test_own_signature_verifies(void **state)
 }
 
 /* Nothing else than exactly those bytes is accepted. */
+/* The same signature, whatever the pieces; and it is checked likewise. */
+static void
+test_piece_by_piece(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sign_state whole;
+    struct buf sig;
+    unsigned char hash[SIGN_HASH];
+    size_t len = strlen(MESSAGE);
+    fixture_make(&f);
+    for (size_t cut = 0; cut <= len; cut++) {
+        sign_begin(&whole);
+        sign_more(&whole, MESSAGE, cut);
+        sign_more(&whole, MESSAGE + cut, len - cut);
+        sign_hash(&whole, hash);
+        buf_init(&sig, 4096);
+        assert_ok(sign_hashed(&sig, f.key, TRUSTED, hash, err));
+        assert_string_equal(buf_str(&sig), buf_str(&f.sig));
+        buf_release(&sig);
+        assert_ok(sign_verify_hashed(&f.pub, TRUSTED, hash, f.sig.data, f.sig.len, "head 1", err));
+    }
+    hash[0] ^= 1;
+    assert_rc(sign_verify_hashed(&f.pub, TRUSTED, hash, f.sig.data, f.sig.len, "head 1", err),
+              RC_COPY_SIGNATURE);
+    fixture_release(&f);
+}
+
 static void
 test_every_altered_byte_is_refused(void **state)
 {
@@ -498,6 +526,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_signature_verifies),
+        cmocka_unit_test(test_piece_by_piece),
         cmocka_unit_test(test_every_altered_byte_is_refused),
         cmocka_unit_test(test_the_wrong_part_is_named),
         cmocka_unit_test(test_malleated_signature_is_refused),
