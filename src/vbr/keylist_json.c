@@ -218,6 +218,8 @@ take_row(struct keylist *l, struct keylist_row *row, struct err *err)
     }
     if (json_type(doc) != JSON_OBJECT) {
         keylist_broken(row, "it is no JSON object");
+    } else if (json_first(doc) == NULL) {
+        keylist_broken(row, "there is nothing in it");
     } else if (is_of_list(doc)) {
         rc = read_object(doc, row, err);
     } else {
