@@ -116,10 +116,15 @@ decide(struct ctx *ctx, struct vbr_server *s, const char *former, const struct v
     int bare = rc == RC_OK && !b.encrypted;
     vbr_backup_release(&b);
     if (rc == RC_VBR_FORBIDDEN) { /* that is another role's */
-        out_note(ctx,
-                 "this account may not see the configuration backup of %s; to give it this "
-                 "key: keymuster vbr push KEY --to %s --config-backup",
-                 s->object.name, s->object.name);
+        static const char said[] =
+            "this account may not see the configuration backup of %s; to give it this key: "
+            "keymuster vbr push KEY --to %s --config-backup";
+        if (former[0] == '\0') {
+            out_note(ctx, said, s->object.name, s->object.name);
+            return RC_OK;
+        }
+        out_warn(ctx, said, s->object.name, s->object.name); /* it may still use the former one */
+        ctx->findings++;
         return RC_OK;
     }
     if (rc != RC_OK) {

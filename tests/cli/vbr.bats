@@ -335,7 +335,7 @@ killed_at() { # KIND N
     json '.config_backup and .made == false'
     # Another role may not see the job.
     vbr_set '{"role": "Security Administrator"}'
-    ends 0 -C "$FRA" rekey vbr/config --to vbr:vbr-fra
+    ends 3 -C "$FRA" rekey vbr/config --to vbr:vbr-fra
     says 'may not see the configuration backup'
     ends 0 -C "$FRA" verify
     judge_log 0
