@@ -507,7 +507,8 @@
     X(RC_POLICY, \
       "It could be done, but a rule that protects keys says no. Nothing was changed.", \
       "the last wrap of a key, a key that is still needed, an author that is not admitted itself\n" \
-      "somebody approves or countersigns a run that they played themselves, or has left", \
+      "somebody approves or countersigns a run that they played themselves, or has left\n" \
+      "policy asks for more wraps, a ticket or a person: keymuster policy show", \
       "the message says what has to be done first\n" \
       "some rules can be overridden, which is recorded: --accept-risk TEXT") \
     X(RC_PURPOSE_SITE, \
@@ -523,7 +524,7 @@
       "use it all the same, recorded: --allow-unsynced") \
     X(RC_NO_REASON, \
       "A secret is shown, and some things are done, only for a reason that is recorded.", \
-      "--reason is missing", \
+      "--reason is missing; policy may want one for every change of a key: keymuster policy show", \
       "--reason TEXT, and --ticket REF if there is one") \
     /* ---- 7: delivery ---- */ \
     X(RC_NO_TERMINAL, \
