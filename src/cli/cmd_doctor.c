@@ -1,5 +1,6 @@
 /* doctor: what doctor_local.c looks at; what this machine's credentials may do in each KMS, tried
- * without changing anything, and which commands need it; whether each root key wraps and unwraps. */
+ * without changing anything, and which commands need it; whether each root key wraps and unwraps.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static const struct right {
 
 void
 doctor_tell(struct doctor *d, const char *what, const char *name, const char *right, int found,
-     int finding, const char *why)
+            int finding, const char *why)
 {
     static const char *const words[] = {"unknown", "no", "yes"};
     d->findings += finding;
@@ -66,7 +67,7 @@ try_kms(void *arg, const struct object *o, struct err *err)
             return RC_OK;
         }
         doctor_tell(d, "KMS", o->name, rights[i].role, yes, !yes && rights[i].right == KMS_MAY_USE,
-             rights[i].commands);
+                    rights[i].commands);
     }
     return RC_OK;
 }
@@ -117,10 +118,10 @@ try_root(void *arg, const struct object *o, struct err *err)
     (void)snprintf(text, sizeof text, "%s%s%s", why.msg, why.why[0] != '\0' ? ": " : "", why.why);
     int away = kms_is_away(tried);
     doctor_tell(d, "root key", o->name, "wraps and unwraps",
-         tried == RC_OK ? 1
-         : away         ? -1
-                        : 0,
-         tried != RC_OK, tried == RC_OK ? "" : text);
+                tried == RC_OK ? 1
+                : away         ? -1
+                               : 0,
+                tried != RC_OK, tried == RC_OK ? "" : text);
     if (tried != RC_INTERRUPTED)
         return RC_OK;
     *err = why;

@@ -65,7 +65,7 @@ static enum rc
 show_rule(struct shown *s, enum policy_rule rule, struct err *err)
 {
     const int64_t *v = s->policy.value[rule];
-    char field[64], value[POLICY_TEXT];
+    char field[64];
     enum rc rc = RC_OK;
     int set = 0;
     int conflict = 0;
@@ -76,6 +76,7 @@ show_rule(struct shown *s, enum policy_rule rule, struct err *err)
         same = v[p] == v[0] && !set;
     }
     if (rc == RC_OK && same) {
+        char value[POLICY_TEXT];
         rc = is_set(s->ctx->store, policy_rule_name(rule), &set, &conflict, err);
         policy_value_text(value, rule, v[0]);
         const char *const cells[] = {policy_rule_name(rule), "all", value,

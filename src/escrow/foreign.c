@@ -118,7 +118,7 @@ foreign_book_close(struct foreign_book *b)
 enum foreign_verdict
 foreign_judge(struct foreign_book *b, const struct activity *a)
 {
-    struct own_id wanted;
+    struct own_id wanted = {.event = ""};
     if (b->count == 0 || uuid_parse(wanted.id, a->request) != 0)
         return FOREIGN_OTHER;
     struct own_id *own = bsearch(&wanted, b->ids, b->count, sizeof *b->ids, by_id);

@@ -274,7 +274,7 @@ ages(struct one *o, struct err *err)
     int over = expires != 0 && expires <= o->w->now_ms;
     int soon = expires != 0 && !over && expires - o->w->now_ms < SOON_DAYS * DAY_MS;
     int newer = 0;
-    char ago[AGO_TEXT], text[POLICY_TEXT], date[TIME_TEXT + 1];
+    char date[TIME_TEXT + 1];
     if (strcmp(o->key->state, "active") != 0 || (!old && !over && !soon))
         return RC_OK;
     enum rc rc = has_newer(o, &newer, err);
@@ -282,6 +282,7 @@ ages(struct one *o, struct err *err)
         return rc;
     time_format(date, expires);
     if (old) {
+        char ago[AGO_TEXT], text[POLICY_TEXT];
         ago_of(ago, o, o->key->created_at);
         policy_value_text(text, POLICY_MAX_AGE, limit);
         finding_fix(o->w, "keymuster rekey %s", o->key->uuid);

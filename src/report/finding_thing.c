@@ -137,14 +137,14 @@ static enum rc
 foreign(void *arg, const struct foreign *f, struct err *err)
 {
     struct finding_walk *w = arg;
-    const char *root = "";
-    enum rc rc = inventory_name(w->inv, f->root, &root, err);
+    const char *name = "";
+    enum rc rc = inventory_name(w->inv, f->root, &name, err);
     if (rc != RC_OK)
         return rc;
     finding_fix(w, "keymuster audit kms-events --explain %s --reason TEXT", f->event);
-    return finding_say(w, FINDING_FOREIGN_UNWRAP, "root", root, f->root, err,
+    return finding_say(w, FINDING_FOREIGN_UNWRAP, "root", name, f->root, err,
                        "root key %s unwrapped for %.200s%s%.60s on %.19s, and nobody recorded it",
-                       root, f->who[0] != '\0' ? f->who : "somebody",
+                       name, f->who[0] != '\0' ? f->who : "somebody",
                        f->address[0] != '\0' ? " at " : "", f->address, f->kms_at);
 }
 
