@@ -230,10 +230,10 @@ open_any(struct rehome *r, struct job *j, struct err *err)
         rc = unwrap_payload(&payload, u.text, j->key.form, err);
     if (rc == RC_OK)
         rc = keep_payload(r, j, payload, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         memcpy(j->opening, u.request, sizeof j->opening);
-    if (rc == RC_OK)
         rc = keep_source(j, u.aad, &u.fresh, u.root, u.fresh_version, err);
+    }
     secret_free(payload);
     unwrap_release(&u);
     return rc;
