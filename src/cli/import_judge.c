@@ -80,13 +80,14 @@ find_root(struct import *im, struct recording *r, size_t from, size_t to, size_t
 }
 
 static enum rc
-site_rule(struct import *im, const struct recording *r, size_t root, struct err *err)
+new_rules(struct import *im, const struct recording *r, size_t root, struct err *err)
 {
-    if (!purpose_must_outlive(r->m.purpose) || im->region_said[root])
-        return RC_OK;
-    enum rc rc = mint_site_rule(im->ctx, &r->m, err);
-    im->region_said[root] = rc == RC_OK;
-    return rc;
+    enum rc rc = RC_OK;
+    if (purpose_must_outlive(r->m.purpose) && !im->region_said[root]) {
+        rc = mint_site_rule(im->ctx, &r->m, err);
+        im->region_said[root] = rc == RC_OK;
+    }
+    return rc == RC_OK ? gate_reason(im->ctx, r->m.purpose, err) : rc;
 }
 
 enum rc
@@ -114,9 +115,7 @@ import_judge(struct import *im, struct import_row *row, struct import_item *it, 
         verdict = RECORDING_NEW;
     }
     if (rc == RC_OK && verdict == RECORDING_NEW)
-        rc = site_rule(im, r, root, err);
-    if (rc == RC_OK && verdict == RECORDING_NEW)
-        rc = gate_reason(im->ctx, r->m.purpose, err);
+        rc = new_rules(im, r, root, err);
     if (rc == RC_OK && verdict == RECORDING_OTHER)
         rc = recording_refuse(r, err);
     if (rc != RC_OK)
