@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "copy/fresh.h"
 #include "escrow/runbooks.h"
+#include "recover/runbook.h"
 #include "report/finding.h"
 #include "sys/file.h"
 
@@ -121,17 +122,62 @@ copies(struct doctor *d, struct err *err)
     return rc;
 }
 
-/* ---- the escrow ---- */
+/* ---- plans ---- */
+
+/* IBM's own target for Key Protect and HPCS after a regional failure, in hours (IBM Cloud docs, Key
+ * Protect, "high availability and disaster recovery"); before that a replica only unwraps. */
+enum { IBM_RTO_H = 9 };
+
+struct plans {
+    int64_t count;
+    int64_t rto_ms; /* the shortest; 0: none says one */
+    char name[LIMIT_NAME + 1];
+};
 
 static enum rc
-count_runbook(void *arg, const struct runbook_entry *r, struct err *err)
+add_plan(void *arg, const struct runbook_entry *e, struct err *err)
 {
-    int64_t *n = arg;
-    (void)r;
-    (void)err;
-    (*n)++;
-    return RC_OK;
+    struct plans *p = arg;
+    struct runbook *r = NULL;
+    struct err why = ERR_INIT;
+    enum rc rc = runbook_read(&r, e->text, strlen(e->text), e->name, &why);
+    if (rc == RC_OK && r->rto_ms > 0 && (p->rto_ms == 0 || r->rto_ms < p->rto_ms)) {
+        p->rto_ms = r->rto_ms;
+        (void)snprintf(p->name, sizeof p->name, "%s", e->name);
+    }
+    p->count++;
+    runbook_free(r);
+    return rc == RC_NO_MEMORY ? err_nomem(err) : RC_OK; /* one of a later version says no RTO */
 }
+
+struct leaning {
+    struct doctor *d;
+    const struct plans *plans;
+};
+
+/* A plan cannot be faster than the KMS that it leans on comes back. */
+static enum rc
+compare_rto(void *arg, const struct object *kms, struct err *err)
+{
+    const struct leaning *l = arg;
+    struct buf provider;
+    char why[256];
+    buf_init(&provider, LIMIT_TEXT);
+    enum rc rc = field_get(l->d->ctx->store, kms->uuid, "provider", &provider, NULL, err);
+    if (rc == RC_OK && strcmp(buf_str(&provider), "ibm") == 0) {
+        int in_time = l->plans->rto_ms >= IBM_RTO_H * INT64_C(3600000);
+        (void)snprintf(why, sizeof why,
+                       "runbook %s wants %" PRId64 " min; when its region fails IBM aims at %d h: "
+                       "a second root key in another region does not wait: keymuster wrap add",
+                       l->plans->name, l->plans->rto_ms / 60000, IBM_RTO_H);
+        doctor_tell(l->d, "KMS", kms->name, "comes back within the RTO of each plan", in_time, 0,
+                    in_time ? "" : why);
+    }
+    buf_release(&provider);
+    return rc;
+}
+
+/* ---- the escrow ---- */
 
 struct tally {
     int64_t severity[FINDING_SEVERITIES], rule[FINDING_RULES];
@@ -151,16 +197,20 @@ static enum rc
 escrow(struct doctor *d, struct err *err)
 {
     struct tally t;
-    int64_t books = 0;
+    struct plans plans = {.count = 0};
+    struct leaning leaning = {d, &plans};
     char why[256];
     memset(&t, 0, sizeof t);
-    enum rc rc = runbook_each(d->ctx->store, NULL, count_runbook, &books, err);
+    enum rc rc = runbook_each(d->ctx->store, NULL, add_plan, &plans, err);
+    if (rc == RC_OK && plans.rto_ms > 0)
+        rc = object_each(d->ctx->store, "kms", compare_rto, &leaning, err);
     if (rc == RC_OK)
         rc = finding_each(d->ctx->store, clock_now_ms(), count_finding, &t, err);
     if (rc != RC_OK)
         return rc;
-    doctor_tell(d, "escrow", "runbooks", "are in the log", books > 0, 0,
-                books > 0 ? "" : "the built-in one is used: keymuster runbook add total-loss");
+    doctor_tell(d, "escrow", "runbooks", "are in the log", plans.count > 0, 0,
+                plans.count > 0 ? ""
+                                : "the built-in one is used: keymuster runbook add total-loss");
     doctor_tell(d, "escrow", "clock", "agrees with those of the entries",
                 t.rule[FINDING_CLOCK] == 0, t.rule[FINDING_CLOCK] > 0,
                 t.rule[FINDING_CLOCK] == 0 ? "" : "look at the time here and there: timedatectl");

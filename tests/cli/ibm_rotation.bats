@@ -272,3 +272,15 @@ elsewhere() { # METHOD PATH
     sim_log '.[] | select(.path | test("rotate|disable")) | .status' | grep -qv '^20' # none of them did anything
     [ "$(sim_log '[.[] | select((.path | test("rotate|disable")) and .status < 300)] | length')" -eq 0 ]
 }
+
+@test "doctor: a plan that is faster than the region of its KMS comes back is told, and is no finding" {
+    local rto='.checks[] | select(.test == "comes back within the RTO of each plan") | "\(.name) \(.result) \(.finding)"'
+    [ -z "$(ask "$rto" -C "$FRA" doctor --offline)" ] # no plan in the log
+    "$KEYMUSTER" runbook show total-loss | sed 's/^id = total-loss/id = ours/; s/^rto = .*/rto = 9h/' >"$T/ours.md"
+    fra runbook add "$T/ours.md"
+    [ "$(ask "$rto" -C "$FRA" doctor --offline)" = $'kp-fra yes false\nkp-mad yes false' ]
+    fra runbook add total-loss # 8 h
+    [ "$(ask "$rto" -C "$FRA" doctor --offline)" = $'kp-fra no false\nkp-mad no false' ]
+    ends 0 -C "$FRA" doctor --offline
+    says 'runbook total-loss wants 480 min' 'IBM aims at 9 h'
+}
