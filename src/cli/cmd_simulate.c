@@ -259,14 +259,17 @@ text_one(struct simulating *s, struct err *err)
     out_printf(ctx, "without %s ", loss_kind_name(c->loss.kind));
     out_text(ctx, c->loss.name);
     if (c->lost == 0)
-        out_printf(ctx, ", all %" PRId64 " keys would still have a way back\n\n", c->keys);
+        out_printf(ctx, ", %" PRId64 " of %" PRId64 " key%s would still have a way back\n\n",
+                   c->keys, c->keys, c->keys == 1 ? "" : "s");
     else
-        out_printf(ctx, ", %" PRId64 " of %" PRId64 " keys would have no way back\n\n", c->lost,
-                   c->keys);
+        out_printf(ctx, ", %" PRId64 " of %" PRId64 " key%s would have no way back\n\n", c->lost,
+                   c->keys, c->keys == 1 ? "" : "s");
     text_things(ctx, "KMS lost", s->world.kmss, s->world.kms_count, c->loss.kmss);
     text_things(ctx, "copy lost", s->world.copies, s->world.copy_count, c->loss.copies);
-    out_printf(ctx, "%-10s  %zu copies, %" PRId64 " trusted authors, %" PRId64 " keys\n", "left",
-               c->copies_left, c->authors_left, c->keys - c->lost);
+    int64_t keys = c->keys - c->lost;
+    out_printf(ctx, "%-10s  %zu cop%s, %" PRId64 " trusted author%s, %" PRId64 " key%s\n", "left",
+               c->copies_left, c->copies_left == 1 ? "y" : "ies", c->authors_left,
+               c->authors_left == 1 ? "" : "s", keys, keys == 1 ? "" : "s");
     if (c->lost > 0)
         out_printf(ctx, "\n");
     enum rc rc = c->lost > 0 ? table_print(s->table, &ctx->out, err) : RC_OK;

@@ -15,7 +15,7 @@ enum policy_rule {
     POLICY_MAX_AGE,   /* cryptoperiod: how old an active key may become; milliseconds */
     POLICY_REWRAP,    /* how long a wrap may stay behind a rotated root key; milliseconds */
     POLICY_DRILL,     /* how long a proof by a drill is good for; milliseconds */
-    POLICY_REASON,    /* 1: every command that changes a key states a reason */
+    POLICY_REASON,    /* 1: what makes a key or takes one in states a reason */
     POLICY_TICKET,    /* 1: a showing names a ticket */
     POLICY_PERSON,    /* 1: a showing names the person who sees it */
     POLICY_APPROVERS, /* how many others must have approved a real run that showed a key */
