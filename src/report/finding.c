@@ -104,8 +104,7 @@ finding_rule_meaning(enum finding_rule rule)
 
 /* ---- saying one ---- */
 
-static void
-put(struct buf *out, const char *fmt, va_list args)
+static void PRINTF(2, 0) put(struct buf *out, const char *fmt, va_list args)
 {
     char text[FINDING_TEXT];
     (void)vsnprintf(text, sizeof text, fmt, args);
