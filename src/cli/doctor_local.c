@@ -161,10 +161,10 @@ compare_rto(void *arg, const struct object *kms, struct err *err)
 {
     const struct leaning *l = arg;
     struct buf provider;
-    char why[256];
     buf_init(&provider, LIMIT_TEXT);
     enum rc rc = field_get(l->d->ctx->store, kms->uuid, "provider", &provider, NULL, err);
     if (rc == RC_OK && strcmp(buf_str(&provider), "ibm") == 0) {
+        char why[256];
         int in_time = l->plans->rto_ms >= IBM_RTO_H * INT64_C(3600000);
         (void)snprintf(why, sizeof why,
                        "runbook %s wants %" PRId64 " min; when its region fails IBM aims at %d h: "
