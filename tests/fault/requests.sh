@@ -18,6 +18,8 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=tests/lib/sim.bash
 . "$here/../lib/sim.bash"
+# shellcheck source=tests/fault/frame.bash
+. "$here/frame.bash"
 : "${KEYMUSTER:?}"
 setting=${1:?fast, full, planted or one}
 shift
@@ -265,7 +267,6 @@ strike() { # KIND MEMBERS; of row, request n
     local status=0 members=${2//PID/$mine/place/pid}
     restore row "\"fault\": {\"skip\": $((n - 1)), $members}"
     KEYMUSTER_TIMEOUT=1s try "$row" || status=$?
-    runs=$((runs + 1))
     if sim_control DELETE faults | grep -q '"hits":[1-9]'; then
         faults=$((faults + 1))
         judge "$status"
@@ -329,49 +330,4 @@ walk() {
     echo "${names[row]}: ${#paths[@]} requests, $((faults - faulted)) faults"
 }
 
-worker() { # NUMBER
-    trap sim_stop EXIT
-    faults=0 runs=0 bad=0 requests=0 walked=0
-    begin "$1"
-    for ((row = 0; row < ${#names[@]}; row++)); do
-        if [[ -n $only && " $only " != *" ${names[row]} "* ]]; then continue; fi
-        mkdir "$top/claim.$row" 2>/dev/null || continue
-        walk
-        walked=$((walked + 1))
-    done
-    echo "$walked $requests $faults $bad" >"$top/sums.$1"
-}
-
-rows
-only=
-program=$KEYMUSTER
-case $setting in
-planted)
-    program=$KM_TOOLS/plant-$1
-    only=$2 only_kind=$3 JOBS=1
-    ;;
-one)
-    only=$1 only_n=$2 only_kind=$3 JOBS=1
-    echo "left in $top"
-    ;;
-esac
-pids=()
-for ((job = 0; job < JOBS; job++)); do
-    worker "$job" >"$top/out.$job" 2>&1 &
-    pids+=($!)
-done
-for pid in "${pids[@]}"; do wait "$pid" || true; done
-cat "$top"/out.*
-read -r walked requests faults bad < <(cat "$top"/sums.* | awk '{ w += $1; r += $2; f += $3; b += $4 } END { print w + 0, r + 0, f + 0, b + 0 }')
-[ "$(find "$top" -name 'sums.*' | wc -l)" -eq "$JOBS" ] || { echo 'a worker gave up'; bad=$((bad + 1)); }
-printf '%s: %d faults at %d requests of %d commands, %d wrong, %d s\n' "$setting" "$faults" "$requests" "$walked" "$bad" "$SECONDS"
-case $setting in
-planted) ok=$((bad > 0)) what="${program##*/} is caught" ;;
-one) ok=$((bad == 0)) what="$only $only_n $only_kind" ;;
-*) ok=$((bad == 0 && faults >= LEAST)) what="faults at every request: at least $LEAST wanted" ;;
-esac
-if [ "$ok" -eq 0 ]; then
-    echo "not ok 1 $what"
-    exit 1
-fi
-echo "ok 1 $what"
+frame_run sim_stop "$@"
