@@ -2,21 +2,7 @@
 # Backup servers, as the simulator (tests/sim/vbr.c) plays VBR's REST API: binding one, a key's way there and what proves it,
 # everything that may go wrong in between. Each test ends with the judge: every request and every answer is as the interface
 # description has it.
-load ../lib/cli.bash
-load ../lib/vbr.bash
-load ../lib/openapi.bash
-
-setup_file() { judge_install; }
-
-setup() {
-    fresh_home
-    vbr_start "$T/vbr"
-}
-
-teardown() {
-    stop_started
-    vbr_stop
-}
+load ../lib/vbr_judged
 
 add() { fra vbr add vbr-fra "$VBR_URL" --ca "$VBR_CA" --credential "file:$VBR_LOGIN" "$@"; }
 scene() {

@@ -3,21 +3,7 @@
 # that nobody knows. Every request and every answer is judged.
 # VBR_TOKEN is read by vbr_call.
 # shellcheck disable=SC2034
-load ../lib/cli.bash
-load ../lib/vbr.bash
-load ../lib/openapi.bash
-
-setup_file() { judge_install; }
-
-setup() {
-    fresh_home
-    vbr_start "$T/vbr"
-}
-
-teardown() {
-    stop_started
-    vbr_stop
-}
+load ../lib/vbr_judged
 
 # The escrow, a server, and beside them what scripts made in former years: a store of its own stands for them.
 scene() {

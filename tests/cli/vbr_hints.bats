@@ -3,21 +3,7 @@
 # behind, is said by status and show, and is paid by upkeep. Every request and every answer is judged.
 # VBR_TOKEN is read by vbr_call.
 # shellcheck disable=SC2034
-load ../lib/cli.bash
-load ../lib/vbr.bash
-load ../lib/openapi.bash
-
-setup_file() { judge_install; }
-
-setup() {
-    fresh_home
-    vbr_start "$T/vbr"
-}
-
-teardown() {
-    stop_started
-    vbr_stop
-}
+load ../lib/vbr_judged
 
 scene() {
     scene_keys
