@@ -124,9 +124,13 @@ add_words(struct err *err, int status, const struct json *doc)
     while (used > 0 && !utf8_is(words, used)) /* cut inside a character */
         words[--used] = '\0';
     buf_init(&safe, 1024);
+    if (code != NULL && strlen(code) <= 40) {
+        buf_adds(&safe, ", ");
+        escape_terminal(&safe, code, strlen(code), ESCAPE_LINE);
+    }
+    buf_adds(&safe, used > 0 ? ": " : "");
     escape_terminal(&safe, words, used, ESCAPE_LINE);
-    (void)err_why(err, "status %d%s%.40s%s%.200s", status, code != NULL ? ", " : "",
-                  code != NULL ? code : "", used > 0 ? ": " : "", buf_str(&safe));
+    (void)err_why(err, "status %d%s", status, buf_str(&safe));
     buf_release(&safe);
 }
 

@@ -228,6 +228,22 @@ lines ibm_wrap <<'END'
 {"plaintext":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=","keyVersion":{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203"}}
 {"ciphertext":"eyJhIjoxfQ==","keyVersion":{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203"},"rewrappedKeyVersion":{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203"}}
 END
+lines vbr_rest <<'END'
+e200{"data":[{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","hint":"vbr/job | eyJhIjoxfQ==","uniqueId":"","modificationTime":"2026-11-01T00:00:00Z","isImported":false}],"pagination":{"total":1,"count":1,"skip":0,"limit":200}}
+eT400{"errorCode":"NotImplemented","message":"Header x-api-version is wrong"}\x1eT200{"access_token":"t","token_type":"bearer","refresh_token":"r","expires_in":900}\x1e200{"data":[]}
+eT401{"errorCode":"AccessDenied","message":"MFA is on"}
+f401{}\x1e200{"data":[{"id":"00000000-0000-4000-8000-000000000001","hint":"","uniqueId":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203"}]}
+c201{"id":"00000000-0000-4000-8000-000000000001","hint":"hint","uniqueId":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","modificationTime":"2026-11-01T00:00:00+01:00"}
+c000
+v200{"isSuccessful":true}
+v400{"errorCode":"Locked","message":"later"}
+v404{"errorCode":"NotFound","message":"no such password"}\x1e200{"id":"00000000-0000-4000-8000-000000000001","hint":""}
+b200{"isEnabled":true,"backupRepositoryId":"88788f9e-d8f5-4eb4-bc4f-9b3f5403bcec","restorePointsToKeep":10,"encryption":{"isEnabled":true,"passwordId":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203"}}\x1e200{}
+r201{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","state":"Starting"}
+s200{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","state":"Stopped","result":{"result":"Failed","message":"it \\u001b[31mfailed","isCanceled":false}}
+s403{"errorCode":"Forbidden","message":"a long word aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+i200{"vbrId":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","name":"vbr","buildVersion":"13.0.1.180","patches":[]}
+END
 lines ibm_root <<'END'
 {"metadata":{"collectionType":"application/vnd.ibm.kms.key+json","collectionTotal":1},"resources":[{"type":"application/vnd.ibm.kms.key+json","id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","name":"mad-main","aliases":["mad-main"],"state":1,"crn":"crn:v1:bluemix:public:kms:eu-de:a/0123456789abcdef0123456789abcdef:c04a1d66-c4f8-4ddd-a790-275b20f42b00:key:c3b7af4a-4b21-4210-8bd0-87e1d1af6203","extractable":false,"creationDate":"2026-11-01T00:00:00Z","lastUpdateDate":"2026-11-02T00:00:00Z","keyVersion":{"id":"c3b7af4a-4b21-4210-8bd0-87e1d1af6203","creationDate":"2026-11-01T00:00:00Z"},"deleted":false}]}
 END
