@@ -6,6 +6,7 @@
 #   it ended by itself, with a documented status; with 0 only if what was to be done is there
 #   the escrow was first: whatever is at the server under a key's id is that key, in the escrow, with that value
 #   nothing says a secret; verify passes, what was there is there
+#   each request, also of what goes on, is one that the interface description has, and each answer one that it declares (openapi.bash)
 #   the command that goes on (the row's) does what is missing, and no password is there twice
 #
 #   vbr.sh fast|full              a sixth of the faults (and each kill), or all of them
@@ -19,9 +20,11 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=tests/lib/vbr.bash
 . "$here/../lib/vbr.bash"
+# shellcheck source=tests/lib/openapi.bash
+. "$here/../lib/openapi.bash"
 # shellcheck source=tests/fault/frame.bash
 . "$here/frame.bash"
-: "${KEYMUSTER:?}"
+: "${KEYMUSTER:?}" "${KM_SOURCE:=$here/../..}"
 setting=${1:?fast, full, planted or one}
 shift
 [ "$setting" != fast ] || [ "${KM_FAULT-}" != full ] || setting=full
@@ -216,7 +219,7 @@ judge_server() {
     rm -f now.secret
 }
 
-judge() { # STATUS
+judge_fault() { # STATUS
     local status=$1 words want
     case $kind-$status in
     kill-*-137) ;;
@@ -249,10 +252,20 @@ strike() { # KIND MEMBERS; of row, request n
     KEYMUSTER_TIMEOUT=1s try "${commands[row]}" || status=$?
     if vbr_control DELETE faults | jq -e '.hits > 0' >/dev/null; then
         faults=$((faults + 1))
-        judge "$status"
+        judge_fault "$status"
     else
         wrong "it did not strike: $status $(cat said errors)"
     fi
+    vbr_control GET log >>"$mine/exchanges"
+}
+
+# What was said while a row was walked, against the interface description.
+judge_exchanges() {
+    [ -z "$NO_JUDGE" ] || return 0
+    jq -sc add "$mine/exchanges" >"$mine/exchanges.json"
+    rm "$mine/exchanges"
+    judge "$mine/exchanges.json" >"$mine/judged" || wrong "not as the interface is described: $(head -n 5 "$mine/judged")"
+    tail -n 1 "$mine/judged"
 }
 
 wanted() { # INDEX OF KIND
@@ -299,8 +312,11 @@ walk() {
             ! wanted "$i" || strike "$kind" "$members"
         done < <(kinds)
     done
+    judge_exchanges
     requests=$((requests + count))
     echo "${names[row]}: $count requests, $((faults - faulted)) faults"
 }
 
+judge_install
+[ -z "$NO_JUDGE" ] || echo "# not judged: $NO_JUDGE"
 frame_run vbr_stop "$@"

@@ -16,7 +16,8 @@
  *   POST /sim/clock      {"advance": seconds}
  *   POST /sim/passwords  [{"id", "hint", "uniqueId", "password", "modificationTime"}]: puts them there as they are
  *   POST /sim/fronts     {"tls": kind}: one more port for the same server; its URL is the answer
- *   GET  /sim/log        the exchanges so far, whole, passwords and tokens blotted out; DELETE clears
+ *   GET  /sim/log        the exchanges so far, whole, passwords and tokens blotted out, status 0 where a fault was laid in
+ *                        place of the answer; DELETE clears
  *   GET  /sim/state      what is there, passwords included
  */
 /* clang-format on */
@@ -77,7 +78,7 @@ form_of(const char *text)
 }
 
 static void
-log_exchange(const struct ask *q, const struct reply *a)
+log_exchange(const struct ask *q, const struct reply *a, int planted_answer)
 {
     cJSON *e = cJSON_CreateObject(), *query = cJSON_AddObjectToObject(e, "query");
     cJSON *body = q->body && q->len > 0 ? cJSON_Parse(q->body) : NULL;
@@ -94,8 +95,8 @@ log_exchange(const struct ask *q, const struct reply *a)
     set_text(e, "type", q->type ? q->type : "");
     set(e, "authorized", cJSON_CreateBool(q->token != NULL));
     set(e, "request", form ? form_of(q->body ? q->body : "") : blotted(body));
-    set_number(e, "status", a->drop ? 0 : a->status);
-    set(e, "answer", blotted(a->drop ? NULL : a->json));
+    set_number(e, "status", planted_answer ? 0 : a->status);
+    set(e, "answer", blotted(planted_answer ? NULL : a->json));
     cJSON_AddItemToArray(exchanges, e);
     cJSON_Delete(body);
 }
@@ -144,13 +145,14 @@ serve(const struct ask *q, struct reply *a)
     hits += f != NULL;
     if (strcmp(kind, "restart") == 0)
         vbr_restart();
-    if (f && number_of(f, "status") > 0)
+    int refuse = f && number_of(f, "status") > 0;
+    if (refuse)
         vbr_error(a, (int)number_of(f, "status"),
                   number_of(f, "status") >= 500 ? "ServiceUnavailable" : "UnknownError", "planted");
     else if (!*kind || malformed || strcmp(kind, "drop-after") == 0)
         vbr_answer(q, a);
     a->drop = *kind != '\0' && !malformed;
-    log_exchange(q, a);
+    log_exchange(q, a, refuse || a->drop);
     if (malformed)
         a->text = "<html>canary</html>";
     if (f)
