@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Plays the commands of a page of docs/ in a fresh place and compares what they say with what the page says that they say.
 #
-#   page.sh PAGE [--left]     --left: the place is left, and said
+#   page.sh PAGE [--left|--wrong]     --left: the place is left, and said; --wrong: something in it must be found wrong
 #
 # In a page, a block ```console has commands behind "$ ", a "> " going on with one, and below each what it says; ```sh has commands
 # alone. All run in one shell. Each must end 0; `# ends 3` behind a command says otherwise. Each line that the page has as said must be said,
@@ -12,12 +12,12 @@
 #   <!-- run COMMAND -->      what happens outside the page: a disk is lost, a colleague answers
 #   <!-- as SED-SCRIPT -->    how the commands are changed from here on where the page speaks of what a test cannot have
 #
-# Environment: KEYMUSTER, KM_TOOLS, KM_SOURCE as in tests/lib/cli.bash. Prints what went wrong, ends 1; a page without commands is wrong.
+# Environment: KEYMUSTER, KM_TOOLS, KM_SOURCE as in tests/lib/cli.bash. Prints what went wrong and a TAP line; a page without commands is wrong.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 : "${KEYMUSTER:?}" "${KM_SOURCE:=$here/../..}"
 page=$(realpath -- "${1:?a page}")
-left=${2-}
+mode=${2-}
 top=$(mktemp -d)
 started=()
 finish() {
@@ -25,7 +25,7 @@ finish() {
     for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done
     command -v sim_stop >/dev/null && sim_stop
     command -v vbr_stop >/dev/null && vbr_stop
-    if [ "$left" = --left ]; then echo "left in $top"; else rm -rf -- "$top"; fi
+    if [ "$mode" = --left ]; then echo "left in $top"; else rm -rf -- "$top"; fi
 }
 trap finish EXIT
 # shellcheck source=tests/docs/scenes.bash
@@ -46,7 +46,7 @@ cd "$HOME"
 
 commands=0 wrong=0 as=(-e "")
 complain() { # LINE TEXT
-    printf '%s:%s: %s\n' "${page#"$KM_SOURCE/"}" "$1" "$2"
+    printf '%s:%s: %s\n' "${page##*/}" "$1" "$2" | sed 's/^/# /'
     wrong=$((wrong + 1))
 }
 
@@ -74,7 +74,7 @@ $(sed 's/^/    /' "$top/said")"
     fi
 }
 
-number=0 block='' command='' began=0
+number=0 block='' command='' began=0 backslash=\\
 : >"$top/want"
 flush() {
     [ -z "$command" ] || run "$began" "$command"
@@ -88,19 +88,22 @@ while IFS= read -r line <&7 || [ -n "$line" ]; do
         '-<!-- run '*) line=${line#<!-- run }; eval "${line% -->}" >"$top/said" 2>&1 </dev/null || { complain "$number" "$line"; cat "$top/said"; } ;;
         '-<!-- as '*) line=${line#<!-- as }; as+=(-e "$(eval "printf %s \"${line% -->}\"")") ;;
         '-```console') block=console ;;
-        '-```sh') block=sh ;;
+        '-```sh') block='sh' ;;
         '-```'*) block=other ;;
         *-'```') flush; block='' ;;
         'console-$ '*) flush; command=${line#'$ '}; began=$number ;;
         'console-> '*) command+=$'\n'${line#'> '} ;;
         console-*)
             # A line that goes on has a backslash at the end of the one before.
-            if [ "${command: -1}" = '\' ]; then command+=$'\n'$line; else printf '%s\n' "$line" >>"$top/want"; fi ;;
+            if [ "${command: -1}" = "$backslash" ]; then command+=$'\n'$line; else printf '%s\n' "$line" >>"$top/want"; fi ;;
         sh-*)
-            if [ -z "$command" ] || [ "${command: -1}" != '\' ]; then flush; began=$number; command=$line; else command+=$'\n'$line; fi ;;
+            if [ -z "$command" ] || [ "${command: -1}" != "$backslash" ]; then flush; began=$number; command=$line; else command+=$'\n'$line; fi ;;
     esac
 done 7<"$page"
 [ -z "$block" ] || complain "$number" 'a block does not end'
 [ "$commands" -gt 0 ] || complain 1 'it has no commands'
-printf '%s: %d commands, %d wrong\n' "${page#"$KM_SOURCE/"}" "$commands" "$wrong"
-[ "$wrong" -eq 0 ]
+ok=$((wrong == 0))
+[ "$mode" != --wrong ] || ok=$((wrong > 0))
+[ "$ok" -eq 1 ] || printf 'not '
+printf 'ok 1 %s: %d commands, %d wrong\n' "${page##*/}" "$commands" "$wrong"
+[ "$ok" -eq 1 ]

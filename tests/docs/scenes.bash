@@ -19,3 +19,44 @@ scene_escrow() {
     keymuster create vbr/config --purpose config-backup --root mad-main
     keymuster create vbr/job-sql --purpose backup-job --root fra-main --root mad-main
 }
+
+# The same, and a store of its own at mad (in the folder mad), admitted.
+scene_two_sites() {
+    scene_escrow
+    keymuster -C mad join --from "$HOME/usb" --site mad --yes
+    keymuster author admit "$(keymuster -C mad -o json status | jq -r .author)" --yes
+    keymuster -C mad sync
+    keymuster -C mad kms set kp-mad --file "$HOME/kms/mad.kms" --credential "file:$HOME/kms/mad.pass"
+}
+
+ibm_kms() { # NAME SITE URL INSTANCE
+    keymuster kms add "$1" --site "$2" --provider ibm --instance "$4" --endpoint "$3" --iam "$SIM_IAM" --ca "$SIM_CA" \
+        --credential "file:$SIM_APIKEY" --kept-at "vault of $2"
+}
+
+# Two sites with instances of IBM's, which the simulator plays, a copy and two keys.
+scene_ibm() {
+    # shellcheck source=tests/lib/sim.bash
+    . "$KM_SOURCE/tests/lib/sim.bash"
+    sim_start "$HOME/../sim"
+    mkdir -p usb
+    export KEYMUSTER_STORE=$HOME/store
+    keymuster init --site fra
+    keymuster site add mad
+    ibm_kms "${1-kp-fra}" fra "$SIM_KMS" "$SIM_INSTANCE"
+    ibm_kms kp-mad mad "$SIM_KMS_MAD" "$SIM_INSTANCE_MAD"
+    keymuster root create "${2-fra-main}" --kms "${1-kp-fra}"
+    keymuster root create mad-main --kms kp-mad
+    keymuster copy add usb "$HOME/usb" --site mad --removable
+    keymuster create vbr/config --purpose config-backup --root mad-main
+    keymuster create vbr/job-sql --purpose backup-job --root "${2-fra-main}" --root mad-main
+}
+
+# HPCS and Key Protect speak the same: the simulator stands for both.
+scene_hpcs() { scene_ibm hpcs hpcs-main; }
+
+scene_readme() {
+    mkdir -p kms usb
+    export KEYMUSTER_STORE=$HOME/store
+    head -c 24 /dev/urandom | base64 >passphrase
+}
