@@ -4,6 +4,7 @@
 
 #include "cli/cmd_tables.h"
 #include "cli/conflicts.h"
+#include "cli/kms_conf.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
@@ -35,13 +36,13 @@ take_words(struct ctx *ctx, const char *url, struct vbr_words *w, struct err *er
 }
 
 static enum rc
-bind_here(struct ctx *ctx, const struct vbr_words *w, struct err *err)
+bind_here(struct ctx *ctx, const struct object *o, const struct vbr_words *w, struct err *err)
 {
     struct store *s = ctx->store;
     char name[LIMIT_NAME + 1];
     int kept = 0;
     enum rc rc = RC_OK;
-    (void)snprintf(name, sizeof name, "%s", w->name);
+    conf_section(s, "vbr", o, name);
     if (w->url[0] != '\0')
         rc = store_conf_set(s, "vbr", name, "endpoint", w->url, err);
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_CA))
@@ -60,7 +61,7 @@ bind_here(struct ctx *ctx, const struct vbr_words *w, struct err *err)
                      "--credential REF",
                      ref, name);
     }
-    return rc;
+    return rc == RC_OK ? conf_own(s, "vbr", o, name, err) : rc;
 }
 
 static void
@@ -116,21 +117,22 @@ run_add(struct ctx *ctx, struct err *err)
 {
     struct vbr_words w = {.name = opt_arg(&ctx->opts, 0)};
     struct object site = {.kind = "site"};
-    char uuid[UUID_TEXT + 1];
+    struct object o = {.kind = "vbr"};
     struct buf body;
     enum rc rc = check_add(ctx, &w, &site, err);
     if (rc == RC_OK)
         rc = try_it(ctx, &w, err);
     if (rc != RC_OK)
         return rc;
-    random_uuid(uuid);
-    write_added(&body, ctx, uuid, &site, &w);
+    random_uuid(o.uuid);
+    (void)snprintf(o.name, sizeof o.name, "%s", w.name);
+    write_added(&body, ctx, o.uuid, &site, &w);
     rc = session_record(ctx, "vbr.added", &body, NULL, err);
     buf_release(&body);
     if (rc == RC_OK && !ctx->dry_run)
-        rc = bind_here(ctx, &w, err);
+        rc = bind_here(ctx, &o, &w, err);
     if (rc == RC_OK)
-        rc = cmd_answer_object(ctx, "vbr.add", "backup server", w.name, uuid, "added", err);
+        rc = cmd_answer_object(ctx, "vbr.add", "backup server", w.name, o.uuid, "added", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
@@ -167,19 +169,19 @@ record_address(struct ctx *ctx, const struct object *o, const char *url, struct 
 
 /* What is not given now is as it was bound. */
 static void
-add_bound(const struct ctx *ctx, struct vbr_words *w)
+add_bound(const struct ctx *ctx, const struct object *o, struct vbr_words *w)
 {
     const struct store *s = ctx->store;
-    const char *url = store_conf(s, "vbr", w->name, "endpoint");
-    const char *ca = store_conf(s, "vbr", w->name, "ca");
+    const char *url = conf_value(s, "vbr", o, "endpoint");
+    const char *ca = conf_value(s, "vbr", o, "ca");
     if (w->url[0] == '\0')
         (void)snprintf(w->url, sizeof w->url, "%s", url != NULL ? url : "");
     if (w->pin == NULL && w->ca[0] == '\0')
-        w->pin = store_conf(s, "vbr", w->name, "pin");
+        w->pin = conf_value(s, "vbr", o, "pin");
     if (w->pin == NULL && w->ca[0] == '\0')
         (void)snprintf(w->ca, sizeof w->ca, "%s", ca != NULL ? ca : "");
     if (w->credential == NULL)
-        w->credential = store_conf(s, "vbr", w->name, "credential");
+        w->credential = conf_value(s, "vbr", o, "credential");
 }
 
 static enum rc
@@ -198,7 +200,7 @@ run_set(struct ctx *ctx, struct err *err)
         rc = take_words(ctx, url, &w, err);
     if (rc != RC_OK)
         return rc;
-    add_bound(ctx, &w);
+    add_bound(ctx, &o, &w);
     if (w.url[0] == '\0' || w.credential == NULL) {
         (void)err_set(err, RC_USAGE, "vbr set: %s is missing",
                       w.url[0] == '\0' ? "the address" : "--credential");
@@ -206,7 +208,7 @@ run_set(struct ctx *ctx, struct err *err)
     }
     rc = try_it(ctx, &w, err);
     if (rc == RC_OK && !ctx->dry_run)
-        rc = bind_here(ctx, &w, err);
+        rc = bind_here(ctx, &o, &w, err);
     if (rc == RC_OK && url != NULL)
         rc = record_address(ctx, &o, w.url, err);
     if (rc == RC_OK)
@@ -229,7 +231,7 @@ list_one(void *arg, const struct object *o, struct err *err)
         rc = object_name(store, buf_str(&v), site, err);
     if (rc == RC_OK)
         rc = field_get(store, o->uuid, "endpoint", &v, NULL, err);
-    int bound = store_conf(store, "vbr", o->name, "credential") != NULL;
+    int bound = conf_value(store, "vbr", o, "credential") != NULL;
     if (rc == RC_OK && l->w != NULL) {
         jw_obj(l->w, NULL);
         jw_str(l->w, "name", o->name);

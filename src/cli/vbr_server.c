@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/kms_conf.h"
 #include "cli/ref.h"
 #include "cli/session.h"
 
@@ -35,7 +36,8 @@ vbr_words_try(struct ctx *ctx, const struct vbr_words *w, struct vbr **out, stru
 
 /* The log may have been written by anybody who is admitted; it does not lead a login elsewhere. */
 static enum rc
-same_address(const struct ctx *ctx, const struct object *o, const char *bound, struct err *err)
+same_address(const struct ctx *ctx, const struct object *o, const char *section, const char *bound,
+             struct err *err)
 {
     struct buf v;
     int conflict = 0;
@@ -46,7 +48,7 @@ same_address(const struct ctx *ctx, const struct object *o, const char *bound, s
                      "backup server %s: the log names another address than the one bound here",
                      o->name);
         (void)err_why(err, "bound: %s", bound);
-        (void)err_hint(err, "which one is right? keymuster vbr set %s URL", o->name);
+        (void)err_hint(err, "which one is right? keymuster vbr set %s URL", section);
     }
     buf_release(&v);
     return rc;
@@ -56,29 +58,31 @@ enum rc
 vbr_server_open(struct ctx *ctx, const char *name, struct vbr_server *out, struct err *err)
 {
     struct vbr_words w = {.name = out->object.name};
+    char section[LIMIT_NAME + 1];
     memset(out, 0, sizeof *out);
     enum rc rc = object_find(ctx->store, "vbr", name, &out->object, err);
     if (rc != RC_OK)
         return rc;
     const struct store *store = ctx->store;
     const char *mine = out->object.name;
-    const char *url = store_conf(store, "vbr", mine, "endpoint");
-    const char *ca = store_conf(store, "vbr", mine, "ca");
-    const char *credential = store_conf(store, "vbr", mine, "credential");
+    conf_section(store, "vbr", &out->object, section);
+    const char *url = store_conf(store, "vbr", section, "endpoint");
+    const char *ca = store_conf(store, "vbr", section, "ca");
+    const char *credential = store_conf(store, "vbr", section, "credential");
     if (ctx->offline)
         return err_set(err, RC_USAGE, "--offline: backup server %s cannot be asked", mine);
     if (url == NULL || credential == NULL) {
         (void)err_set(err, RC_VBR_NO_CREDENTIAL, "backup server %s is not bound on this machine",
                       mine);
-        return err_hint(err, "keymuster vbr set %s https://HOST:9419 --credential REF", mine);
+        return err_hint(err, "keymuster vbr set %s https://HOST:9419 --credential REF", section);
     }
-    rc = same_address(ctx, &out->object, url, err);
+    rc = same_address(ctx, &out->object, section, url, err);
     if (rc != RC_OK)
         return rc;
     (void)snprintf(out->to, sizeof out->to, "vbr:%s", mine);
     (void)snprintf(w.url, sizeof w.url, "%s", url);
     (void)snprintf(w.ca, sizeof w.ca, "%s", ca != NULL ? ca : "");
-    w.pin = store_conf(store, "vbr", mine, "pin");
+    w.pin = store_conf(store, "vbr", section, "pin");
     w.credential = credential;
     return vbr_words_try(ctx, &w, &out->vbr, err);
 }

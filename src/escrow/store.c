@@ -52,6 +52,7 @@ static const struct ini_rule conf_rules[] = {
     {"vbr", 1, "credential"},
     {"vbr", 1, "ca"},
     {"vbr", 1, "pin"},
+    {"vbr", 1, "uuid"},
     {NULL, 0, NULL},
 };
 

@@ -49,6 +49,37 @@ scene_two_now() {
     mad sync
 }
 
+@test "two servers of one name: each has a section of its own, and none gets the login of the other" {
+    local mine theirs
+    scene_keys
+    scene_two_now
+    # Each site makes one of that name before it hears of the other's.
+    fra vbr add twin "$VBR_URL" --ca "$VBR_CA" --credential "file:$VBR_LOGIN" --offline
+    mad vbr add twin https://localhost:1 --credential "file:$VBR_LOGIN" --offline
+    mad sync
+    fra sync
+    mine=$(ask '.items[] | select(.name == "twin" and .site == "fra").uuid' -C "$FRA" vbr list)
+    theirs=$(ask '.items[] | select(.name == "twin" and .site == "mad").uuid' -C "$FRA" vbr list)
+    ends 0 -o json -C "$FRA" vbr list
+    json '[.items[] | select(.bound).uuid] == [$u]' --arg u "$mine"
+    ends 2 -o json -C "$FRA" vbr test twin
+    error_is KM1009
+    ends 3 -C "$FRA" vbr test "$mine"
+    ends 4 -o json -C "$FRA" vbr test "$theirs"
+    error_is KM8010
+    says "vbr set $theirs"
+    [ "$(vbr_log '[.[] | select(.path | contains("token"))] | length')" -eq 1 ]
+    fra vbr set "$theirs" --credential "file:$VBR_LOGIN" --ca "$VBR_CA" https://localhost:1 --offline
+    grep -qF "[vbr \"$theirs\"]" "$FRA/keymuster.conf"
+    grep -A9 '^\[vbr "twin"\]' "$FRA/keymuster.conf" | grep -qF "$mine"
+    ends 3 -C "$FRA" vbr test "$mine"
+    # One that was bound before sections said whose they are.
+    sed -i '/^uuid = /d' "$FRA/keymuster.conf"
+    ends 4 -o json -C "$FRA" vbr test "$mine"
+    error_is KM8010
+    judge_log 0
+}
+
 @test "push: the password, its hint and its id are there, verified and recorded; once more changes nothing" {
     scene
     ends 0 -o json -C "$FRA" vbr push vbr/config
