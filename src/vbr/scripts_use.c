@@ -27,6 +27,7 @@ static void
 of_part(struct value *v, const struct scripts_file *f, const struct part *p)
 {
     memset(v, 0, sizeof *v);
+    v->text = "";
     v->at = (struct scripts_place){f->name, p->line};
     v->literal = p->kind == PART_TEXT;
     if (p->kind == PART_END || p->kind == PART_OP || p->len == 0)
