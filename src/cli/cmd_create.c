@@ -102,6 +102,8 @@ store_key(struct ctx *ctx, struct mint *m, struct err *err)
         rc = mint_observe(ctx, m, err);
     if (rc == RC_OK)
         rc = log_append(ctx->store, "key.created", &body, ctx->entry, err);
+    if (rc == RC_OK)
+        rc = officer_link(ctx, m->uuid, m->with, err);
     rc = log_finish(ctx->store, rc, err);
     buf_release(&body);
     return rc;
@@ -250,6 +252,8 @@ make_and_push(struct ctx *ctx, struct mint *m, const char *server, struct err *e
     int released = 0;
     enum rc rc =
         opt_has(&ctx->opts, OPT_CONFIG_BACKUP) ? vbr_config_check(m->purpose, m->name, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = officer_refuse_push(m->purpose, m->name, err);
     if (rc == RC_OK)
         rc = vbr_server_open(ctx, server, &s, err);
     if (rc == RC_OK)

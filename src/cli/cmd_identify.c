@@ -8,6 +8,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
 #include "cli/identify.h"
+#include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
@@ -109,6 +110,8 @@ write_item(struct jw *w, const struct ctx *ctx, const struct identify *found, co
         jw_str(w, "ambiguous", found->failed.why);
     if (found->how != DESCRIPTION_NONE)
         write_found(w, ctx, found);
+    if (found->officer && found->how != DESCRIPTION_NONE)
+        officer_write_file(w, ctx, &found->key, found->made);
     jw_end_obj(w);
 }
 
@@ -161,6 +164,8 @@ tell_one(struct ctx *ctx, const struct identify *found, const char *hint)
         out_field(ctx, "layout", "not one of those known here; only its description was found");
     if (found->officer)
         out_field(ctx, "needs too", "the Security Officer's passphrase of that time");
+    if (found->officer && found->how != DESCRIPTION_NONE)
+        officer_tell_file(ctx, &found->key, found->made);
     if (!found->encrypted)
         out_field(ctx, "encrypted", "no: no password is asked for");
     else if (found->how != DESCRIPTION_NONE)

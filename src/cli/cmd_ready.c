@@ -9,10 +9,17 @@
 #include "cli/out.h"
 #include "cli/run_pick.h"
 #include "cli/session.h"
+#include "escrow/officer.h"
 #include "escrow/simulate.h"
 #include "text/time.h"
 
-enum { LACKS_MOST = 12 };
+enum { LACKS_MOST = 12, OFFICERS_MOST = 4 };
+
+/* A Security Officer's passphrase that the restore wants, too. */
+struct ready_officer {
+    struct key key;
+    int lost, opened;
+};
 
 struct ready {
     struct ctx *ctx;
@@ -29,6 +36,8 @@ struct ready {
     int opened;           /* a drill opened it from elsewhere */
     struct drilled drill; /* the newest such */
     char drill_site[LIMIT_NAME + 1];
+    struct ready_officer officers[OFFICERS_MOST];
+    size_t officer_count;
     /* the freshest copy elsewhere */
     char copy[LIMIT_NAME + 1];
     int64_t copy_at;  /* last reached; 0: none */
@@ -105,6 +114,47 @@ take_key(void *arg, const struct inventory_item *item, struct err *err)
             (void)snprintf(r->kept_at, sizeof r->kept_at, "%s", r->world.kmss[i].kept_at);
     }
     return r->opened ? object_name(r->ctx->store, r->drill.site, r->drill_site, err) : RC_OK;
+}
+
+static enum rc
+add_officer(void *arg, const struct key *key, struct err *err)
+{
+    struct ready *r = arg;
+    (void)err;
+    if (r->officer_count < OFFICERS_MOST)
+        r->officers[r->officer_count++] = (struct ready_officer){.key = *key};
+    return RC_OK;
+}
+
+static enum rc
+take_officer(void *arg, const struct inventory_item *item, struct err *err)
+{
+    struct ready *r = arg;
+    struct loss_left left;
+    struct drilled_state drills;
+    struct ready_officer *o = r->officers;
+    while (strcmp(o->key.uuid, item->key.uuid) != 0)
+        o++;
+    loss_left(&r->count.loss, &r->world, item, &left);
+    o->lost = !left.wrap || !left.record;
+    enum rc rc = drilled_state(r->ctx->store, &item->key, &drills, err);
+    for (size_t i = 0; rc == RC_OK && drills.proven && i < item->root_count; i++)
+        o->opened |= strcmp(item->roots[i]->object.uuid, drills.newest.root) == 0 &&
+                     !loss_takes_root(&r->count.loss, &r->world, item->roots[i]);
+    return rc;
+}
+
+/* Of a file that says that it wants none, none counts. */
+static enum rc
+find_officers(struct ready *r, struct inventory *inv, struct err *err)
+{
+    const char *made = r->pick.file != NULL ? r->pick.bco.created : NULL;
+    enum rc rc = RC_OK;
+    if (r->have_key && (r->pick.file == NULL || r->pick.bco.security_officer))
+        rc = officer_each(r->ctx->store, &r->key, made, add_officer, r, err);
+    for (size_t i = 0; rc == RC_OK && i < r->officer_count; i++)
+        rc = inventory_one(inv, &r->officers[i].key, take_officer, r, err);
+    return rc;
 }
 
 static int64_t
@@ -186,6 +236,32 @@ add_finding(void *arg, const struct simulate_finding *f, struct err *err)
     return RC_OK;
 }
 
+static void
+judge_officers(struct ready *r)
+{
+    char text[512];
+    if (r->have_key && r->pick.file != NULL && r->pick.bco.security_officer &&
+        r->officer_count == 0) {
+        (void)snprintf(text, sizeof text,
+                       "that file wants a Security Officer's passphrase, and none is escrowed with "
+                       "%.200s: keymuster record NAME --purpose " OFFICER_PURPOSE " --with KEY",
+                       r->key.name);
+        lack(r, text);
+    }
+    for (size_t i = 0; i < r->officer_count; i++) {
+        const struct ready_officer *o = &r->officers[i];
+        if (o->lost || !o->opened) {
+            (void)snprintf(text, sizeof text,
+                           "the Security Officer's passphrase %.200s@%" PRId64 " %s", o->key.name,
+                           o->key.generation,
+                           o->lost ? "would be lost: keymuster wrap add KEY --root ROOT-ELSEWHERE"
+                                   : "was never drilled from elsewhere; at another site: keymuster "
+                                     "drill");
+            lack(r, text);
+        }
+    }
+}
+
 static enum rc
 judge(struct ready *r, struct err *err)
 {
@@ -209,6 +285,7 @@ judge(struct ready *r, struct err *err)
                        due ? "was last drilled too long ago" : "was never drilled from elsewhere");
         lack(r, text);
     }
+    judge_officers(r);
     if (r->copy_at != 0 && r->copy_lag > 0) {
         (void)snprintf(text, sizeof text,
                        "%" PRId64 " entries are not in the copy %s: keymuster sync", r->copy_lag,
@@ -236,6 +313,10 @@ say_way(struct buf *out, const struct ready *r)
     }
     buf_addf(out, " %s with %s@%" PRId64, r->key_lost ? "would not open" : "opens", r->key.name,
              r->key.generation);
+    for (size_t i = 0; i < r->officer_count; i++)
+        buf_addf(out, ", and the Security Officer's passphrase %s@%" PRId64 "%s",
+                 r->officers[i].key.name, r->officers[i].key.generation,
+                 r->officers[i].lost ? ", which would be lost," : "");
     if (r->key_lost)
         return;
     buf_addf(out, " through %s", r->kms);
@@ -292,6 +373,23 @@ write_key(struct jw *w, const struct ready *r)
     jw_end_obj(w);
 }
 
+static void
+write_officers(struct jw *w, const struct ready *r)
+{
+    jw_arr(w, "officer_keys");
+    for (size_t i = 0; i < r->officer_count; i++) {
+        const struct ready_officer *o = &r->officers[i];
+        jw_obj(w, NULL);
+        jw_str(w, "name", o->key.name);
+        jw_int(w, "generation", o->key.generation);
+        jw_str(w, "uuid", o->key.uuid);
+        jw_bool(w, "lost", o->lost);
+        jw_bool(w, "drilled", o->opened);
+        jw_end_obj(w);
+    }
+    jw_end_arr(w);
+}
+
 static enum rc
 answer_json(struct ready *r, const char *sentence, struct err *err)
 {
@@ -303,6 +401,7 @@ answer_json(struct ready *r, const char *sentence, struct err *err)
     jw_str(&w, "sentence", sentence);
     if (r->have_key)
         write_key(&w, r);
+    write_officers(&w, r);
     run_pick_write(&w, &r->pick);
     jw_int(&w, "lost", r->count.lost);
     jw_int(&w, "must_outlive_lost", r->count.must);
@@ -370,6 +469,8 @@ gather(struct ready *r, struct err *err)
         rc = inventory_each(inv, NULL, INV_BY_NAME, 0, take_item, r, err);
     if (rc == RC_OK && r->have_key)
         rc = inventory_one(inv, &r->key, take_key, r, err);
+    if (rc == RC_OK)
+        rc = find_officers(r, inv, err);
     simulate_count_rest(&r->count, &r->world);
     if (rc == RC_OK)
         rc = find_copy(r, err);

@@ -104,6 +104,19 @@ read_form(struct ctx *ctx, struct mint *m, struct err *err)
     return RC_OK;
 }
 
+/* What may be new of a known value: wraps, and what a passphrase goes with. */
+static enum rc
+append_known(struct ctx *ctx, struct recording *r, struct err *err)
+{
+    enum rc rc = r->m.known ? add_missing(ctx, r, err) : RC_OK;
+    if (rc != RC_OK || r->m.with[0] == '\0')
+        return rc;
+    rc = log_begin(ctx->store, err);
+    if (rc == RC_OK)
+        rc = officer_link(ctx, r->known.uuid, r->m.with, err);
+    return log_finish(ctx->store, rc, err);
+}
+
 /* An adopted password is wrapped now; then the entry, if the verdict has news. */
 static enum rc
 append(struct ctx *ctx, struct recording *r, enum recording_verdict verdict, struct err *err)
@@ -112,7 +125,7 @@ append(struct ctx *ctx, struct recording *r, enum recording_verdict verdict, str
     const char *kind = NULL;
     enum rc rc = RC_OK;
     if (verdict == RECORDING_KNOWN)
-        return r->m.known ? add_missing(ctx, r, err) : RC_OK;
+        return append_known(ctx, r, err);
     buf_init(&body, LIMIT_BODY);
     if (r->m.known)
         rc = mint_wrap(ctx, &r->m, err);
@@ -121,7 +134,12 @@ append(struct ctx *ctx, struct recording *r, enum recording_verdict verdict, str
     if (rc == RC_OK)
         rc = recording_body(ctx, r, verdict, &kind, &body, err);
     if (rc == RC_OK)
-        rc = session_record(ctx, kind, &body, NULL, err);
+        rc = log_begin(ctx->store, err);
+    if (rc == RC_OK)
+        rc = log_append(ctx->store, kind, &body, ctx->entry, err);
+    if (rc == RC_OK)
+        rc = officer_link(ctx, r->m.uuid, r->m.with, err);
+    rc = log_finish(ctx->store, rc, err);
     buf_release(&body);
     return rc;
 }
@@ -211,6 +229,8 @@ do_record(struct ctx *ctx, struct recording *r, struct err *err)
         rc = mint_site_rule(ctx, &r->m, err);
     if (rc == RC_OK && !adopt && !opt_has(&ctx->opts, OPT_NO_PROVE))
         rc = recording_prove(ctx, r, err);
+    if (rc == RC_OK)
+        rc = officer_check(ctx, r->m.purpose, r->m.text, err);
     if (rc == RC_OK && ctx->dry_run) {
         out_printf(ctx, "would record %s\n", r->m.name);
         return RC_OK;

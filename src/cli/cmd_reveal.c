@@ -8,6 +8,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
 #include "cli/gate.h"
+#include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/recording.h"
 #include "cli/ref.h"
@@ -173,7 +174,12 @@ answer_reveal(struct answers *a, const struct showing *s, struct err *err)
         return RC_OK;
     answers_one(a);
     showing_members(&a->w, s);
-    return answers_one_end(a, err);
+    enum rc rc = officer_write(&a->w, a->ctx, &s->key, NULL, err);
+    struct err later = ERR_INIT;
+    enum rc ended = answers_one_end(a, &later);
+    if (rc == RC_OK && ended != RC_OK)
+        *err = later;
+    return rc == RC_OK ? ended : rc;
 }
 
 static enum rc
@@ -215,6 +221,8 @@ reveal_keys(struct ctx *ctx, const struct key *keys, const struct asker *asker, 
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++)
         rc = reveal_one(ctx, &keys[i], asker, d, &answers, err);
+    for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++)
+        rc = officer_tell(ctx, &keys[i], keys, ctx->opts.arg_count, err);
     if (answers_end(&answers, &later) != RC_OK && rc == RC_OK) {
         *err = later;
         rc = later.code;

@@ -8,6 +8,7 @@
 #include "cli/conflicts.h"
 #include "cli/drills.h"
 #include "cli/list_print.h"
+#include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/until.h"
@@ -144,7 +145,7 @@ show_fields(struct ctx *ctx, const struct key *k, struct jw *w, struct err *err)
         if (w == NULL || !shown_fields[i].in_table)
             rc = show_field(ctx, k, shown_fields[i].name, &v, w, err);
     buf_release(&v);
-    return rc;
+    return rc == RC_OK ? officer_show(ctx, k, w, err) : rc;
 }
 
 /* The members that `list` has too come from its table, so that there is one word for a thing. */

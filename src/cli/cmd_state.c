@@ -62,7 +62,7 @@ struct setting {
     const char *value;
 };
 
-enum { F_STATE, F_SYSTEM, F_OWNER, F_PROTECTS, F_LABELS, F_NEEDED, F_EXPIRES, F_COUNT };
+enum { F_STATE, F_SYSTEM, F_OWNER, F_PROTECTS, F_LABELS, F_NEEDED, F_EXPIRES, F_WITH, F_COUNT };
 
 /* A key that it is set of, and the entry that does it. */
 struct changed {
@@ -74,6 +74,7 @@ struct change {
     struct ctx *ctx;
     struct setting set[F_COUNT];
     char needed_until[TIME_TEXT + 1], expires[TIME_TEXT + 1];
+    char with[UUID_TEXT + 1];
     size_t named; /* how many arguments are keys */
     struct changed *keys;
     size_t count;
@@ -111,6 +112,7 @@ read_settings(struct change *c, struct err *err)
         [F_LABELS] = {"labels", OPT_LABEL, NULL},
         [F_NEEDED] = {"needed_until", OPT_NEEDED_UNTIL, NULL},
         [F_EXPIRES] = {"expires", OPT_EXPIRES, NULL},
+        [F_WITH] = {OFFICER_FIELD, OPT_WITH, NULL},
     };
     const struct opts *o = &c->ctx->opts;
     memcpy(c->set, all, sizeof all);
@@ -248,7 +250,11 @@ find_keys(struct change *c, struct err *err)
         while (rc == RC_OK && strcmp(c->keys[same].key.uuid, key->uuid) != 0)
             same++;
         c->count += same == c->count;
+        if (rc == RC_OK)
+            rc = officer_option(c->ctx, key->purpose, c->with, err);
     }
+    if (c->set[F_WITH].value != NULL)
+        c->set[F_WITH].value = c->with;
     return rc;
 }
 
@@ -293,6 +299,7 @@ static const struct opt_spec state_options[] = {
     {OPT_LABEL, "label", 0, "K=V", OPT_MANY, "its labels, all of them anew"},
     {OPT_NEEDED_UNTIL, "needed-until", 0, "DATE|DUR", 0, "how long its backups are kept"},
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
+    OFFICER_OPTION,
     KEY_AT_OPTION,
     OPT_END,
 };

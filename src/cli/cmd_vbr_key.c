@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cmd_tables.h"
+#include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/recording.h"
 #include "cli/session.h"
@@ -112,6 +113,8 @@ push_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *err
     enum rc rc = session_key(ctx, ref, &sh.key, err);
     if (rc == RC_OK && config)
         rc = vbr_config_check(sh.key.purpose, sh.key.name, err);
+    if (rc == RC_OK)
+        rc = officer_refuse_push(sh.key.purpose, sh.key.name, err);
     if (rc == RC_OK && ctx->dry_run) {
         out_printf(ctx, "would push %s@%lld to %s\n", sh.key.name, (long long)sh.key.generation,
                    s->object.name);

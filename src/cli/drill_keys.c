@@ -6,6 +6,7 @@
 #include "cli/drill.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "escrow/officer.h"
 #include "escrow/policy.h"
 
 void
@@ -81,18 +82,30 @@ choose_all(struct choosing *c, struct err *err)
 }
 
 static enum rc
+add_once(void *arg, const struct key *key, struct err *err)
+{
+    struct drill_keys *out = arg;
+    for (size_t i = 0; i < out->count; i++) {
+        if (strcmp(out->list[i], key->uuid) == 0)
+            return RC_OK;
+    }
+    return keys_add(out, key->uuid, err);
+}
+
+/* With a configuration backup's key comes the passphrase that its restore wants, too; under one
+ * named root key it need not have a wrap. */
+static enum rc
 choose_named(struct choosing *c, struct err *err)
 {
     const struct opts *o = &c->r->ctx->opts;
     enum rc rc = session_keys_check(c->r->ctx, o->arg_count, err);
     for (size_t i = 0; rc == RC_OK && i < o->arg_count; i++) {
         struct key key;
-        int there = 0;
         rc = session_key(c->r->ctx, opt_arg(o, i), &key, err);
-        for (size_t k = 0; rc == RC_OK && k < c->out->count; k++)
-            there |= strcmp(c->out->list[k], key.uuid) == 0;
-        if (rc == RC_OK && !there)
-            rc = keys_add(c->out, key.uuid, err);
+        if (rc == RC_OK)
+            rc = add_once(c->out, &key, err);
+        if (rc == RC_OK && !opt_has(o, OPT_ROOT))
+            rc = officer_each(c->r->ctx->store, &key, NULL, add_once, c->out, err);
     }
     return rc;
 }

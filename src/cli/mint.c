@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/out.h"
 #include "crypt/hash.h"
+#include "crypt/passphrase.h"
 #include "escrow/log.h"
 #include "escrow/wrap.h"
 #include "recover/unwrap.h"
@@ -170,6 +171,8 @@ mint_options(struct ctx *ctx, struct mint *m, struct err *err)
     if (rc == RC_OK)
         rc = object_find(ctx->store, "site", site != NULL ? site : ctx->store->site,
                          &m->protects_site, err);
+    if (rc == RC_OK)
+        rc = officer_option(ctx, m->purpose, m->with, err);
     return rc == RC_OK ? read_details(ctx, m, err) : rc;
 }
 
@@ -259,12 +262,17 @@ warn_shared_region(struct ctx *ctx, const char *site, const struct object *prote
 enum rc
 mint_site_rule(struct ctx *ctx, const struct mint *m, struct err *err)
 {
-    if (!purpose_must_outlive(m->purpose))
+    if (!purpose_must_outlive(m->purpose) && !officer_is(m->purpose))
         return RC_OK;
     for (size_t i = 0; i < m->wrap_count; i++) {
         const struct root *r = &m->wraps[i].root;
         if (r->site[0] != '\0' && strcmp(r->site, m->protects_site.uuid) != 0)
             return warn_shared_region(ctx, r->site, &m->protects_site, err);
+    }
+    if (officer_is(m->purpose)) {
+        out_warn(ctx, "every wrap of %s lies at %s, the site it protects: it would be lost with it",
+                 m->name, m->protects_site.name);
+        return RC_OK;
     }
     if (ctx->accept_risk != NULL) {
         out_warn(ctx,
@@ -351,8 +359,15 @@ generate(struct ctx *ctx, struct mint *m, struct err *err)
 enum rc
 mint_wrap(struct ctx *ctx, struct mint *m, struct err *err)
 {
+    enum rc rc = RC_OK;
+    if (m->payload == NULL && officer_is(m->purpose)) {
+        m->form = "bytes"; /* base64 fails the rule that a passphrase has to meet */
+        m->origin = "local";
+        rc = passphrase_make(&m->payload, err);
+    }
     size_t first = m->payload == NULL;
-    enum rc rc = first ? generate(ctx, m, err) : RC_OK;
+    if (rc == RC_OK && first)
+        rc = generate(ctx, m, err);
     for (size_t i = first; rc == RC_OK && i < m->wrap_count; i++)
         rc = wrap_once(ctx, m, &m->wraps[i], err);
     return rc;

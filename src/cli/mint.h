@@ -5,6 +5,7 @@
 #ifndef CLI_MINT_H
 #define CLI_MINT_H
 
+#include "cli/officer.h"
 #include "cli/session.h"
 #include "cli/who.h"
 #include "crypt/check.h"
@@ -31,6 +32,7 @@ struct mint {
     struct object protects_site;
     int64_t generation;
     char follows[UUID_TEXT + 1];           /* "" for a first generation */
+    char with[UUID_TEXT + 1];              /* --with; "" */
     char twins[MINT_TWINS][UUID_TEXT + 1]; /* of the same generation as that; followed, too */
     size_t twin_count;
     /* as given now; NULL: as the former generation has it */
@@ -78,7 +80,7 @@ enum rc mint_root(struct ctx *ctx, struct mint *m, const char *name, const char 
  */
 enum rc mint_site_rule(struct ctx *ctx, const struct mint *m, struct err *err) MUST_CHECK;
 /* Generates under the first root (again until the base64 text has a digit), wraps under the others.
- */
+ * A Security Officer's passphrase is generated here and wrapped under all of them. */
 enum rc mint_wrap(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
 /* Unwraps each wrap again and compares; a difference is RC_KMS_REPLY. */
 enum rc mint_prove(struct ctx *ctx, struct mint *m, struct err *err) MUST_CHECK;
@@ -125,6 +127,7 @@ enum rc mint_read_when(struct ctx *ctx, enum opt_id id, const char *what, char o
     {OPT_PROTECTS, "protects", 0, "TEXT", 0, "what it encrypts"},                                                  \
     {OPT_LABEL, "label", 0, "K=V", OPT_MANY, "any label"},                                                         \
     {OPT_AAD, "aad", 0, "TEXT", OPT_MANY, "additional authenticated data, once for each string, in order"},        \
+    OFFICER_OPTION,                                                                                                \
     {OPT_NEEDED_UNTIL, "needed-until", 0, "DATE|DUR", 0, "how long its backups are kept"},                         \
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},                                         \
     KMS_OPTIONS

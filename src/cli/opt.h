@@ -156,6 +156,7 @@ enum opt_id {
     OPT_UNTIL,
     OPT_USER,
     OPT_VENDOR,
+    OPT_WITH,
     OPT_WITH_PROGRAM,
     OPT_WORD,
     OPT_WRAPPED,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/officer.h"
 #include "cli/run_entry.h"
 #include "cli/session.h"
 #include "text/json.h"
@@ -10,7 +11,7 @@
 static enum rc
 set_word(struct ctx *ctx, struct run *run, const char *text, struct err *err)
 {
-    char word[40];
+    char word[40], officer[KEY_NAME_BYTES + 24] = "";
     struct buf body;
     struct jw w;
     size_t n = strcspn(text, "=");
@@ -20,11 +21,17 @@ set_word(struct ctx *ctx, struct run *run, const char *text, struct err *err)
     }
     (void)snprintf(word, sizeof word, "%.*s", (int)n, text);
     enum rc rc = run_word_set(run->words, word, text + n + 1, err);
+    if (rc == RC_OK && strcmp(word, "key") == 0)
+        rc = officer_word(ctx->store, text + n + 1, NULL, officer, err);
+    if (rc == RC_OK && officer[0] != '\0')
+        rc = run_word_set(run->words, RUN_OFFICER, officer, err);
     if (rc != RC_OK)
         return rc;
     run_entry(&body, &w, run->record.id);
     jw_obj(&w, "words");
     jw_str(&w, word, text + n + 1);
+    if (officer[0] != '\0')
+        jw_str(&w, RUN_OFFICER, officer);
     jw_end_obj(&w);
     return run_entry_put(ctx, "run.word", &body, &w, err);
 }

@@ -137,6 +137,8 @@ put_key(struct buf *out, const struct ctx *ctx, const struct run *run, struct er
         return RC_OK; /* the step that needs it will say so */
     buf_addf(out, "\nThe key: %s@%lld, made on %.10s.\n", key.name, (long long)key.generation,
              key.created_at);
+    if (word_of(run, RUN_OFFICER) != NULL)
+        buf_addf(out, "\nIts Security Officer's passphrase: %s.\n", word_of(run, RUN_OFFICER));
     buf_adds(out, "\nThe credential of a KMS that opens it is kept:\n");
     enum rc rc = wrap_each(ctx->store, key.uuid, put_wrap, &n, err);
     if (rc == RC_OK && n.count == 0)

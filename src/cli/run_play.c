@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/run_approve.h"
 #include "cli/run_brief.h"
@@ -119,6 +120,15 @@ put_word(struct play *p, const char *word, const char *value, struct err *err)
     return run_entry_put(p->ctx, "run.word", &body, &w, err);
 }
 
+/* The passphrase that goes with a key comes with it. */
+static enum rc
+put_officer(struct play *p, const char *key, struct err *err)
+{
+    char officer[KEY_NAME_BYTES + 24];
+    enum rc rc = officer_word(p->ctx->store, key, NULL, officer, err);
+    return rc == RC_OK && officer[0] != '\0' ? put_word(p, RUN_OFFICER, officer, err) : rc;
+}
+
 static const char *
 means(const char *word)
 {
@@ -149,6 +159,8 @@ need_words(struct play *p, size_t i, const char *text, struct err *err)
             rc = term_ask(value, sizeof value, prompt, err);
         if (rc == RC_OK)
             rc = put_word(p, word, value, err);
+        if (rc == RC_OK && strcmp(word, "key") == 0)
+            rc = put_officer(p, value, err);
     }
     return rc;
 }

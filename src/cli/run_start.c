@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/officer.h"
+#include "cli/out.h"
 #include "cli/run_blind.h"
 #include "cli/run_brief.h"
 #include "cli/run_pick.h"
@@ -58,10 +60,38 @@ ask_words(struct starting *s, struct err *err)
     for (size_t i = 0; rc == RC_OK && runbook_word(i) != NULL; i++) {
         char braces[40];
         (void)snprintf(braces, sizeof braces, "{%s}", runbook_word(i));
-        if (strstr(s->book->text, braces) != NULL)
+        if (strstr(s->book->text, braces) != NULL && strcmp(runbook_word(i), RUN_OFFICER) != 0)
             rc = ask_word(s, i, err);
     }
     return rc;
+}
+
+static const char *
+said(const struct starting *s, const char *word)
+{
+    size_t i = 0;
+    while (strcmp(runbook_word(i), word) != 0)
+        i++;
+    return s->words[i];
+}
+
+/* Of a file that says that it wants no passphrase, there is none. */
+static enum rc
+find_officer(struct starting *s, struct err *err)
+{
+    char officer[KEY_NAME_BYTES + 24] = "";
+    const struct run_pick *p = &s->pick;
+    enum rc rc = RC_OK;
+    if (p->file == NULL || p->bco.security_officer)
+        rc = officer_word(s->ctx->store, said(s, "key"), p->file != NULL ? p->bco.created : NULL,
+                          officer, err);
+    if (rc == RC_OK && officer[0] == '\0' && p->file != NULL && p->bco.security_officer)
+        out_warn(
+            s->ctx,
+            "%s wants a Security Officer's passphrase, and none goes with %s here; who has it?",
+            p->file, p->key);
+    return rc == RC_OK && officer[0] != '\0' ? run_word_set(s->words, RUN_OFFICER, officer, err)
+                                             : rc;
 }
 
 static enum rc
@@ -198,6 +228,8 @@ start_led(struct starting *s, struct err *err)
         rc = run_pick(&s->pick, s->ctx, err);
     if (rc == RC_OK)
         rc = ask_words(s, err);
+    if (rc == RC_OK)
+        rc = find_officer(s, err);
     if (rc == RC_OK)
         rc = keep_text(s, err);
     return rc == RC_OK ? put_started(s, err) : rc;

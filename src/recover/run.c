@@ -252,7 +252,11 @@ run_load(struct run **out, const struct store *store, const char *ref, struct er
 int
 run_has(const struct run *r, size_t i)
 {
-    return (r->book->steps[i].modes & (r->record.drill ? STEP_DRILL : STEP_REAL)) != 0;
+    const struct step *s = &r->book->steps[i];
+    if ((s->modes & (r->record.drill ? STEP_DRILL : STEP_REAL)) == 0)
+        return 0;
+    return s->key == NULL || strcmp(s->key, "{" RUN_OFFICER "}") != 0 ||
+           r->words[word_number(RUN_OFFICER, strlen(RUN_OFFICER))] != NULL;
 }
 
 size_t

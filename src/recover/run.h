@@ -57,7 +57,12 @@ enum rc run_load_record(struct run **out, const struct store *store,
                         const struct run_record *record, struct err *err) MUST_CHECK;
 void run_free(struct run *r);
 
-/* Whether a step belongs to this run: its mode. */
+/* The word that nobody is asked for: the key that the run is about brings it with it, or there is
+ * none. */
+#define RUN_OFFICER "officer"
+
+/* Whether a step belongs to this run: its mode; one that shows {officer} only where there is one.
+ */
 int run_has(const struct run *r, size_t i);
 /* The step that comes next; the book's count when there is none. */
 size_t run_next(const struct run *r);

@@ -112,6 +112,7 @@ static const struct {
 } words[] = {
     {"key", "the configuration backup's key (NAME@GEN)"},
     {"name", "that key's name, without a generation"},
+    {"officer", "the Security Officer's passphrase (NAME@GEN), if any"},
     {"lost", "the site that is lost"},
     {"here", "the site where you are"},
     {"copy", "the copy of the escrow that you have"},

@@ -3,6 +3,7 @@
 # a known password, of a generated one or of a KMS passphrase may be in what it says, in any file it leaves, in what it
 # writes anywhere, in the arguments or the environment of anything that it starts. Delivery itself: canary.bats.
 load ../lib/cli.bash
+load ../lib/bco.bash
 
 scene_secrets() {
     scene_two
@@ -18,7 +19,9 @@ scene_secrets() {
     fra author spare --file "$T/spare.key" --credential "file:$T/spare.pass"
     printf '[blind]\nby = colleague\ntyped = file:%s\n' "$T/secret" >"$T/blind.answers"
     printf "vbr:canary-login-%s" "$(head -c 12 /dev/urandom | base64)" >"$T/login"
-    secrets=("$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass" "$T/login")
+    printf 'can-ARy-%03d-Qrs-%03d-tuV' $((RANDOM % 1000)) $((RANDOM % 1000)) >"$T/officer"
+    bco_make "$T/officer.bco" 'vbr/config | bm90IHRoZSB3cmFw' 13 Sections.SecurityOfficerEncryption.Id "$(bco_number 16 7)"
+    secrets=("$T/officer" "$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass" "$T/login")
     printf 'canary-new-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/kp-new.pass"
 }
 
@@ -113,6 +116,13 @@ any doctor
 15 record vbr/described --purpose other --root fra-main --form bytes --description file:$T/description
 0 record vbr/described --purpose other --root fra-main --form bytes --description file:$T/description --aad other
 0 record vbr/adopted --purpose other --root fra-main --secret file:$T/adopted
+0 record vbr/officer --purpose restore-secret --root fra-main --secret file:$T/officer --with vbr/config
+17 record vbr/weak --purpose restore-secret --root fra-main --secret file:$T/secret --with vbr/config
+0 state vbr/officer --with vbr/config
+0 show vbr/officer
+any identify $T/officer.bco
+any ready --if-lost fra --bco $T/officer.bco
+any drill vbr/config
 0 export vbr/canary --file $T/exported
 12 reveal vbr/canary --reason R --from $T/exported --yes --credential kp-fra=file:$T/kp-mad.pass --to file:$T/none
 0 import $T/rows --root fra-main --purpose other
@@ -218,6 +228,18 @@ END
         grep -qE "^[0-9a-z]+ $words( |$)" "$T/commands" || missing+=" '$words'"
     done <"$T/there"
     [ -z "$missing" ] || { echo "not in the list:$missing" >&2; return 1; }
+}
+
+@test "a passphrase that is generated here leaves no trace of itself" {
+    scene_two
+    traced 0 -C "$FRA" -vv create vbr/officer --purpose restore-secret --root fra-main --root mad-main --with vbr/config
+    "$KEYMUSTER" -C "$FRA" reveal vbr/officer --reason test --to "file:$T/officer" 2>/dev/null
+    bco_make "$T/officer.bco" 'vbr/config | bm90IHRoZSB3cmFw' 13 Sections.SecurityOfficerEncryption.Id "$(bco_number 16 7)"
+    secrets=("$T/officer")
+    scan_all create
+    printf '%s' "$(cat "$T/officer")" >"$T/planted"
+    run scan_all 'a planted one'
+    [ "$status" -ne 0 ]
 }
 
 @test "the search would find a secret in an argument, an environment, a write" {

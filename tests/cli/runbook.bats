@@ -256,7 +256,7 @@ $(printf '* line\n%.0s' $(seq 30))"
 @test "the page: no script, no request, boxes and blanks; foreign HTML stays out" {
     local style
     ends 0 runbook print total-loss --file page.html
-    [ "$(grep -c '<section>' page.html)" -eq 18 ]
+    [ "$(grep -c '<section>' page.html)" -eq 19 ]
     grep -q 'keymuster site lost {lost}' page.html
     grep -q '<code>{lost}</code>' page.html
     ! grep -qiE '<script|<img|<link|https?:|style=' page.html || return 1
@@ -318,12 +318,18 @@ by_hand() { :; }
 
 @test "followed to its end: total-loss" {
     scene_two
+    fra create vbr/officer --purpose restore-secret --root mad-main --with vbr/config
+    mad sync
     password_of "$FRA" vbr/config expected
+    password_of "$FRA" vbr/officer officer
     rm -rf "$FRA" "$T/kp-fra.kms"
     by_hand() {
-        [ "$1" != restore ] || cmp expected secret
+        case $1 in
+            password) cmp officer secret && rm secret ;;
+            restore) cmp expected secret ;;
+        esac
     }
-    follow "$MAD" total-loss lost=fra key=vbr/config name=vbr/config root=mad-main
+    follow "$MAD" total-loss lost=fra key=vbr/config name=vbr/config root=mad-main officer=vbr/officer
     ends 0 -o json -C "$MAD" show vbr/config
     json '.generation == 2'
     (cd "$USB" && grep -q '^vbr/config@2$' recovery/KEYS.txt)
