@@ -17,7 +17,7 @@ log_wrap(struct ctx *ctx, struct recording *r, struct mint_wrap *wrap, struct er
 {
     struct buf body;
     buf_init(&body, LIMIT_BODY);
-    enum rc rc = recording_wrap_body(r, wrap, &body, err);
+    enum rc rc = recording_wrap_body(ctx, r, wrap, &body, err);
     if (rc == RC_OK)
         rc = log_append(ctx->store, "wrap.added", &body, ctx->entry, err);
     buf_release(&body);

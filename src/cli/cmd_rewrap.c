@@ -5,6 +5,7 @@
 
 #include "cli/bulk.h"
 #include "cli/cmd_tables.h"
+#include "cli/gate.h"
 #include "cli/out.h"
 #include "cli/rewrap.h"
 #include "cli/session.h"
@@ -138,6 +139,8 @@ run_rewrap(struct ctx *ctx, struct err *err)
     r->ctx = ctx;
     r->arg = &a;
     enum rc rc = check_words(r, err);
+    if (rc == RC_OK && !r->all)
+        rc = gate_reason_named(ctx, 0, err);
     if (rc == RC_OK && r->all && !ctx->dry_run)
         rc = confirm_plan(r, err);
     if (rc == RC_OK && out_is_json(ctx))

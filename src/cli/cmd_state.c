@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cli/cmd_tables.h"
+#include "cli/gate.h"
 #include "cli/mint.h"
 #include "cli/out.h"
 #include "cli/session.h"
@@ -280,6 +281,8 @@ run_state(struct ctx *ctx, struct err *err)
         rc = check_line(&c, err);
     if (rc == RC_OK)
         rc = find_keys(&c, err);
+    for (size_t i = 0; rc == RC_OK && i < c.count; i++)
+        rc = gate_reason(ctx, c.keys[i].key.purpose, err);
     if (rc == RC_OK && c.set[F_STATE].value != NULL &&
         strcmp(c.set[F_STATE].value, "destroyed") == 0) {
         rc = check_needed(ctx, &c.keys[0].key, err);

@@ -80,6 +80,8 @@ rewrap_stale(struct upkeep *u, struct err *err)
     r->ctx = u->ctx;
     r->all = 1;
     r->look_only = u->ctx->dry_run;
+    if (u->ctx->reason == NULL) /* where policy wants one: that is why a timer renews */
+        u->ctx->reason = "upkeep";
     enum rc rc = rewrap_run(r, err);
     if (rc != RC_OK && r->made > 0)
         session_publish_rest(u->ctx);

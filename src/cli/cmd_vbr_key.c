@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cmd_tables.h"
+#include "cli/gate.h"
 #include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/recording.h"
@@ -163,7 +164,10 @@ run_push(struct ctx *ctx, struct err *err)
 {
     if (opt_has(&ctx->opts, OPT_CONFIG_BACKUP) && ctx->opts.arg_count != 1)
         return err_set(err, RC_USAGE, "vbr push: --config-backup goes with one key");
-    return each_key(ctx, OPT_TO, push_one, err);
+    enum rc rc = check_usage(ctx, err);
+    if (rc == RC_OK)
+        rc = gate_reason_named(ctx, 0, err);
+    return rc == RC_OK ? each_key(ctx, OPT_TO, push_one, err) : rc;
 }
 
 /* ---- verify ---- */
@@ -300,6 +304,8 @@ record_one(struct ctx *ctx, const char *ref, const char *to, const char *server,
     jw_bool(&w, "seen", 0);
     jw_opt(&w, "vbr", server);
     jw_str(&w, "evidence", opt_get(&ctx->opts, OPT_EVIDENCE));
+    jw_opt(&w, "reason", ctx->reason);
+    jw_opt(&w, "ticket", ctx->ticket);
     jw_end_obj(&w);
     rc = session_record(ctx, "key.delivered", &body, NULL, err);
     buf_release(&body);
@@ -321,6 +327,8 @@ run_delivered(struct ctx *ctx, struct err *err)
     }
     if (rc == RC_OK)
         rc = text_check(evidence, "--evidence", err);
+    if (rc == RC_OK)
+        rc = gate_reason_named(ctx, 0, err);
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_ON)) {
         rc = which_server(ctx, opt_get(&ctx->opts, OPT_ON), &o, err);
         (void)snprintf(to, sizeof to, "vbr:%s", o.name);

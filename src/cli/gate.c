@@ -17,8 +17,36 @@ gate_reason(struct ctx *ctx, const char *purpose, struct err *err)
     enum rc rc = policy_load(&p, ctx->store, err);
     if (rc != RC_OK || !policy_of(&p, POLICY_REASON, purpose))
         return rc;
-    (void)err_set(err, RC_NO_REASON, "%s: --reason is missing", ctx->cmd->verb);
+    (void)err_set(err, RC_NO_REASON, "%s%s%s: --reason is missing",
+                  ctx->cmd->noun != NULL ? ctx->cmd->noun : "", ctx->cmd->noun != NULL ? " " : "",
+                  ctx->cmd->verb);
     return err_why(err, "policy wants one for every command that changes a %s key", purpose);
+}
+
+enum rc
+gate_reason_of(struct ctx *ctx, unsigned *asked, const char *purpose, struct err *err)
+{
+    unsigned i = 0;
+    while (i < POLICY_PURPOSES && strcmp(policy_purpose(i), purpose) != 0)
+        i++;
+    if (*asked & 1U << i)
+        return RC_OK;
+    *asked |= 1U << i;
+    return gate_reason(ctx, purpose, err);
+}
+
+enum rc
+gate_reason_named(struct ctx *ctx, size_t first, struct err *err)
+{
+    unsigned asked = 0;
+    enum rc rc = RC_OK;
+    for (size_t i = first; rc == RC_OK && i < ctx->opts.arg_count; i++) {
+        struct key key;
+        rc = session_key(ctx, opt_arg(&ctx->opts, i), &key, err);
+        if (rc == RC_OK)
+            rc = gate_reason_of(ctx, &asked, key.purpose, err);
+    }
+    return rc;
 }
 
 enum rc

@@ -299,8 +299,8 @@ recording_refuse(const struct recording *r, struct err *err)
 /* ---- the entry ---- */
 
 enum rc
-recording_wrap_body(const struct recording *r, struct mint_wrap *wrap, struct buf *body,
-                    struct err *err)
+recording_wrap_body(const struct ctx *ctx, const struct recording *r, struct mint_wrap *wrap,
+                    struct buf *body, struct err *err)
 {
     struct jw w;
     jw_init(&w, body);
@@ -308,6 +308,8 @@ recording_wrap_body(const struct recording *r, struct mint_wrap *wrap, struct bu
     jw_str(&w, "key", r->known.uuid);
     wrap->how = "add";
     mint_write_wrap(&w, "wrap", &r->m, wrap);
+    jw_opt(&w, "reason", ctx->reason);
+    jw_opt(&w, "ticket", ctx->ticket);
     jw_end_obj(&w);
     return buf_check(body, "the wrap's entry", err);
 }
@@ -356,7 +358,7 @@ recording_body(const struct ctx *ctx, struct recording *r, enum recording_verdic
     switch (verdict) {
     case RECORDING_WRAP:
         *kind = "wrap.added";
-        return recording_wrap_body(r, &r->m.wraps[0], body, err);
+        return recording_wrap_body(ctx, r, &r->m.wraps[0], body, err);
     case RECORDING_PROVED:
         *kind = "key.check";
         return check_body(r, body, err);

@@ -59,7 +59,7 @@ enum rc recording_refuse(const struct recording *r, struct err *err);
 enum rc recording_body(const struct ctx *ctx, struct recording *r, enum recording_verdict verdict,
                        const char **kind, struct buf *body, struct err *err) MUST_CHECK;
 /* Body of wrap.added: one more wrap of the known key. */
-enum rc recording_wrap_body(const struct recording *r, struct mint_wrap *wrap, struct buf *body,
+enum rc recording_wrap_body(const struct ctx *ctx, const struct recording *r, struct mint_wrap *wrap, struct buf *body,
                             struct err *err) MUST_CHECK;
 
 /* An adopted password is unconfirmed until a separate check, or a backup server, has said that it

@@ -395,7 +395,10 @@ static enum rc
 append_wrap(struct rehome *r, const struct job *j, const struct buf *ciphertext, const char *root,
             const char *version, const char *how, struct err *err)
 {
-    struct wrap w = {.ciphertext = buf_str(ciphertext), .aad = buf_str(&j->aad)};
+    struct wrap w = {.ciphertext = buf_str(ciphertext),
+                     .aad = buf_str(&j->aad),
+                     .reason = r->ctx->reason,
+                     .ticket = r->ctx->ticket};
     if (strcmp(how, "refresh") == 0) {
         w.requests[0] = j->opening;
     } else {

@@ -66,6 +66,7 @@ struct rehome {
     struct object from; /* uuid "": any root key */
     struct target targets[REHOME_TARGETS];
     size_t target_count;
+    unsigned reasons; /* purposes whose rule for reasons was asked */
     struct move *moves;
     size_t count, room;
     size_t *named; /* hash table over the keys of those that were named: index + 1, 0 for none */

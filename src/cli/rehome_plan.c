@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/gate.h"
 #include "cli/lines.h"
 #include "cli/out.h"
 #include "cli/session.h"
@@ -87,7 +88,7 @@ add_move(struct rehome *r, const struct key *key, const struct target *to, int64
     m->line = line;
     m->outcome = there ? THERE : PLANNED;
     r->there += there;
-    return RC_OK;
+    return there ? RC_OK : gate_reason_of(r->ctx, &r->reasons, key->purpose, err);
 }
 
 /* The place in the table of named keys where this one stands, or is to stand. */

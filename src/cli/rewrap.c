@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/batch.h"
+#include "cli/gate.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "escrow/log.h"
@@ -171,8 +172,11 @@ plan_key(void *arg, const struct key *key, struct err *err)
     enum rc rc = strcmp(key->state, "destroyed") == 0
                      ? RC_OK
                      : wrap_each(r->ctx->store, key->uuid, plan_wrap, p, err);
+    size_t todo = r->todo;
     for (size_t i = from; rc == RC_OK && i < r->count; i++)
         r->todo += r->jobs[i].outcome == REWRAP_PLANNED && r->jobs[i].now->rc == RC_OK;
+    if (rc == RC_OK && r->todo > todo)
+        rc = gate_reason_of(r->ctx, &r->reasons, key->purpose, err);
     p->last = *key;
     return rc;
 }
@@ -341,6 +345,8 @@ append_fresh(struct rewrap *r, const struct rewrap_job *j, struct err *err)
     struct wrap w = {.requests = {j->request, j->proof},
                      .ciphertext = buf_str(&j->fresh),
                      .aad = j->aad,
+                     .reason = r->ctx->reason,
+                     .ticket = r->ctx->ticket,
                      .how = "rewrap"};
     memcpy(w.key, j->key.uuid, sizeof w.key);
     memcpy(w.root, j->root, sizeof w.root);

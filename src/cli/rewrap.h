@@ -57,6 +57,7 @@ struct rewrap {
     size_t count, room, todo;
     struct rewrap_root roots[REWRAP_ROOTS];
     size_t root_count;
+    unsigned reasons; /* purposes whose rule for reasons was asked */
     struct progress progress;
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/gate.h"
 #include "cli/out.h"
 #include "cli/showing.h"
 #include "escrow/log.h"
@@ -75,7 +76,7 @@ prepare(const struct vbr_adopt *a, const struct vbr_adoption *p, struct recordin
     (void)snprintf(m->made_at, sizeof m->made_at, "%s",
                    a->since[0] != '\0' ? a->since : p->modified);
     if (m->purpose != NULL && mint_is_purpose(m->purpose))
-        return RC_OK;
+        return gate_reason(a->ctx, m->purpose, err);
     (void)err_set(err, RC_USAGE, "--purpose is missing, for %s", m->name);
     return err_hint(err, "what is it for? --purpose backup-job, backup-copy, capacity-tier, "
                          "config-backup, restore-secret, other");

@@ -123,6 +123,7 @@ struct wrap {
     const char *requests[WRAP_REQUESTS]; /* for wrap_append: what a KMS was asked to open the key,
                                             to make the wrap and to prove it, by correlation id;
                                             NULL or "": nothing. Not read */
+    const char *reason, *ticket; /* for wrap_append, as given; NULL: not. Not read */
     char key[UUID_TEXT + 1];
     char id[HASH_TEXT + 1]; /* SHA-256 of the ciphertext's text */
     char root[UUID_TEXT + 1];

@@ -36,6 +36,8 @@ wrap_append(struct store *store, const struct wrap *wrap, char *hash_out, struct
     jw_str(&w, "how", wrap->how);
     wrap_write_requests(&w, wrap->requests);
     jw_end_obj(&w);
+    jw_opt(&w, "reason", wrap->reason);
+    jw_opt(&w, "ticket", wrap->ticket);
     jw_end_obj(&w);
     enum rc rc = log_append(store, "wrap.added", &body, hash_out, err);
     buf_release(&body);

@@ -162,3 +162,75 @@ is() { # EXPECTED RULE PURPOSE
     json '.conflicts == 0'
     [ "$(ask .digest -C "$FRA" status)" = "$(ask .digest -C "$MAD" status)" ]
 }
+
+# Every command of the help, and how it stands to the rule `reason`: asks it; wants a reason always; or why not at all.
+reasons='
+asks   create record rekey import rewrap rehome wrap-add state vbr-push vbr-adopt vbr-delivered
+always reveal exec policy-set wrap-retire vbr-remove author-retire site-lost audit-kms-events
+timer  upkeep
+proof  drill check verify ready simulate vbr-verify vbr-reconcile vbr-test root-check root-retire-check kms-test kms-retire-check copy-check doctor
+       recover-start recover-resume recover-note recover-attach recover-countersign recover-list recover-show
+no-key site-add site-list site-restored kms-add kms-set kms-list kms-show root-add root-create root-rotate root-disable root-enable root-destroy
+       root-restore root-list copy-add copy-set copy-list copy-card vbr-add vbr-set vbr-list author-admit author-adopt author-block author-list
+       author-renew author-request author-spare author-trust person-add person-set person-left person-list runbook-add runbook-check
+       runbook-list runbook-print runbook-show init join sync export
+reads  list show status identify wrap-list policy-show audit-check audit-export audit-log audit-who report-audit report-drill report-run
+       report-verify metrics explain help version'
+
+@test "the rule reason: every command that changes a key asks it, and the entry keeps the reason" {
+    scene_two
+    local words missing= before
+    "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z-]+)?)  .*/\1/p' | sort -u >there
+    while read -r words; do
+        grep -qE "(^|[ ])${words// /-}( |\$)" <<<"$reasons" || missing+=" '$words'"
+    done <there
+    [ -z "$missing" ] || { echo "not in the list:$missing" >&2; return 1; }
+    # so the list finds one that is missing
+    grep -qE "(^|[ ])wrap-mend( |\$)" <<<"$reasons" && return 1
+
+    ask '.wraps[0].ciphertext' -C "$FRA" show vbr/config >wdek
+    printf 'canary-known' >known
+    jq -nc --rawfile w wdek '{name: "vbr/imported", wrapped: ($w | rtrimstr("\n"))}' >list
+    fra root rotate mad-main
+    fra root create other --kms kp-mad
+    fra policy set reason=yes --reason 'house rule'
+    before=$(ask .digest -C "$FRA" status)
+    while read -r words; do
+        # shellcheck disable=SC2086
+        ends 17 -o json -C "$FRA" $words
+        error_is KM6004
+        says "${words%% *}" 'policy wants one'
+    done <<'EOF'
+create vbr/new --purpose backup-job --root fra-main
+record vbr/new --purpose backup-job --root fra-main --secret file:known
+rekey vbr/job-sql
+rewrap vbr/config
+rewrap --stale --yes
+rewrap --all --yes
+rehome vbr/config --to other
+rehome --all --to other --yes
+wrap add vbr/config --root fra-main
+state vbr/config --owner anna
+EOF
+    ends 3 -o json -C "$FRA" import list --root mad-main --purpose backup-job # row by row
+    json '.refused == 1 and (.rows[0].why | contains("policy wants one"))'
+    [ "$(ask .digest -C "$FRA" status)" = "$before" ]
+    # only the purposes that the rule is for
+    fra policy set reason=no config-backup.reason=yes --reason 'less of it'
+    fra rehome vbr/job-sql --to other
+    ends 17 -C "$FRA" rehome vbr/job-sql vbr/config --to other
+    ends 17 -C "$FRA" rewrap vbr/job-sql vbr/config
+    [ "$(ask '[.wraps[].how] | index("rewrap")' -C "$FRA" show vbr/job-sql)" = null ] # none before all may
+    fra wrap add vbr/config --root other --reason 'a second way' --ticket T7
+    fra state vbr/config --owner anna --reason 'she is back'
+    fra rewrap vbr/job-sql
+    ends 0 -C "$FRA" audit log --key vbr/config --kind wrap.added
+    says '"reason":"a second way","ticket":"T7"'
+    # on one's responsibility; and a timer says what it is
+    fra rewrap vbr/config --accept-risk 'no time'
+    fra root rotate mad-main
+    fra upkeep
+    ends 0 -C "$FRA" audit log --kind wrap.added
+    says '"reason":"upkeep"'
+    fra verify
+}

@@ -215,3 +215,20 @@ bodies() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -c --arg k "$1" 'sele
     json '.verdict == "equal"'
     judge_log 0
 }
+
+@test "where policy wants a reason, push, delivered and adopt want one" {
+    scene
+    script_made vbr/a
+    fra policy set reason=yes --reason 'house rule'
+    ends 17 -C "$FRA" vbr push vbr/config --to vbr-fra
+    says 'vbr push: --reason is missing'
+    ends 17 -C "$FRA" vbr delivered vbr/config --evidence T1
+    ends 17 -C "$FRA" vbr adopt vbr-fra vbr/a --purpose backup-job
+    ends 13 -C "$FRA" show vbr/a
+    [ -z "$(bodies key.delivered)" ]
+    fra vbr adopt vbr-fra vbr/a --purpose backup-job --reason 'taken over'
+    fra vbr push vbr/config --to vbr-fra --reason 'new server'
+    fra vbr delivered vbr/config --evidence T1 --reason 'typed in'
+    bodies key.delivered | jq -e 'select(.evidence == "T1") | .reason == "typed in"'
+    bodies key.created | jq -se 'last.reason == "taken over"'
+}
