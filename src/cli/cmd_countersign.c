@@ -1,4 +1,5 @@
-/* recover countersign: a second person signs for the steps of a run that somebody ended alone. */
+/* recover countersign: a second person signs for the steps of a run that somebody ended
+ * alone, or, where policy wants more others to stand for it, for the whole run. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "cli/session.h"
 #include "cli/who.h"
 #include "crypt/minisig.h"
+#include "escrow/policy.h"
 #include "recover/run.h"
 
 struct signing {
@@ -16,6 +18,35 @@ struct signing {
     struct person person;
     struct buf text, signature;
 };
+
+/* For the whole run a person stands once. */
+static enum rc
+not_twice(const struct signing *s, struct err *err)
+{
+    size_t open = 0;
+    (void)approval_alone(s->run, &open);
+    for (size_t i = 0; open == 0 && i < s->run->approval_count; i++) {
+        const struct approval *a = &s->run->approvals[i];
+        if (!a->counts || strcmp(a->person, s->person.object.uuid) != 0)
+            continue;
+        (void)err_set(err, RC_EXISTS, "%s stands for run %.8s already", s->person.object.name,
+                      s->run->record.id);
+        return err_hint(err, "policy asks for %zu others: another one signs", s->run->approvers);
+    }
+    return RC_OK;
+}
+
+/* How many others policy asks for: of a real run that has ended. */
+static enum rc
+ask_policy(struct signing *s, struct err *err)
+{
+    struct policy p;
+    if (s->run->record.drill || s->run->record.finished[0] == '\0')
+        return RC_OK;
+    enum rc rc = policy_load(&p, s->ctx->store, err);
+    s->run->approvers = rc == RC_OK ? (size_t)policy_most(&p, POLICY_APPROVERS) : 0;
+    return rc;
+}
 
 static enum rc
 find_signer(struct signing *s, struct err *err)
@@ -36,8 +67,10 @@ find_signer(struct signing *s, struct err *err)
         rc = run_sign_may(&s->person, 1, err);
     if (rc == RC_OK)
         rc = player_is(s->run, s->ctx->store, o.uuid, o.name, &plays, err);
-    if (rc != RC_OK || !plays)
+    if (rc != RC_OK)
         return rc;
+    if (!plays)
+        return not_twice(s, err);
     (void)err_set(err, RC_POLICY, "%s played run %.8s, and cannot countersign it", o.name,
                   s->run->record.id);
     return err_hint(err, "somebody else does, with their key: --as PERSON");
@@ -62,7 +95,7 @@ write_steps(struct jw *w, const struct run *run)
 {
     jw_arr(w, "steps");
     for (size_t i = 0; i < run->book->count; i++) {
-        if (approval_was_alone(run, i) && !run->steps[i].countersigned)
+        if (approval_counters(run, i))
             jw_str(w, NULL, run->book->steps[i].id);
     }
     jw_end_arr(w);
@@ -130,6 +163,8 @@ static enum rc
 countersign(struct signing *s, struct err *err)
 {
     enum rc rc = run_load(&s->run, s->ctx->store, opt_arg(&s->ctx->opts, 0), err);
+    if (rc == RC_OK)
+        rc = ask_policy(s, err);
     if (rc == RC_OK)
         rc = approval_counter_text(&s->text, s->run, s->ctx->store, err);
     if (rc != RC_OK || opt_has(&s->ctx->opts, OPT_TEXT))

@@ -34,7 +34,7 @@ static const struct {
     [POLICY_PERSON] = {"person", VALUE_YES, 0, 1, 0,
                        "whether a showing must name who sees the secret"},
     [POLICY_APPROVERS] = {"approvers", VALUE_COUNT, 0, 9, 0,
-                          "others who must stand for a real run that showed a key"},
+                          "others who must stand for a real run that has ended"},
 };
 
 const char *
@@ -76,6 +76,15 @@ policy_of(const struct policy *p, enum policy_rule rule, const char *purpose)
 {
     size_t at = purpose_at(purpose);
     return p->value[rule][at < POLICY_PURPOSES ? at : POLICY_PURPOSES - 1];
+}
+
+int64_t
+policy_most(const struct policy *p, enum policy_rule rule)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < POLICY_PURPOSES; i++)
+        most = p->value[rule][i] > most ? p->value[rule][i] : most;
+    return most;
 }
 
 int

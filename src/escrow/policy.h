@@ -18,7 +18,7 @@ enum policy_rule {
     POLICY_REASON,    /* 1: what makes a key or takes one in states a reason */
     POLICY_TICKET,    /* 1: a showing names a ticket */
     POLICY_PERSON,    /* 1: a showing names the person who sees it */
-    POLICY_APPROVERS, /* how many others must have approved a real run that showed a key */
+    POLICY_APPROVERS, /* how many others must stand for a real run that has ended */
     POLICY_RULES
 };
 /* No limit, of the rules in milliseconds. */
@@ -35,6 +35,8 @@ struct policy {
 enum rc policy_load(struct policy *out, const struct store *store, struct err *err) MUST_CHECK;
 /* What holds for a purpose; of one that is not known, as for "other". */
 int64_t policy_of(const struct policy *p, enum policy_rule rule, const char *purpose);
+/* Of a count, the greatest of all purposes. */
+int64_t policy_most(const struct policy *p, enum policy_rule rule);
 
 /* ---- as text ---- */
 /* "wraps", "drill" and so on; NULL behind the last. */

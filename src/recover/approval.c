@@ -59,6 +59,17 @@ wants_counter(const struct run *r, size_t i)
     return approval_was_alone(r, i) && !r->steps[i].countersigned;
 }
 
+int
+approval_counters(const struct run *r, size_t i)
+{
+    size_t open = 0;
+    (void)approval_alone(r, &open);
+    if (open > 0)
+        return wants_counter(r, i);
+    return r->approvers > approval_standing(r) &&
+           (r->steps[i].state == RUN_DONE || r->steps[i].state == RUN_SKIPPED);
+}
+
 enum rc
 approval_counter_text(struct buf *out, const struct run *r, const struct store *store,
                       struct err *err)
@@ -66,7 +77,7 @@ approval_counter_text(struct buf *out, const struct run *r, const struct store *
     struct buf steps;
     buf_init(&steps, LIMIT_BODY);
     for (size_t i = 0; i < r->book->count; i++) {
-        if (wants_counter(r, i))
+        if (approval_counters(r, i))
             buf_addf(&steps, "%s%s", steps.len > 0 ? "," : "", r->book->steps[i].id);
     }
     enum rc rc = steps.len > 0
@@ -344,6 +355,21 @@ approval_alone(const struct run *r, size_t *open)
     for (size_t i = 0; i < r->book->count; i++) {
         n += approval_was_alone(r, i) != 0;
         *open += wants_counter(r, i) != 0;
+    }
+    return n;
+}
+
+size_t
+approval_standing(const struct run *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->approval_count; i++) {
+        const struct approval *a = &r->approvals[i];
+        size_t before = 0;
+        while (before < i && !(r->approvals[before].counts &&
+                               same_person(&r->approvals[before], a->person, a->name)))
+            before++;
+        n += a->counts && before == i;
     }
     return n;
 }

@@ -42,13 +42,18 @@ size_t approval_lacking(const struct run *r, size_t i);
 const struct approval *approval_of(const struct run *r, size_t i, const char *person,
                                    const char *name);
 
-/* Appends what is to be signed, one line with its line feed: of a step; of the steps that were
- * ended alone and are not countersigned, by their names with a comma between (RC_NOT_FOUND: none).
- */
+/* Appends what is to be signed, one line with its line feed: of a step; of a countersignature, by
+ * the names of its steps with a comma between (RC_NOT_FOUND: none). */
 enum rc approval_text(struct buf *out, const struct run *r, const struct store *store, size_t i,
                       struct err *err) MUST_CHECK;
 enum rc approval_counter_text(struct buf *out, const struct run *r, const struct store *store,
                               struct err *err) MUST_CHECK;
+/* Whether a countersignature is about this step: ended alone and not countersigned; where there is
+ * none of these, but policy wants more others to stand for the run (run.approvers, set by who asks
+ * for it), every step that has ended. */
+int approval_counters(const struct run *r, size_t i);
+/* Others who stand for a run by what counts, each person once. */
+size_t approval_standing(const struct run *r);
 /* How many steps were ended alone (also left out without who was to approve), and how many of these
  * nobody has countersigned. */
 size_t approval_alone(const struct run *r, size_t *open);

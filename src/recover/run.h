@@ -47,6 +47,7 @@ struct run {
     size_t player_count;
     struct approval *approvals; /* by time */
     size_t approval_count;
+    size_t approvers; /* others that policy wants to stand for it; 0: whoever asks did not look */
 };
 
 /* RC_NOT_FOUND: no such run, or its text has not arrived. For ref see run_find. */

@@ -139,21 +139,6 @@ approval(void *arg, const struct run *run, enum approval_finding what, const str
                        approval_word_claimed(bad), who, bad->why);
 }
 
-/* Others who stand for it: each person once. */
-static int64_t
-approvers_of(const struct run *r)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < r->approval_count; i++) {
-        size_t before = 0;
-        while (before < i && (!r->approvals[before].counts ||
-                              strcmp(r->approvals[before].name, r->approvals[i].name) != 0))
-            before++;
-        n += r->approvals[i].counts && before == i;
-    }
-    return n;
-}
-
 /* A real run that has ended; the strictest purpose counts, for a run gets back what it gets. */
 static enum rc
 approvers(void *arg, const struct run_record *record, struct err *err)
@@ -161,22 +146,18 @@ approvers(void *arg, const struct run_record *record, struct err *err)
     struct finding_walk *w = arg;
     struct run *r = NULL;
     struct err unread = ERR_INIT;
-    int64_t wanted = 0;
-    for (size_t p = 0; p < POLICY_PURPOSES; p++) {
-        int64_t v = w->policy.value[POLICY_APPROVERS][p];
-        wanted = v > wanted ? v : wanted;
-    }
+    int64_t wanted = policy_most(&w->policy, POLICY_APPROVERS);
     if (wanted == 0 || record->drill || record->finished[0] == '\0' ||
         run_load_record(&r, w->store, record, &unread) != RC_OK)
         return RC_OK; /* one whose text is not here is nobody's to judge */
-    int64_t there = approvers_of(r);
+    int64_t there = (int64_t)approval_standing(r);
     run_free(r);
     if (there >= wanted)
         return RC_OK;
     finding_fix(w, "keymuster recover countersign %.8s", record->id);
     return finding_say(w, FINDING_APPROVERS, "run", record->runbook, record->id, err,
-                       "%" PRId64 " others stand for run %.8s of %s; policy asks for %" PRId64,
-                       there, record->id, record->runbook, wanted);
+                       "%" PRId64 " other%s for run %.8s of %s; policy asks for %" PRId64, there,
+                       there == 1 ? " stands" : "s stand", record->id, record->runbook, wanted);
 }
 
 static enum rc

@@ -175,9 +175,7 @@ policy(struct finding_walk *w, struct err *err)
                          w->policy.not_understood);
     for (size_t i = 0; rc == RC_OK && i < 2; i++) {
         enum policy_rule rule = i == 0 ? POLICY_WRAPS : POLICY_COPIES;
-        int64_t most = 0;
-        for (size_t p = 0; p < POLICY_PURPOSES; p++)
-            most = w->policy.value[rule][p] > most ? w->policy.value[rule][p] : most;
+        int64_t most = policy_most(&w->policy, rule);
         if (most <= there[rule] || most <= policy_default(rule))
             continue;
         finding_fix(w, "keymuster policy set %s=NUMBER --reason TEXT", policy_rule_name(rule));

@@ -513,3 +513,35 @@ forge() { # KIND BODY
     until_shows 'status 20'
     step_is "$FRA" '.state == "done" and .alone == true'
 }
+
+@test "policy asks for approvers: a real run with fewer is a finding that countersignatures put right, and no run is stopped" {
+    scene
+    wanting() { ask '[.findings[] | select(.rule == "approvers") | .text] | join(";")' -C "$FRA" audit check --fail-on none; }
+    fra policy set backup-job.approvers=2 --reason 'two more'
+    printf '[step "agree"]\ndo = done\nattested_by_1 = dora\n[step "use"]\ndo = done\n' >answers
+    ends 0 -C "$FRA" recover start small.md --drill --as alice --answers answers
+    [ -z "$(wanting)" ] # a drill
+    ends 0 -C "$FRA" recover start small.md --as alice --answers answers
+    local run
+    run=$(run_id)
+    [ "$(wanting)" = "1 other stands for run ${run:0:8} of small; policy asks for 2" ]
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 0'
+    # exactly the command of the finding
+    "$KEYMUSTER" -C "$FRA" recover countersign "${run:0:8}" --text >text
+    grep -q ' steps agree,use runbook ' text
+    ends 17 -C "$FRA" recover countersign "$run" --as alice --key alice.key
+    ends 0 -o json -C "$FRA" recover countersign "$run" --as carol --key carol.key --credential "file:$T/carol.pass"
+    json '.steps == ["agree", "use"]'
+    [ -z "$(wanting)" ]
+    ends 13 -C "$FRA" recover countersign "$run" --as bob --text
+    fra policy set backup-job.approvers=3 --reason 'three more'
+    [ "$(wanting)" = "2 others stand for run ${run:0:8} of small; policy asks for 3" ]
+    ends 6 -C "$FRA" recover countersign "$run" --as carol --key carol.key --credential "file:$T/carol.pass"
+    says 'carol stands for run'
+    "$KEYMUSTER" -C "$FRA" recover countersign "$run" --text >text
+    minisign -S -s bob.key -m text >/dev/null
+    ends 0 -C "$FRA" recover countersign "$run" --as bob --signature text.minisig
+    [ -z "$(wanting)" ]
+    fra verify
+}
