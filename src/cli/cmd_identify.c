@@ -35,14 +35,14 @@ add_command(struct buf *out, const struct ctx *ctx, const struct identify *found
     buf_adds(out, "keymuster ");
     if (dir != NULL && from == NULL) {
         buf_adds(out, "-C ");
-        identify_word(out, dir);
+        escape_shell(out, dir);
         buf_adds(out, " ");
     }
     buf_adds(out, "reveal ");
     identify_ref(out, ctx->store, &found->key);
     if (from != NULL) {
         buf_adds(out, " --from ");
-        identify_word(out, from);
+        escape_shell(out, from);
     }
     buf_adds(out, " --reason 'configuration restore'");
 }
@@ -51,7 +51,7 @@ static void
 add_bare(struct buf *out, const struct identify *found)
 {
     buf_adds(out, "keymuster -o json identify ");
-    identify_word(out, found->is_file ? found->source : "-");
+    escape_shell(out, found->is_file ? found->source : "-");
     buf_adds(out, " | jq -r '.items[0].wdek' | keymuster reveal --wrapped - --root CRN "
                   "--credential REF --reason 'configuration restore'");
 }

@@ -11,6 +11,7 @@
 #include "cli/vbr_adopt.h"
 #include "cli/vbr_hints.h"
 #include "text/enc.h"
+#include "text/uni.h"
 
 enum { TELL_MOST = 16 * 1024 };
 
@@ -121,7 +122,7 @@ next_of(const struct adopting *x, const struct vbr_adoption *p, struct buf *out)
     const char *root = opt_get(&x->a.ctx->opts, OPT_ROOT);
     struct buf name;
     buf_init(&name, (size_t)4 * LIMIT_TEXT);
-    identify_word(&name, p->key.name);
+    escape_shell(&name, p->key.name);
     switch (p->outcome) {
     case ADOPT_DONE:
         if (p->typed)

@@ -98,16 +98,19 @@ drills_show(struct ctx *ctx, const struct key *key, const struct drilled_state *
 {
     struct showing_drills s = {.ctx = ctx, .key = key, .w = w};
     struct policy policy;
+    char ref[KEY_REF];
     enum rc rc = policy_load(&policy, ctx->store, err);
+    if (rc == RC_OK)
+        rc = key_ref(ref, ctx->store, key, err);
     if (rc != RC_OK)
         return rc;
     if (w != NULL)
         jw_arr(w, "drills");
     else if (!state->any)
-        out_printf(ctx, "drill       never: keymuster drill %s\n", key->uuid);
+        out_printf(ctx, "drill       never: keymuster drill %s\n", ref);
     else if (drilled_is_due(state, policy_of(&policy, POLICY_DRILL, key->purpose), clock_now_ms()))
         out_printf(ctx, "drill       due: %s; keymuster drill %s\n",
-                   state->proven ? "the last proof is old" : "no proof counts yet", key->uuid);
+                   state->proven ? "the last proof is old" : "no proof counts yet", ref);
     rc = drilled_each(ctx->store, key->uuid, show_one, &s, err);
     if (w != NULL)
         jw_end_arr(w);

@@ -6,6 +6,7 @@
 #include "cli/kms_conf.h"
 #include "escrow/drilled.h"
 #include "text/enc.h"
+#include "text/uni.h"
 
 enum { ROOTS_MOST = 32 };
 
@@ -205,25 +206,6 @@ identify_here(char out[96], const struct identify *found)
 }
 
 void
-identify_word(struct buf *out, const char *text)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "/._-@+:=,%";
-    if (text[0] != '\0' && text[0] != '-' && strspn(text, plain) == strlen(text)) {
-        buf_adds(out, text);
-        return;
-    }
-    buf_adds(out, "'");
-    for (; *text != '\0'; text++) {
-        if (*text == '\'')
-            buf_adds(out, "'\\''");
-        else
-            buf_add(out, text, 1);
-    }
-    buf_adds(out, "'");
-}
-
-void
 identify_ref(struct buf *out, const struct store *store, const struct key *key)
 {
     char ref[KEY_NAME_BYTES + 24];
@@ -232,5 +214,5 @@ identify_ref(struct buf *out, const struct store *store, const struct key *key)
     (void)snprintf(ref, sizeof ref, "%s@%lld", key->name, (long long)key->generation);
     int only = key_find(store, ref, &same, &scratch) == RC_OK && strcmp(same.uuid, key->uuid) == 0;
     /* A name that begins like an option would be taken for one. */
-    identify_word(out, only && ref[0] != '-' ? ref : key->uuid);
+    escape_shell(out, only && ref[0] != '-' ? ref : key->uuid);
 }

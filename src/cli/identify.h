@@ -48,8 +48,6 @@ enum rc identify_text(const struct ctx *ctx, const char *text, struct bco *bco,
 const char *identify_how(const struct identify *found);
 /* "yes, drilled 2026-03-15" */
 void identify_here(char out[96], const struct identify *found);
-/* A word of a command line, quoted for a shell where that is needed. */
-void identify_word(struct buf *out, const char *text);
 /* The KEY of a command line, quoted for a shell. */
 void identify_ref(struct buf *out, const struct store *store, const struct key *key);
 /* The WDEK of a description, or NULL. Inside hint; *len its bytes. */

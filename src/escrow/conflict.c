@@ -36,6 +36,23 @@ name_it(const struct store *store, struct conflict *c, struct err *err)
     return rc;
 }
 
+/* What a command calls it: its name, or where that stands for several, its UUID. */
+static enum rc
+refer_to_it(const struct store *store, struct conflict *c, struct err *err)
+{
+    struct object o;
+    struct key key;
+    struct err several = ERR_INIT;
+    if (strcmp(c->kind, "key") == 0) {
+        enum rc rc = key_find(store, c->object, &key, err);
+        return rc == RC_OK ? key_ref(c->ref, store, &key, err) : rc;
+    }
+    if (c->kind[0] != '\0' && strcmp(c->kind, "policy") != 0 &&
+        object_find(store, c->kind, c->label, &o, &several) == RC_OK)
+        (void)snprintf(c->ref, sizeof c->ref, "%s", c->label);
+    return RC_OK;
+}
+
 /* ---- which command settles it ---- */
 
 static const struct {
@@ -66,7 +83,7 @@ conflict_settling(const struct conflict *c, char *out, size_t size)
                        policy_rule_name(rule));
     for (size_t i = 0; i < sizeof settling / sizeof settling[0]; i++) {
         if (strcmp(settling[i].kind, c->kind) == 0 && strcmp(settling[i].field, c->field) == 0)
-            (void)snprintf(out, size, "keymuster %s %s%s", settling[i].before, c->object,
+            (void)snprintf(out, size, "keymuster %s %s%s", settling[i].before, c->ref,
                            settling[i].after);
     }
 }
@@ -106,8 +123,11 @@ each_of(const struct store *store, size_t at, conflict_fn fn, void *arg, struct 
         (void)snprintf(c.object, sizeof c.object, "%s", col_text(q, 0));
         (void)snprintf(c.kind, sizeof c.kind, "%s", col_text(q, 1));
         (void)snprintf(c.label, sizeof c.label, "%s", col_text(q, 2));
+        memcpy(c.ref, c.object, sizeof c.object);
         if (c.what == CONFLICT_FIELD)
             rc = name_it(store, &c, err);
+        if (rc == RC_OK && c.what == CONFLICT_FIELD)
+            rc = refer_to_it(store, &c, err);
         if (rc == RC_OK)
             rc = fn(arg, &c, err);
         if (rc != RC_OK)

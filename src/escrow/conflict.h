@@ -14,6 +14,7 @@ struct conflict {
     char kind[12];                   /* "key", or an object's */
     char object[UUID_TEXT + 1];      /* of CONFLICT_FIELD; else of the one with the smallest UUID */
     char label[KEY_NAME_BYTES + 24]; /* "vbr/config@1", "kp-mad" */
+    char ref[KEY_REF];               /* in the command that settles it */
     const char *field; /* of CONFLICT_FIELD, else "generation" or "name"; borrowed for the call */
 };
 /* Fields by object and name, then keys, then other objects by name. */
@@ -22,7 +23,7 @@ enum rc conflict_each(const struct store *store, conflict_fn fn, void *arg,
                       struct err *err) MUST_CHECK;
 
 /* The command that settles it, its values to be filled in; "" when there is none. */
-enum { CONFLICT_SETTLING = 160 };
+enum { CONFLICT_SETTLING = KEY_REF + 128 };
 void conflict_settling(const struct conflict *c, char *out, size_t size);
 
 /* The values that stand side by side, as JSON (UUIDs of equal names and numbers), and who set each;

@@ -308,6 +308,37 @@ key_is_known(const struct store *store, const char *ref, int *known, struct err 
     return rc;
 }
 
+enum rc
+key_ref(char out[KEY_REF], const struct store *store, const struct key *key, struct err *err)
+{
+    struct stmt *q = NULL;
+    struct buf ref;
+    char word[REF_BYTES];
+    enum rc rc = db_query(store->db, &q,
+                          "SELECT max(generation), count(DISTINCT CASE generation WHEN ?2 THEN"
+                          " uuid END) FROM key WHERE name = ?1",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, key->name);
+    stmt_int(q, 2, key->generation);
+    rc = stmt_row(q, err);
+    int newest = rc == RC_OK && stmt_more(q) && col_int(q, 0) == key->generation;
+    int alone = rc == RC_OK && stmt_more(q) && col_int(q, 1) == 1;
+    stmt_done(q);
+    if (newest)
+        (void)snprintf(word, sizeof word, "%s", key->name);
+    else
+        (void)snprintf(word, sizeof word, "%s@%lld", key->name, (long long)key->generation);
+    buf_init(&ref, KEY_REF - 1);
+    escape_shell(&ref, word);
+    /* A name that begins like an option would be taken for one. */
+    int fits = alone && word[0] != '-' && !ref.failed;
+    (void)snprintf(out, KEY_REF, "%s", fits ? buf_str(&ref) : key->uuid);
+    buf_release(&ref);
+    return rc;
+}
+
 int
 key_ref_is_name(const char *ref)
 {

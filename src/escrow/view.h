@@ -91,6 +91,13 @@ enum rc key_find_at(const struct store *store, const char *ref, int64_t at_ms, s
  * every key to tell which name was meant. */
 enum rc key_is_known(const struct store *store, const char *ref, int *known,
                      struct err *err) MUST_CHECK;
+/*
+ * What a command line calls this key, quoted for a shell: NAME of the newest generation, NAME@GEN of
+ * an older one, the UUID where a name and number stand for several, or would not fit.
+ */
+enum { KEY_REF = KEY_NAME_BYTES + 32 };
+enum rc key_ref(char out[KEY_REF], const struct store *store, const struct key *key,
+                struct err *err) MUST_CHECK;
 /* 1 for NAME, 0 for NAME@GEN and UUID. */
 int key_ref_is_name(const char *ref);
 /* By name, then generation, then UUID. name NULL: all. */

@@ -15,7 +15,7 @@ enum finding_severity { FINDING_LOW, FINDING_MEDIUM, FINDING_HIGH, FINDING_SEVER
 /* "low", "medium", "high". */
 const char *finding_severity_name(enum finding_severity severity);
 
-enum { FINDING_TEXT = 2048, FINDING_FIX = 256 };
+enum { FINDING_TEXT = 2048, FINDING_FIX = KEY_REF + 128 };
 
 enum finding_rule {
     /* keys */

@@ -14,6 +14,7 @@ struct one {
     const struct inventory_item *item;
     const struct key *key;
     char label[KEY_NAME_BYTES + 24];
+    char ref[KEY_REF]; /* in commands; "" before it is asked for */
 };
 
 #define SAY(o, rule, err, ...)                                                                     \
@@ -33,6 +34,27 @@ ago_of(char out[AGO_TEXT], const struct one *o, const char *at)
     out[0] = '\0';
     if (time_parse(&ms, at) == 0)
         time_ago(out, ms, o->w->now_ms);
+}
+
+/* What a command calls it. */
+static const char *
+ref(struct one *o)
+{
+    struct err unread = ERR_INIT; /* the walk will meet it again */
+    if (o->ref[0] == '\0' && key_ref(o->ref, o->w->store, o->key, &unread) != RC_OK)
+        return o->key->uuid;
+    return o->ref;
+}
+
+/* The same of its newest generation. */
+static void
+newest_ref(char out[KEY_REF], const struct one *o)
+{
+    struct key newest;
+    struct err several = ERR_INIT;
+    if (key_find(o->w->store, o->key->name, &newest, &several) != RC_OK ||
+        key_ref(out, o->w->store, &newest, &several) != RC_OK)
+        (void)snprintf(out, KEY_REF, "KEY");
 }
 
 /* A later generation of its name. */
@@ -68,7 +90,7 @@ losses(struct one *o, struct err *err)
         simulate_count_key(c, &o->w->world, o->item, &k);
         if (c->broken > broken) {
             if (!k.left.wrap)
-                finding_fix(o->w, "keymuster wrap add %s --root ROOT-ELSEWHERE", o->key->uuid);
+                finding_fix(o->w, "keymuster wrap add %s --root ROOT-ELSEWHERE", ref(o));
             else
                 finding_fix(o->w, "keymuster sync");
             rc = SAY(o, FINDING_OUTLIVE, err,
@@ -76,7 +98,7 @@ losses(struct one *o, struct err *err)
                      "elsewhere",
                      o->label, c->loss.name, !k.left.wrap ? "wrap" : "copy");
         } else if (c->fate > fate) {
-            finding_fix(o->w, "keymuster wrap add %s --root ROOT-ELSEWHERE", o->key->uuid);
+            finding_fix(o->w, "keymuster wrap add %s --root ROOT-ELSEWHERE", ref(o));
             rc = SAY(o, FINDING_FATE, err,
                      "all that would be left of %s without %s shares a region, vendor or account "
                      "with it",
@@ -110,13 +132,13 @@ debts(struct one *o, struct err *err)
     char ago[AGO_TEXT];
     ago_of(ago, o, o->key->created_at);
     for (size_t d = 0; rc == RC_OK && d < i->debt_count; d++) {
-        finding_fix(o->w, "keymuster wrap add %s --root %s", o->key->uuid,
+        finding_fix(o->w, "keymuster wrap add %s --root %s", ref(o),
                     i->debts[d]->object.name);
         rc = SAY(o, FINDING_OWED, err, "%s has no wrap under %s, owed since it was made %s",
                  o->label, i->debts[d]->object.name, ago);
     }
     if (rc == RC_OK && i->wraps_wanting > 0) {
-        finding_fix(o->w, "keymuster wrap add %s --root ANOTHER-ROOT", o->key->uuid);
+        finding_fix(o->w, "keymuster wrap add %s --root ANOTHER-ROOT", ref(o));
         rc = SAY(o, FINDING_WRAPS, err,
                  "%s lacks %" PRId64 " of the %" PRId64 " wraps that policy asks of a %s key",
                  o->label, i->wraps_wanting, asked(o, POLICY_WRAPS), o->key->purpose);
@@ -167,7 +189,7 @@ behind(struct one *o, struct err *err)
     policy_value_text(every, POLICY_REWRAP, limit);
     if (since != 0)
         time_ago(ago, since, o->w->now_ms);
-    finding_fix(o->w, "keymuster rewrap %s", o->key->uuid);
+    finding_fix(o->w, "keymuster rewrap %s", ref(o));
     if (limit == POLICY_NONE || since == 0 || o->w->now_ms - since < limit)
         return SAY(o, FINDING_BEHIND, err, "%s is behind its root key, rotated %s", o->label, ago);
     return SAY(o, FINDING_REWRAP_DUE, err,
@@ -185,7 +207,7 @@ failed(struct one *o, struct err *err)
         d->failing_root[0] != '\0' ? inventory_name(o->w->inv, d->failing_root, &root, err) : RC_OK;
     if (rc != RC_OK)
         return rc;
-    finding_fix(o->w, "keymuster drill %s", o->key->uuid);
+    finding_fix(o->w, "keymuster drill %s", ref(o));
     return SAY(o, FINDING_DRILL_FAILED, err, "%s could not be got back%s%s (%s)", o->label,
                root[0] != '\0' ? " under " : "", root, d->failing_code);
 }
@@ -198,23 +220,23 @@ proofs(struct one *o, struct err *err)
     char ago[AGO_TEXT], text[POLICY_TEXT];
     enum rc rc = i->drills.failing > 0 ? failed(o, err) : RC_OK;
     if (rc == RC_OK && !o->key->has_check) {
-        finding_fix(o->w, "keymuster drill %s", o->key->uuid);
+        finding_fix(o->w, "keymuster drill %s", ref(o));
         rc = SAY(o, FINDING_NO_CHECK, err, "%s has no check value: nothing to compare with",
                  o->label);
     }
     if (rc == RC_OK && every != POLICY_NONE && !i->drills.proven) {
-        finding_fix(o->w, "keymuster drill %s", o->key->uuid);
+        finding_fix(o->w, "keymuster drill %s", ref(o));
         rc = SAY(o, FINDING_NEVER_DRILLED, err, "%s was never proven by a drill that counts",
                  o->label);
     } else if (rc == RC_OK && drilled_is_due(&i->drills, every, o->w->now_ms)) {
         ago_of(ago, o, i->drills.newest.at);
         policy_value_text(text, POLICY_DRILL, every);
-        finding_fix(o->w, "keymuster drill %s", o->key->uuid);
+        finding_fix(o->w, "keymuster drill %s", ref(o));
         rc = SAY(o, FINDING_DRILL_DUE, err,
                  "%s was last proven by a drill %s; policy says every %s", o->label, ago, text);
     }
     if (rc == RC_OK && i->unconfirmed) {
-        finding_fix(o->w, "keymuster check %s", o->key->uuid);
+        finding_fix(o->w, "keymuster check %s", ref(o));
         rc = SAY(o, FINDING_UNCONFIRMED, err,
                  "%s is unconfirmed: nobody has compared it with what the backup server has",
                  o->label);
@@ -231,7 +253,7 @@ recovered(struct one *o, struct err *err)
     enum rc rc = has_newer(o, &newer, err);
     if (rc != RC_OK || newer)
         return rc;
-    finding_fix(o->w, "keymuster recover start --drill --blind %s", o->key->uuid);
+    finding_fix(o->w, "keymuster recover start --drill --blind %s", ref(o));
     return SAY(o, FINDING_NEVER_RECOVERED, err,
                "%s was never got back by anyone but the administrator", o->label);
 }
@@ -243,16 +265,17 @@ exposed(struct one *o, struct err *err)
                                         [DUTY_DELIVERY] = "its successor is not delivered",
                                         [DUTY_DRILL] = "its successor is not drilled"};
     const struct duty *d = &o->item->duty;
-    char ago[AGO_TEXT];
+    char ago[AGO_TEXT], newest[KEY_REF];
     if (!o->item->exposed)
         return RC_OK;
+    newest_ref(newest, o);
     ago_of(ago, o, d->since);
     if (d->lacks == DUTY_SUCCESSOR)
-        finding_fix(o->w, "keymuster rekey %s", o->key->uuid);
+        finding_fix(o->w, "keymuster rekey %s", ref(o));
     else if (d->lacks == DUTY_DELIVERY)
-        finding_fix(o->w, "keymuster vbr push SERVER %s", o->key->name);
+        finding_fix(o->w, "keymuster vbr push SERVER %s", newest);
     else
-        finding_fix(o->w, "keymuster drill %s", o->key->name);
+        finding_fix(o->w, "keymuster drill %s", newest);
     if (d->left[0] != '\0')
         return SAY(o, FINDING_EXPOSED, err, "%s is known to %s, who left; %s", o->label, d->left,
                    lacks[d->lacks]);
@@ -285,12 +308,12 @@ ages(struct one *o, struct err *err)
         char ago[AGO_TEXT], text[POLICY_TEXT];
         ago_of(ago, o, o->key->created_at);
         policy_value_text(text, POLICY_MAX_AGE, limit);
-        finding_fix(o->w, "keymuster rekey %s", o->key->uuid);
+        finding_fix(o->w, "keymuster rekey %s", ref(o));
         rc = SAY(o, FINDING_AGE, err, "%s was made %s and still encrypts; policy allows %s",
                  o->label, ago, text);
     }
     if (rc == RC_OK && (over || soon)) {
-        finding_fix(o->w, "keymuster rekey %s", o->key->uuid);
+        finding_fix(o->w, "keymuster rekey %s", ref(o));
         rc = SAY(o, over ? FINDING_EXPIRED : FINDING_EXPIRES, err,
                  "a successor of %s %s due on %.10s", o->label, over ? "was" : "is", date);
     }
@@ -308,12 +331,12 @@ states(struct one *o, int needed, struct err *err)
     if (strcmp(state, "destroyed") == 0) {
         if (until == 0 || until <= o->w->now_ms)
             return RC_OK;
-        finding_fix(o->w, "keymuster state %s deactivated --reason TEXT", o->key->uuid);
+        finding_fix(o->w, "keymuster state %s deactivated --reason TEXT", ref(o));
         return SAY(o, FINDING_DESTROYED, err,
                    "%s is marked destroyed, and its backups are kept until %.10s", o->label, date);
     }
     if (!needed) {
-        finding_fix(o->w, "keymuster state %s destroyed --reason TEXT", o->key->uuid);
+        finding_fix(o->w, "keymuster state %s destroyed --reason TEXT", ref(o));
         return SAY(o, FINDING_NOT_NEEDED, err, "the backups of %s were kept until %.10s", o->label,
                    date);
     }
@@ -326,9 +349,9 @@ states(struct one *o, int needed, struct err *err)
     if (rc != RC_OK || newer)
         return rc;
     if (suspended)
-        finding_fix(o->w, "keymuster state %s active --reason TEXT", o->key->uuid);
+        finding_fix(o->w, "keymuster state %s active --reason TEXT", ref(o));
     else
-        finding_fix(o->w, "keymuster rekey %s", o->key->uuid);
+        finding_fix(o->w, "keymuster rekey %s", ref(o));
     return SAY(o, suspended ? FINDING_SUSPENDED : FINDING_COMPROMISED, err,
                "%s is %s since %.10s (%.200s)%s", o->label, state, since, reason,
                suspended ? "" : " and has no successor");

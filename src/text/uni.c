@@ -249,6 +249,27 @@ text_check(const char *text, const char *what, struct err *err)
     return err_hint(err, "use one line of 1 to %d bytes of UTF-8", LIMIT_TEXT);
 }
 
+/* ---- a command line ---- */
+
+void
+escape_shell(struct buf *out, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-@+:=,%";
+    if (text[0] != '\0' && text[0] != '-' && strspn(text, plain) == strlen(text)) {
+        buf_adds(out, text);
+        return;
+    }
+    buf_adds(out, "'");
+    for (; *text != '\0'; text++) {
+        if (*text == '\'')
+            buf_adds(out, "'\\''");
+        else
+            buf_add(out, text, 1);
+    }
+    buf_adds(out, "'");
+}
+
 /* ---- "did you mean" ---- */
 
 static unsigned

@@ -38,6 +38,9 @@ enum rc text_check(const char *text, const char *what, struct err *err) MUST_CHE
 enum escape_flags { ESCAPE_LINE = 0, ESCAPE_KEEP_NEWLINES = 1 };
 void escape_terminal(struct buf *out, const char *text, size_t len, enum escape_flags flags);
 
+/* A word of a command line, quoted for a shell where that is needed. */
+void escape_shell(struct buf *out, const char *text);
+
 /* Number of single-character edits between two short ASCII words, for "did you mean". */
 unsigned edit_distance(const char *a, const char *b);
 

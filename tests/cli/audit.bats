@@ -126,7 +126,7 @@ fix_of() { "$KEYMUSTER" -C "$FRA" -o json audit check | jq -r --arg r "$1" '[.fi
     mad sync
     fra sync
     ends 3 -C "$FRA" -o json audit check
-    json '[.findings[] | select(.rule == "conflict") | .fix] == ["keymuster state \([.findings[] | select(.rule == "conflict") | .uuid][0]) --owner TEXT"]'
+    json '[.findings[] | select(.rule == "conflict") | .fix] == ["keymuster state vbr/config --owner TEXT"]'
 }
 
 @test "as of another day: ages are judged by it; a day before the first key is no error" {
@@ -167,4 +167,33 @@ fix_of() { "$KEYMUSTER" -C "$FRA" -o json audit check | jq -r --arg r "$1" '[.fi
     "$KEYMUSTER" -C "$FRA" -o ndjson audit check 2>complaint | head -n 1 >first
     [ "$(jq -r .schema first)" = keymuster.audit-finding/1 ]
     [ ! -s complaint ]
+}
+
+@test "a command names a key as a person would, quoted where a shell needs it; the UUID only where a name stands for two" {
+    scene_two
+    fra create $'it\'s $(touch bad) *' --purpose backup-job --root fra-main
+    fra rekey vbr/job-sql
+    mv "$USB" "$T/away"
+    "$KEYMUSTER" -C "$FRA" create both --purpose backup-job --root fra-main || true
+    "$KEYMUSTER" -C "$MAD" create both --purpose backup-job --root mad-main || true
+    mv "$T/away" "$USB"
+    fra sync
+    mad sync
+    fra sync
+    "$KEYMUSTER" -C "$FRA" -o json audit check --fail-on none >found
+    jq -r '.findings[] | select(.rule == "never-drilled") | .fix' found >fixes
+    grep -qx 'keymuster drill vbr/config' fixes
+    grep -qx 'keymuster drill vbr/job-sql' fixes
+    grep -qx 'keymuster drill vbr/job-sql@1' fixes
+    [ "$(grep -cE '^keymuster drill [0-9a-f-]{36}$' fixes)" -eq 2 ]
+    jq -e '[.findings[] | select(.object == "both@1" and .rule == "never-drilled") | .fix == "keymuster drill \(.uuid)"] == [true, true]' found
+    # as it stands, in a shell
+    grep -F 'touch bad' fixes >one
+    keymuster() { "$KEYMUSTER" -C "$MAD" "$@"; }
+    mad sync
+    mad kms set kp-fra --credential "file:$T/kp-fra.pass" --file "$T/kp-fra.kms"
+    eval "$(cat one)"
+    [ ! -e bad ]
+    fra sync
+    found '' $'it\'s $(touch bad) *@1'
 }

@@ -16,8 +16,7 @@ apart() { # STORE ARG...: nothing gets out, so a new key is not released
 
 @test "owner, labels and the like: both are shown with their site, one command settles them" {
     scene_two
-    local uuid store
-    uuid=$(ask .uuid -C "$FRA" show vbr/config)
+    local store
     apart "$FRA" state vbr/config --owner backup-team --label tier=1 --protects sql
     apart "$MAD" state vbr/config --owner bob --label tier=2 --protects sql
     apart "$FRA" state vbr/job-sql suspended --reason one
@@ -26,7 +25,7 @@ apart() { # STORE ARG...: nothing gets out, so a new key is not released
     same_tables
     for store in "$FRA" "$MAD"; do
         ends 0 -C "$store" status
-        says 'conflict: owner of vbr/config@1' '"backup-team" (fra)' '"bob" (mad)' "keymuster state $uuid --owner TEXT" \
+        says 'conflict: owner of vbr/config@1' '"backup-team" (fra)' '"bob" (mad)' "keymuster state vbr/config --owner TEXT" \
             'conflict: labels of vbr/config@1' '{"tier":"2"} (mad)'
         silent_on 'protects of' # the same value is no conflict
         ends 0 -C "$store" show vbr/config
