@@ -340,7 +340,7 @@ status_copies(struct status *s, struct err *err)
         int64_t then = 0;
         if (name == NULL)
             return RC_OK;
-        enum rc rc = copy_freshness(store, name, &f, err);
+        enum rc rc = copy_freshness(store, name, clock_now_ms(), &f, err);
         if (rc != RC_OK)
             return rc;
         if (!f.overdue)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "cli/preview.h"
@@ -51,7 +52,7 @@ is_due(const struct ctx *ctx, const char *name)
 {
     struct freshness f;
     struct err scratch = ERR_INIT;
-    return copy_freshness(ctx->store, name, &f, &scratch) == RC_OK && f.overdue;
+    return copy_freshness(ctx->store, name, clock_now_ms(), &f, &scratch) == RC_OK && f.overdue;
 }
 
 static enum rc

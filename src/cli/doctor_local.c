@@ -105,7 +105,7 @@ copies(struct doctor *d, struct err *err)
         struct freshness f;
         char ago[AGO_TEXT] = "never", why[256];
         int64_t then = 0;
-        rc = copy_freshness(store, name, &f, err);
+        rc = copy_freshness(store, name, clock_now_ms(), &f, err);
         if (rc != RC_OK)
             return rc;
         if (time_parse(&then, f.reached_at) == 0)

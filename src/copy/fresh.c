@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "copy/held.h"
 #include "escrow/log.h"
 #include "text/time.h"
@@ -24,7 +23,8 @@ reached_at(const struct store *store, const char *id, char out[TIME_TEXT + 1], s
 }
 
 enum rc
-copy_freshness(const struct store *store, const char *name, struct freshness *out, struct err *err)
+copy_freshness(const struct store *store, const char *name, int64_t now_ms, struct freshness *out,
+               struct err *err)
 {
     struct mark seen = {.number = 0};
     struct log_end end;
@@ -43,6 +43,6 @@ copy_freshness(const struct store *store, const char *name, struct freshness *ou
         return rc;
     out->missing = end.seq > seen.entries ? end.seq - seen.entries : 0;
     if (out->every != NULL && duration_parse(&every, out->every, "every", &scratch) == RC_OK)
-        out->overdue = time_parse(&then, out->reached_at) != 0 || clock_now_ms() - then > every;
+        out->overdue = time_parse(&then, out->reached_at) != 0 || now_ms - then > every;
     return RC_OK;
 }

@@ -10,8 +10,8 @@ struct freshness {
     const char *every; /* as set; NULL without; borrowed until the next store_conf_set */
     int overdue;       /* it was not reached for longer than that */
 };
-/* Of a copy bound here. Nothing is asked of it. */
-enum rc copy_freshness(const struct store *store, const char *name, struct freshness *out,
-                       struct err *err) MUST_CHECK;
+/* Of a copy bound here, as of now_ms. Nothing is asked of it. */
+enum rc copy_freshness(const struct store *store, const char *name, int64_t now_ms,
+                       struct freshness *out, struct err *err) MUST_CHECK;
 
 #endif

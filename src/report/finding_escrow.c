@@ -42,7 +42,7 @@ copies(struct finding_walk *w, struct err *err)
         char ago[AGO_TEXT];
         if (name == NULL)
             return RC_OK;
-        rc = copy_freshness(w->store, name, &f, err);
+        rc = copy_freshness(w->store, name, w->now_ms, &f, err);
         if (rc != RC_OK || !f.overdue)
             continue;
         ago_of(ago, w, f.reached_at);
