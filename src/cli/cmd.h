@@ -131,6 +131,8 @@ void ctx_release(struct ctx *ctx);
 void help_short(struct buf *out, const char *here);
 /* All commands. */
 void help_all(struct buf *out);
+/* "Every day": the title above a group of commands. */
+const char *help_group(enum cmd_group group);
 /* One command's page; a noun's commands. */
 void help_cmd(struct buf *out, const struct cmd *cmd);
 void help_noun(struct buf *out, const char *noun);

@@ -299,7 +299,7 @@ const struct cmd cmd_import_table[] = {
      "Records many wrapped keys: a JSON object a line, or an export of VBR's; -n: a dry run.",
      import_options, 1, -1, CMD_WRITE, GROUP_EVERY_DAY, run_import,
      "keymuster import keys.ndjson --root mad-main --purpose backup-job -n\n"
-     "keymuster import Get-VBREncryptionKey.json --root mad-main --purpose backup-job\n"},
+     "keymuster import VBREncryptionKey.json --root mad-main --purpose backup-job\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };
 /* clang-format on */

@@ -265,6 +265,6 @@ const struct cmd cmd_join_table[] = {
      .flags = CMD_NO_STORE | CMD_WRITE,
      .group = GROUP_SET_UP,
      .run = run_join,
-     .examples = "  keymuster join --from /media/usb/escrow --site mad --card card.txt\n"},
+     .examples = "keymuster join --from /media/usb/escrow --site mad --card card.txt\n"},
     {.verb = NULL},
 };

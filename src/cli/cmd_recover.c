@@ -369,6 +369,6 @@ const struct cmd cmd_recover_table[] = {
     {"recover", "attach", "[DIR]",
      "Merges evidence that --from kept in a folder because its copy could not take it.", NULL, 0, 1,
      CMD_WRITE, GROUP_WHEN_NEEDED, cmd_recover_attach,
-     "  keymuster recover attach /media/usb/evidence\n"},
+     "keymuster recover attach /media/usb/evidence\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

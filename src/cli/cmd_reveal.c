@@ -562,10 +562,10 @@ const struct cmd cmd_reveal_table[] = {
      .flags = CMD_NO_STORE | CMD_WRITE | CMD_EMERGENCY,
      .group = GROUP_WHEN_NEEDED,
      .run = run_reveal,
-     .examples = "  keymuster reveal vbr/config --reason \"restore after fire\"\n"
-                 "  keymuster reveal vbr/config --reason test --to - | PROGRAM\n"
-                 "  keymuster reveal vbr/config --reason fire --from /media/usb/escrow \\\n"
-                 "      --expect ID --credential kp-mad=prompt\n"},
+     .examples = "keymuster reveal vbr/config --reason \"restore after fire\"\n"
+                 "keymuster reveal vbr/config --reason test --to - | PROGRAM\n"
+                 "keymuster reveal vbr/config --reason fire --from /media/usb/escrow \\\n"
+                 "    --expect ID --credential kp-mad=prompt\n"},
     {.verb = "exec",
      .synopsis = "KEY --reason TEXT [--stdin|--fd N|--tmpfile|--env NAME|--template FILE] -- CMD "
                  "[ARG]...",
@@ -576,9 +576,9 @@ const struct cmd cmd_reveal_table[] = {
      .flags = CMD_NO_STORE | CMD_WRITE | CMD_EXEC | CMD_EMERGENCY,
      .group = GROUP_WHEN_NEEDED,
      .run = run_exec,
-     .examples = "  keymuster exec borg/main --reason nightly --fd 5 -- borg list /repo\n"
-                 "  keymuster exec vbr/config --reason fire --template answer.xml -- \\\n"
-                 "      RESTORE /file:{}\n"},
+     .examples = "keymuster exec borg/main --reason nightly --fd 5 -- borg list /repo\n"
+                 "keymuster exec vbr/config --reason fire --template answer.xml -- \\\n"
+                 "    RESTORE /file:{}\n"},
     {.verb = "check",
      .synopsis = "KEY... [--secret REF]",
      .summary = "Tells whether a password is the right one, without showing it.",
@@ -588,6 +588,6 @@ const struct cmd cmd_reveal_table[] = {
      .flags = CMD_READ,
      .group = GROUP_WHEN_NEEDED,
      .run = run_check,
-     .examples = "  keymuster check vbr/config\n"},
+     .examples = "keymuster check vbr/config\n"},
     {.verb = NULL},
 };

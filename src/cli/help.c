@@ -89,8 +89,8 @@ help_short(struct buf *out, const char *here)
              "in a copy  recovery/START-HERE.md    what to do when all else is gone\n");
 }
 
-static const char *
-group_title(enum cmd_group group)
+const char *
+help_group(enum cmd_group group)
 {
     switch (group) {
     case GROUP_EVERY_DAY:
@@ -126,7 +126,7 @@ help_all(struct buf *out)
             if ((int)cmd->group != group || (cmd->flags & CMD_HIDDEN))
                 continue;
             if (!titled)
-                buf_addf(out, "\n%s:\n", group_title(cmd->group));
+                buf_addf(out, "\n%s:\n", help_group(cmd->group));
             titled = 1;
             command_row(out, cmd);
         }
@@ -160,6 +160,17 @@ exit_lines(struct buf *out, const struct cmd *cmd)
     buf_adds(out, "  all others: keymuster help exit-codes\n");
 }
 
+static void
+example_lines(struct buf *out, const char *text)
+{
+    if (text != NULL)
+        buf_adds(out, "\nExamples:\n");
+    for (size_t len; text != NULL && *text != '\0'; text += len + 1) {
+        len = strcspn(text, "\n");
+        buf_addf(out, "  %.*s\n", (int)len, text);
+    }
+}
+
 void
 help_cmd(struct buf *out, const struct cmd *cmd)
 {
@@ -178,8 +189,7 @@ help_cmd(struct buf *out, const struct cmd *cmd)
         option_rows(out, cmd->options);
     }
     global_in_short(out);
-    if (cmd->examples != NULL)
-        buf_addf(out, "\nExamples:\n%s", cmd->examples);
+    example_lines(out, cmd->examples);
     exit_lines(out, cmd);
 }
 
@@ -308,13 +318,13 @@ const struct cmd cmd_help_table[] = {
      .flags = CMD_NO_STORE,
      .group = GROUP_HELP,
      .run = run_help,
-     .examples = "  keymuster help reveal\n  keymuster reveal --help\n"},
+     .examples = "keymuster help reveal\nkeymuster reveal --help\n"},
     {.verb = "version",
      .synopsis = "",
      .summary = "Tells the version.",
      .flags = CMD_NO_STORE,
      .group = GROUP_HELP,
      .run = version_answer,
-     .examples = "  keymuster version -o json\n"},
+     .examples = "keymuster version -o json\n"},
     {.verb = NULL},
 };
