@@ -8,6 +8,7 @@
 #include "cli/session.h"
 #include "crypt/passphrase.h"
 #include "escrow/log.h"
+#include "text/uni.h"
 
 int
 officer_is(const char *purpose)
@@ -119,14 +120,14 @@ add_command(struct buf *out, const struct ctx *ctx, const struct key *key)
     buf_adds(out, "keymuster ");
     if (dir != NULL && from == NULL) {
         buf_adds(out, "-C ");
-        identify_word(out, dir);
+        escape_shell(out, dir);
         buf_adds(out, " ");
     }
     buf_adds(out, "reveal ");
     identify_ref(out, ctx->store, key);
     if (from != NULL) {
         buf_adds(out, " --from ");
-        identify_word(out, from);
+        escape_shell(out, from);
     }
     buf_adds(out, " --reason 'configuration restore'");
 }
