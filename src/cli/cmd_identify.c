@@ -2,27 +2,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
-#include "cli/identify.h"
+#include "cli/identify_walk.h"
 #include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/ref.h"
 #include "cli/session.h"
 #include "text/uni.h"
 
-enum { FILES_MOST = 10000, DEPTH_MOST = 4 };
-
 struct identifying {
     struct ctx *ctx;
     struct bco bco; /* of the file looked at last */
     struct identify *rows;
     size_t count, size;
-    unsigned depth;
-    int more; /* there were more than FILES_MOST */
+    int more; /* there were more than are looked at */
 };
 
 /* ---- what to type ---- */
@@ -253,20 +248,10 @@ answer_one(struct identifying *i, const struct identify *found, struct err *err)
 
 /* ---- a folder ---- */
 
-static int
-is_bco(const char *name)
-{
-    size_t len = strlen(name);
-    return len > 4 && strcasecmp(name + len - 4, ".bco") == 0;
-}
-
 static enum rc
-add_row(struct identifying *i, const char *path, struct err *err)
+add_row(void *arg, const struct identify *found, struct err *err)
 {
-    if (i->count == FILES_MOST) {
-        i->more = 1;
-        return RC_OK;
-    }
+    struct identifying *i = arg;
     if (i->count == i->size) {
         size_t size = i->size == 0 ? 16 : i->size * 2;
         struct identify *rows = realloc(i->rows, size * sizeof *rows);
@@ -275,50 +260,8 @@ add_row(struct identifying *i, const char *path, struct err *err)
         i->rows = rows;
         i->size = size;
     }
-    return identify_file(i->ctx, path, &i->bco, &i->rows[i->count++], err);
-}
-
-/* A link to one is not followed: it may lead in a circle. */
-static int
-is_folder(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-struct place {
-    struct identifying *all;
-    const char *folder;
-};
-
-static enum rc walk(struct identifying *i, const char *folder, struct err *err);
-
-static enum rc
-one_name(void *arg, const char *name, struct err *err)
-{
-    struct place *p = arg;
-    char path[PATH_SIZE];
-    struct err scratch = ERR_INIT;
-    if (path_join(path, p->folder, name, &scratch) != RC_OK) /* too long to be anybody's */
-        return RC_OK;
-    if (is_bco(name))
-        return add_row(p->all, path, err);
-    return p->all->depth < DEPTH_MOST && is_folder(path) ? walk(p->all, path, err) : RC_OK;
-}
-
-static enum rc
-walk(struct identifying *i, const char *folder, struct err *err)
-{
-    struct place p = {i, folder};
-    i->depth++;
-    enum rc rc = dir_each(folder, one_name, &p, err);
-    i->depth--;
-    if (rc == RC_IO && i->depth > 0) { /* a folder that may not be read hides no other */
-        out_warn(i->ctx, "%s", err->msg);
-        err_clear(err);
-        rc = RC_OK;
-    }
-    return rc;
+    i->rows[i->count++] = *found;
+    return RC_OK;
 }
 
 static int
@@ -385,7 +328,7 @@ static enum rc
 answer_folder(struct identifying *i, const char *folder, struct err *err)
 {
     struct ctx *ctx = i->ctx;
-    enum rc rc = walk(i, folder, err);
+    enum rc rc = identify_walk(ctx, folder, add_row, i, &i->more, err);
     if (rc == RC_OK && i->count == 0) {
         (void)err_set(err, RC_NOT_FOUND, "no configuration backup (.bco) in %s", folder);
         rc = err_hint(err, "Veeam keeps them in VeeamConfigBackup/SERVER of a repository");
@@ -393,7 +336,7 @@ answer_folder(struct identifying *i, const char *folder, struct err *err)
     if (rc != RC_OK)
         return rc;
     if (i->more)
-        out_warn(ctx, "more than %d files; the others were left out", FILES_MOST);
+        out_warn(ctx, "more than %d files; the others were left out", IDENTIFY_FILES);
     qsort(i->rows, i->count, sizeof *i->rows, newest_first);
     if (!out_is_json(ctx))
         return tell_table(i, err);

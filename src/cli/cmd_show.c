@@ -11,6 +11,7 @@
 #include "cli/officer.h"
 #include "cli/out.h"
 #include "cli/session.h"
+#include "cli/show_consumers.h"
 #include "cli/until.h"
 #include "cli/vbr_known.h"
 
@@ -176,6 +177,8 @@ show_json(const struct list_row *row, struct err *err)
             rc = show_conflicts(ctx, row->item, &w, err);
         if (rc == RC_OK)
             rc = show_servers(ctx, k, &w, err);
+        if (rc == RC_OK)
+            rc = show_consumers(ctx, k, &w, err);
         jw_arr(&w, "wraps");
         if (rc == RC_OK)
             rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);
@@ -203,24 +206,21 @@ show_chosen(void *arg, const struct list_field *field, const struct list_value *
     return RC_OK;
 }
 
-static const char *
-duty_next(enum duty_lacks lacks)
-{
-    return lacks == DUTY_SUCCESSOR  ? "it has no successor: keymuster rekey"
-           : lacks == DUTY_DELIVERY ? "its successor is not delivered"
-                                    : "its successor is not drilled";
-}
-
 static enum rc
 show_duties(const struct list_row *row, struct err *err)
 {
     const struct inventory_item *i = row->item;
     struct buf text;
+    char next[DUTY_NEXT] = "";
     buf_init(&text, LIMIT_TEXT);
+    if (i->exposed)
+        duty_next(next, &i->duty);
     if (i->exposed && i->duty.left[0] != '\0')
-        buf_addf(&text, "known to %s, who left; %s", i->duty.left, duty_next(i->duty.lacks));
+        buf_addf(&text, "known to %s, who left; %s", i->duty.left, next);
     else if (i->exposed)
-        buf_addf(&text, "seen by a person since %s; %s", i->duty.since, duty_next(i->duty.lacks));
+        buf_addf(&text, "seen by a person since %s; %s", i->duty.since, next);
+    if (i->exposed && i->duty.lacks == DUTY_SUCCESSOR)
+        buf_adds(&text, ": keymuster rekey");
     out_field(row->ctx, "EXPOSED", buf_str(&text));
     for (size_t d = 0; d < i->debt_count; d++) {
         buf_clear(&text);
@@ -286,6 +286,8 @@ show_row(const struct list_row *row, struct err *err)
         rc = show_conflicts(ctx, row->item, NULL, err);
     if (rc == RC_OK)
         rc = show_servers(ctx, k, NULL, err);
+    if (rc == RC_OK)
+        rc = show_consumers(ctx, k, NULL, err);
     struct listing l = {.ctx = ctx};
     if (rc == RC_OK)
         rc = wrap_each(ctx->store, k->uuid, show_wrap, &l, err);

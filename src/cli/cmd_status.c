@@ -103,10 +103,11 @@ status_key(void *arg, const struct inventory_item *i, struct err *err)
         return rc;
     if (vbr_key_is_hole(s->ctx->store, k)) {
         s->holes++;
-        status_warn(s,
-                    "hole: %s@%lld is in use since %s, and nobody has its password: keymuster rekey "
-                    "%s --root ROOT --to DEST",
-                    k->name, (long long)k->generation, k->created_at, k->uuid);
+        status_warn(
+            s,
+            "hole: %s@%lld is in use since %s, and nobody has its password: keymuster rekey "
+            "%s --root ROOT --to DEST",
+            k->name, (long long)k->generation, k->created_at, k->uuid);
     } else if (i->unconfirmed) {
         status_warn(s,
                     "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check "
@@ -245,24 +246,20 @@ status_conflict(void *arg, const struct conflict *c, struct err *err)
 static enum rc
 status_duty(void *arg, const struct duty *d, struct err *err)
 {
-    static const char *const next[] = {
-        [DUTY_SUCCESSOR] = "it has no successor",
-        [DUTY_DELIVERY] = "its successor is not delivered",
-        [DUTY_DRILL] = "its successor is not drilled",
-    };
     struct status *s = arg;
-    char ago[AGO_TEXT] = "";
+    char ago[AGO_TEXT] = "", next[DUTY_NEXT];
     int64_t since = 0;
     (void)err;
     s->duties++;
+    duty_next(next, d);
     if (time_parse(&since, d->since) == 0)
         time_ago(ago, since, clock_now_ms());
     if (d->left[0] != '\0')
         status_warn(s, "duty: %s@%lld is known to %s, who left, and must be replaced; %s",
-                    d->key.name, (long long)d->key.generation, d->left, next[d->lacks]);
+                    d->key.name, (long long)d->key.generation, d->left, next);
     else
         status_warn(s, "duty: %s@%lld was seen by a person %s and must be replaced; %s",
-                    d->key.name, (long long)d->key.generation, ago, next[d->lacks]);
+                    d->key.name, (long long)d->key.generation, ago, next);
     return RC_OK;
 }
 

@@ -7,7 +7,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/identify.h"
 #include "cli/out.h"
-#include "cli/reconcile.h"
+#include "cli/reconcile_uses.h"
 #include "cli/session.h"
 #include "cli/vbr_push.h"
 #include "text/enc.h"
@@ -61,7 +61,7 @@ load(struct reconciling *r, struct err *err)
                  " coalesce(json_extract(body, '$.vbr_modified'), ''),"
                  " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'replaced'), at"
                  " FROM event"
-                 " WHERE kind IN ('key.delivered', 'vbr.observed')"
+                 " WHERE kind IN ('key.delivered', 'vbr.observed') AND object != ''"
                  " AND (json_extract(body, '$.vbr') = ?1 OR (?1 = ''"
                  " AND json_extract(body, '$.to') = 'by hand'))"
                  " ORDER BY object, at, author, seq",
@@ -91,7 +91,47 @@ by_key(const void *key, const void *record)
     return strcmp(key, ((const struct record *)record)->key);
 }
 
+const struct record *
+reconcile_record_of(const struct reconciling *r, const char *key)
+{
+    return r->count > 0 ? bsearch(key, r->records, r->count, sizeof *r->records, by_key) : NULL;
+}
+
 /* ---- verdicts ---- */
+
+/* "job SQL nightly and 2 more"; "" nobody. */
+static void
+tell_users(const struct reconciling *r, const char *id, char *out, size_t size)
+{
+    size_t count = 0;
+    const struct use *list = uses_of(r->uses, id, &count);
+    out[0] = '\0';
+    if (count == 0)
+        return;
+    consumer_label(out, size, &list[0].c);
+    size_t used = strlen(out);
+    if (count > 1 && used < size)
+        (void)snprintf(out + used, size - used, " and %zu more", count - 1);
+}
+
+/* "used_by", where anybody was looked at. */
+static void
+write_users(const struct reconciling *r, const char *id)
+{
+    size_t count = 0;
+    const struct use *list = uses_of(r->uses, id, &count);
+    if (!uses_known(r->uses) || id[0] == '\0')
+        return;
+    jw_arr(r->w, "used_by");
+    for (size_t i = 0; i < count; i++) {
+        jw_obj(r->w, NULL);
+        jw_str(r->w, "kind", list[i].c.kind);
+        jw_str(r->w, "name", list[i].c.name);
+        jw_opt(r->w, "id", list[i].c.id);
+        jw_end_obj(r->w);
+    }
+    jw_end_arr(r->w);
+}
 
 enum rc
 reconcile_tell(struct reconciling *r, enum reconcile_verdict v, const struct key *key,
@@ -114,13 +154,16 @@ reconcile_tell(struct reconciling *r, enum reconcile_verdict v, const struct key
         }
         jw_opt(r->w, v == V_DAMAGED ? "why" : "hint", hint);
         jw_str(r->w, "vbr_id", id);
+        write_users(r, id);
         jw_end_obj(r->w);
         return RC_OK;
     }
     if (v == V_OK)
         return RC_OK;
-    const char *cells[] = {verdicts[v].word, label, moniker, id};
-    return cmd_table_row(r->table, cells, 4, err);
+    char users[CONSUMER_NAME + 64];
+    tell_users(r, id, users, sizeof users);
+    const char *cells[] = {verdicts[v].word, label, moniker, id, users};
+    return cmd_table_row(r->table, cells, 5, err);
 }
 
 static int
@@ -130,8 +173,8 @@ by_id(const void *a, const void *b)
 }
 
 /* What is on record of this very password; NULL. */
-static const struct record *
-find_record(struct reconciling *r, const char *id, struct err *err)
+const struct record *
+reconcile_record(struct reconciling *r, const char *id, struct err *err)
 {
     struct record key, *at = &key;
     if (r->count == 0 || id[0] == '\0')
@@ -187,7 +230,7 @@ find_key(struct reconciling *r, const struct vbr_password *p, struct key *key, i
          enum description_how *how, struct err *err)
 {
     enum rc rc = find_named(r, p, key, known, how, err);
-    const struct record *rec = rc == RC_OK ? find_record(r, p->id, err) : NULL;
+    const struct record *rec = rc == RC_OK ? reconcile_record(r, p->id, err) : NULL;
     if (rc != RC_OK || rec == NULL)
         return rc == RC_OK ? err->code : rc;
     if (*known && strcmp(rec->key, key->uuid) == 0)
@@ -294,6 +337,7 @@ judge(struct reconciling *r, const struct vbr_password *p, int to_the_second, co
     int changed = 0, behind = 0, there = rec != NULL && is_it(rec, p);
     if (there)
         rec->seen = 1;
+    uses_join(r->uses, p->id, key->uuid);
     enum rc rc = is_changed(r, p, to_the_second, key, rec, &changed, err);
     if (rc == RC_OK && how == DESCRIPTION_WRAP)
         rc = is_behind(r, p, key, &behind, err);
@@ -353,7 +397,7 @@ static void
 sum_up(struct reconciling *r, int json)
 {
     struct ctx *ctx = r->ctx;
-    int64_t findings = 0;
+    int64_t findings = r->problems;
     for (size_t v = V_OK + 1; v < VERDICTS; v++) {
         findings += r->found[v];
         const char *means =
@@ -377,6 +421,8 @@ compare(struct reconciling *r, struct err *err)
     if (rc == RC_OK)
         rc = description_wraps_new(&r->wraps, r->ctx->store, err);
     if (rc == RC_OK)
+        rc = uses_collect(r, err);
+    if (rc == RC_OK)
         rc =
             r->s->vbr != NULL ? vbr_each(r->s->vbr, one_password, r, err) : reconcile_files(r, err);
     return rc == RC_OK && !r->incomplete ? those_gone(r, err) : rc;
@@ -385,7 +431,7 @@ compare(struct reconciling *r, struct err *err)
 static enum rc
 run_reconcile(struct ctx *ctx, struct err *err)
 {
-    static const char *const titles[] = {"VERDICT", "KEY", "HINT", "ID THERE", NULL};
+    static const char *const titles[] = {"VERDICT", "KEY", "HINT", "ID THERE", "USED BY", NULL};
     struct vbr_server s;
     struct reconciling r = {.ctx = ctx, .s = &s, .total = -1};
     struct buf doc = {0};
@@ -407,19 +453,26 @@ run_reconcile(struct ctx *ctx, struct err *err)
     }
     if (rc == RC_OK)
         rc = compare(&r, err);
-    if (rc == RC_OK && json) {
+    if (rc == RC_OK && json)
         jw_end_arr(&w);
-        rc = out_object(ctx, &doc, &w, err);
-    } else if (rc == RC_OK) {
+    else if (rc == RC_OK)
         rc = table_print(r.table, &ctx->out, err);
-    }
+    if (rc == RC_OK)
+        rc = uses_record(&r, err);
+    if (rc == RC_OK)
+        rc = reconcile_needed(&r, err);
+    if (rc == RC_OK && json)
+        rc = out_object(ctx, &doc, &w, err);
     if (rc == RC_OK)
         sum_up(&r, json);
+    if (rc == RC_OK)
+        rc = session_publish(ctx, err);
     buf_release(&doc);
     table_free(r.table);
     free(r.records);
     free(r.ids);
     description_wraps_free(r.wraps);
+    uses_free(r.uses);
     vbr_server_close(&s);
     return rc;
 }
@@ -427,13 +480,17 @@ run_reconcile(struct ctx *ctx, struct err *err)
 /* clang-format off */
 static const struct opt_spec reconcile_options[] = {
     {OPT_FILE, "file", 0, "EXPORT", OPT_MANY, "a list of its passwords, as import reads it; the server is not asked"},
+    {OPT_CONSUMERS, "consumers", 0, "FILE", OPT_MANY, "what uses keys there, as a script lists it; in the place of asking"},
+    {OPT_BCO, "bco", 0, "FILE|FOLDER", OPT_MANY, "configuration backups on disk: which generation each still needs"},
     OPT_END,
 };
 /* clang-format on */
 
 const struct cmd cmd_vbr_reconcile_table[] = {
-    {"vbr", "reconcile", "NAME | [NAME] --file EXPORT",
+    {"vbr", "reconcile", "NAME | [NAME] --file EXPORT [--consumers FILE] [--bco FOLDER]",
      "Compares what a backup server holds with what the escrow says of it.", reconcile_options, 0,
-     1, CMD_READ, GROUP_SET_UP, run_reconcile, "keymuster vbr reconcile --file keys.json\n"},
+     1, CMD_WRITE, GROUP_SET_UP, run_reconcile,
+     "keymuster vbr reconcile vbr-fra --bco /mnt/VeeamConfigBackup\n"
+     "keymuster vbr reconcile --file keys.json --consumers uses.json\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

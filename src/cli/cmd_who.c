@@ -60,12 +60,15 @@ struct duties {
 static enum rc
 tell_duty(void *arg, const struct duty *d, struct err *err)
 {
-    static const char *const lacks[] = {
-        [DUTY_SUCCESSOR] = "successor", [DUTY_DELIVERY] = "delivery", [DUTY_DRILL] = "drill"};
+    static const char *const lacks[] = {[DUTY_SUCCESSOR] = "successor",
+                                        [DUTY_DELIVERY] = "delivery",
+                                        [DUTY_DRILL] = "drill",
+                                        [DUTY_CONSUMERS] = "consumers"};
     static const char *const next[] = {
         [DUTY_SUCCESSOR] = "no successor",
         [DUTY_DELIVERY] = "successor not delivered",
         [DUTY_DRILL] = "successor not drilled",
+        [DUTY_CONSUMERS] = "still used",
     };
     struct duties *t = arg;
     (void)err;

@@ -61,6 +61,7 @@ enum opt_id {
     OPT_CONFIG_BACKUP,
     OPT_COPY,
     OPT_CONFLICT,
+    OPT_CONSUMERS,
     OPT_CREDENTIAL,
     OPT_CRN,
     OPT_DEBT,

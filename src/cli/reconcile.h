@@ -29,6 +29,7 @@ enum reconcile_verdict {
     V_DAMAGED,
     VERDICTS
 };
+struct uses;
 struct reconciling {
     struct ctx *ctx;
     struct vbr_server *s; /* of files without a server's name: its UUID is "" */
@@ -39,14 +40,20 @@ struct reconciling {
     size_t count, size;
     struct record **ids; /* by id, those that are there; made when first needed */
     size_t id_count;
+    struct uses *uses; /* reconcile_uses.h */
     struct jw *w;
     struct table *table;
     int64_t found[VERDICTS];
+    int64_t problems; /* of generations that are needed still */
 };
 
 /* A password of the list. to_the_second: its time has lost the rest, which is no change. */
 enum rc reconcile_password(struct reconciling *r, const struct vbr_password *p, int to_the_second,
                            struct err *err) MUST_CHECK;
+/* What is on record of this very password, by its id; NULL. */
+const struct record *reconcile_record(struct reconciling *r, const char *id, struct err *err);
+/* What is on record of a key there; NULL. */
+const struct record *reconcile_record_of(const struct reconciling *r, const char *key);
 /* An item of the answer. key and hint may be NULL; of V_DAMAGED the hint is the reason. */
 enum rc reconcile_tell(struct reconciling *r, enum reconcile_verdict v, const struct key *key,
                        const char *hint, const char *id, struct err *err) MUST_CHECK;

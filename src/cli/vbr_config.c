@@ -5,10 +5,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "cli/consumers_record.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "sys/env.h"
 #include "sys/term.h"
+#include "text/time.h"
 
 enum { JOB_MS = 30 * 60 * 1000 };
 
@@ -135,6 +137,25 @@ decide(struct ctx *ctx, struct vbr_server *s, const char *former, const struct v
     return bare && p->first ? offer(ctx, s, use, err) : RC_OK;
 }
 
+/* Who uses it is known, too: what was seen before would still name the former generation. */
+static enum rc
+record_use(struct ctx *ctx, const struct vbr_server *s, const struct key *key, const char *id,
+           struct err *err)
+{
+    struct consumers *known = NULL;
+    struct consumer user = {.kind = "config-backup"};
+    char now[TIME_TEXT + 1];
+    time_format(now, clock_now_ms());
+    memcpy(user.key, key->uuid, sizeof user.key);
+    enum rc rc = vbr_observed(ctx, s, key->uuid, id, "config-backup", "", err);
+    if (rc == RC_OK)
+        rc = consumers_load(&known, ctx->store, err);
+    if (rc == RC_OK)
+        rc = consumers_record(ctx, known, s->object.uuid, "config-backup", now, &user, 1, err);
+    consumers_free(known);
+    return rc;
+}
+
 enum rc
 vbr_config_settle(struct ctx *ctx, struct vbr_server *s, const struct key *key, const char *former,
                   struct vbr_pushed *p, int *used, struct err *err)
@@ -147,7 +168,7 @@ vbr_config_settle(struct ctx *ctx, struct vbr_server *s, const struct key *key, 
     if (rc == RC_OK && use)
         rc = vbr_use_for_config(ctx, s, p->id, err);
     if (rc == RC_OK && use)
-        rc = vbr_observed(ctx, s, key->uuid, p->id, "config-backup", "", err);
+        rc = record_use(ctx, s, key, p->id, err);
     *used = rc == RC_OK && use;
     if (*used)
         p->first = 0; /* nothing stops */

@@ -67,7 +67,8 @@ take_row(struct loading *l, struct stmt *q, struct err *err)
     " coalesce(json_extract(body, '$.vbr_modified'), ''),"                                         \
     " coalesce(json_extract(body, '$.hint_wrap'), ''),"                                            \
     " coalesce(json_extract(body, '$.result'), '') IN ('removed', 'gone', 'replaced') FROM event" \
-    " WHERE kind IN ('key.delivered', 'vbr.observed') AND json_extract(body, '$.vbr') IS NOT NULL"
+    " WHERE kind IN ('key.delivered', 'vbr.observed') AND object != ''" \
+    " AND json_extract(body, '$.vbr') IS NOT NULL"
 #define KNOWN_ORDER " ORDER BY 1, 2, at, author, seq"
 /* clang-format on */
 

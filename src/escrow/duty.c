@@ -19,6 +19,7 @@ struct duty_book {
     const struct store *store;
     struct known *known;
     size_t known_count, known_size;
+    struct consumers *consumers;
 };
 
 /* ---- who has left ---- */
@@ -183,6 +184,34 @@ successor_progress(const struct store *store, const struct key *key, int *progre
     return rc;
 }
 
+static void
+still_used(const struct duty_book *book, const struct key *key, struct duty *d)
+{
+    size_t count = 0;
+    const struct consumer *list = consumers_of(book->consumers, key->uuid, &count);
+    d->users = consumers_users(list, count);
+    if (d->users > 0)
+        d->user = list[0];
+}
+
+void
+duty_next(char out[DUTY_NEXT], const struct duty *duty)
+{
+    static const char *const words[] = {[DUTY_SUCCESSOR] = "it has no successor",
+                                        [DUTY_DELIVERY] = "its successor is not delivered",
+                                        [DUTY_DRILL] = "its successor is not drilled"};
+    char label[CONSUMER_NAME + 32], more[40] = "";
+    if (duty->lacks != DUTY_CONSUMERS) {
+        (void)snprintf(out, DUTY_NEXT, "%s", words[duty->lacks]);
+        return;
+    }
+    consumer_label(label, sizeof label, &duty->user);
+    if (duty->users > 1)
+        (void)snprintf(more, sizeof more, " and %zu more", duty->users - 1);
+    (void)snprintf(out, DUTY_NEXT, "still used by %s%s, as seen on %.10s", label, more,
+                   duty->user.seen);
+}
+
 enum rc
 duty_of(const struct duty_book *book, const struct key *key, struct duty *out, int *open,
         struct err *err)
@@ -191,6 +220,7 @@ duty_of(const struct duty_book *book, const struct key *key, struct duty *out, i
     *open = 0;
     out->since[0] = out->left[0] = '\0';
     out->times = 0;
+    out->users = 0;
     enum rc rc = count_showings(book->store, key, out, err);
     if (rc == RC_OK)
         rc = known_to_someone(book->store, key, out, err);
@@ -199,9 +229,10 @@ duty_of(const struct duty_book *book, const struct key *key, struct duty *out, i
     if (rc != RC_OK || out->since[0] == '\0')
         return rc;
     rc = successor_progress(book->store, key, &progress, err);
-    if (rc != RC_OK || progress == -1)
+    still_used(book, key, out);
+    if (rc != RC_OK || (progress == -1 && out->users == 0))
         return rc;
-    out->lacks = (enum duty_lacks)progress;
+    out->lacks = progress == -1 ? DUTY_CONSUMERS : (enum duty_lacks)progress;
     *open = 1;
     return RC_OK;
 }
@@ -215,6 +246,8 @@ duty_open(struct duty_book **out, const struct store *store, struct err *err)
         return err_nomem(err);
     book->store = store;
     enum rc rc = person_each(store, look_left, book, err);
+    if (rc == RC_OK)
+        rc = consumers_load(&book->consumers, store, err);
     if (rc != RC_OK) {
         duty_close(book);
         return rc;
@@ -231,6 +264,7 @@ duty_close(struct duty_book *book)
     if (book == NULL)
         return;
     free(book->known);
+    consumers_free(book->consumers);
     free(book);
 }
 

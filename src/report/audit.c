@@ -152,7 +152,8 @@ take_duty(struct audit *a, const struct inventory_item *i, struct err *err)
 {
     static const char *const lacks[] = {[DUTY_SUCCESSOR] = "a successor",
                                         [DUTY_DELIVERY] = "the delivery of its successor",
-                                        [DUTY_DRILL] = "a drill of its successor"};
+                                        [DUTY_DRILL] = "a drill of its successor",
+                                        [DUTY_CONSUMERS] = "its last user to change over"};
     char name[KEY_NAME_BYTES + 32], times[24];
     key_name(name, &i->key);
     (void)snprintf(times, sizeof times, "%" PRId64, i->duty.times);

@@ -261,26 +261,25 @@ recovered(struct one *o, struct err *err)
 static enum rc
 exposed(struct one *o, struct err *err)
 {
-    static const char *const lacks[] = {[DUTY_SUCCESSOR] = "it has no successor",
-                                        [DUTY_DELIVERY] = "its successor is not delivered",
-                                        [DUTY_DRILL] = "its successor is not drilled"};
     const struct duty *d = &o->item->duty;
-    char ago[AGO_TEXT], newest[KEY_REF];
+    char ago[AGO_TEXT], newest[KEY_REF], next[DUTY_NEXT];
     if (!o->item->exposed)
         return RC_OK;
     newest_ref(newest, o);
     ago_of(ago, o, d->since);
+    duty_next(next, d);
     if (d->lacks == DUTY_SUCCESSOR)
         finding_fix(o->w, "keymuster rekey %s", ref(o));
     else if (d->lacks == DUTY_DELIVERY)
         finding_fix(o->w, "keymuster vbr push SERVER %s", newest);
-    else
+    else if (d->lacks == DUTY_DRILL)
         finding_fix(o->w, "keymuster drill %s", newest);
+    else
+        finding_fix(o->w, "keymuster vbr reconcile SERVER");
     if (d->left[0] != '\0')
         return SAY(o, FINDING_EXPOSED, err, "%s is known to %s, who left; %s", o->label, d->left,
-                   lacks[d->lacks]);
-    return SAY(o, FINDING_EXPOSED, err, "%s was seen by a person %s; %s", o->label, ago,
-               lacks[d->lacks]);
+                   next);
+    return SAY(o, FINDING_EXPOSED, err, "%s was seen by a person %s; %s", o->label, ago, next);
 }
 
 /* ---- states and dates ---- */

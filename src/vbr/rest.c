@@ -367,6 +367,7 @@ send(struct vbr *vbr, struct vbr_ask *q, struct json **doc, struct err *err)
         headers[1] = "Content-Type:";
     r.header_count = 2;
     r.repeatable = !q->once;
+    r.most = q->most > 0 ? q->most : r.most;
     r.bearer[0] = vbr->token[0];
     r.bearer[1] = vbr->token[1];
     if (q->body.len > 0) {

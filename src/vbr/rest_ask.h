@@ -30,6 +30,7 @@ struct vbr_ask {
     const char *doing;   /* "creating the password": for messages */
     struct buf body;     /* empty: none; wiped */
     int once;            /* not repeatable */
+    size_t most;         /* largest answer; 0: the usual */
     int lost;            /* out: no answer, but it may have been acted on */
     int status;          /* out; 0 without an answer */
 };

@@ -15,6 +15,7 @@
  *   POST /sim/state      what is there from now on, as GET gave it
  *   POST /sim/clock      {"advance": seconds}
  *   POST /sim/passwords  [{"id", "hint", "uniqueId", "password", "modificationTime"}]: puts them there as they are
+ *   POST /sim/jobs, /sim/tiers   [model]: the jobs, the scale-out repositories from now on
  *   POST /sim/fronts     {"tls": kind}: one more port for the same server; its URL is the answer
  *   GET  /sim/log        the exchanges so far, whole, passwords and tokens blotted out, status 0 where a fault was laid in
  *                        place of the answer; DELETE clears
@@ -186,6 +187,8 @@ control(const struct ask *q, struct reply *a)
     } else if (strcmp(what, "passwords") == 0 && post) {
         cJSON_ArrayForEach(m, body)
             cJSON_AddItemToArray(list_of(state, "passwords"), cJSON_Duplicate(m, 1));
+    } else if ((strcmp(what, "jobs") == 0 || strcmp(what, "tiers") == 0) && post) {
+        set(state, what, cJSON_Duplicate(body, 1));
     } else if (strcmp(what, "fronts") == 0 && post) {
         a->json = front(text_of(body, "tls"), &api_front);
     } else if (strcmp(what, "log") == 0) {

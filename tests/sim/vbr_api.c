@@ -1,4 +1,5 @@
-/* The REST API itself: login, encryption passwords, the configuration backup, sessions. */
+/* The REST API itself: login, encryption passwords, who uses them, the configuration backup,
+ * sessions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,18 @@ logged_in(const struct ask *q, struct reply *a)
 
 /* ---- who may do what ---- */
 
-enum right { MAY_INFO, MAY_LIST, MAY_CREATE, MAY_CHANGE, MAY_VERIFY, MAY_CONFIG, MAY_RUN, MAY_SEE };
+enum right {
+    MAY_JOBS,
+    MAY_TIERS,
+    MAY_INFO,
+    MAY_LIST,
+    MAY_CREATE,
+    MAY_CHANGE,
+    MAY_VERIFY,
+    MAY_CONFIG,
+    MAY_RUN,
+    MAY_SEE
+};
 
 static int
 may(enum right right, int revision)
@@ -171,6 +183,11 @@ may(enum right right, int revision)
     case MAY_CREATE:
     case MAY_CHANGE:
         return admin || security;
+    case MAY_TIERS:
+        return admin || operator|| strcmp(role, "Backup Viewer") == 0;
+    case MAY_JOBS:
+        return admin || operator|| strcmp(role, "Backup Viewer") == 0 ||
+               (security && revision >= 2);
     case MAY_RUN:
         return admin || operator;
     case MAY_SEE:
@@ -221,14 +238,14 @@ set_hint(cJSON *p, const char *hint)
 }
 
 static void
-list(const struct ask *q, int revision, struct reply *a)
+list(const struct ask *q, int revision, const cJSON *all, struct reply *a)
 {
-    int total = cJSON_GetArraySize(passwords());
+    int total = cJSON_GetArraySize(all);
     int skip = q->skip ? atoi(q->skip) : 0;
     int limit = q->limit ? atoi(q->limit) : revision == 0 ? total : 200;
     int count = 0, i = 0;
     cJSON *out = cJSON_CreateObject(), *data = cJSON_AddArrayToObject(out, "data"), *p;
-    cJSON_ArrayForEach(p, passwords())
+    cJSON_ArrayForEach(p, all)
     {
         if (i++ < skip || count >= limit)
             continue;
@@ -472,7 +489,7 @@ route(const struct ask *q, const char *path, const cJSON *body, int revision, st
             server_info(revision, a);
     } else if (strcmp(path, list_path) == 0 && get) {
         if (allowed(MAY_LIST, revision, a))
-            list(q, revision, a);
+            list(q, revision, passwords(), a);
     } else if (strcmp(path, list_path) == 0 && post) {
         if (allowed(MAY_CREATE, revision, a))
             create(body, revision, a);
@@ -481,6 +498,12 @@ route(const struct ask *q, const char *path, const cJSON *body, int revision, st
         (void)snprintf(id, sizeof id, "%s", path + n + 1);
         const char *rest = strlen(path) > n + UUID_SIZE - 1 ? path + n + UUID_SIZE : "";
         one(q, rest, find_by(passwords(), "id", id), body, revision, a);
+    } else if (strcmp(path, "/jobs") == 0 && get) {
+        if (allowed(MAY_JOBS, revision, a))
+            list(q, revision, list_of(state, "jobs"), a);
+    } else if (strcmp(path, "/backupInfrastructure/scaleOutRepositories") == 0 && get) {
+        if (allowed(MAY_TIERS, revision, a))
+            list(q, revision, list_of(state, "tiers"), a);
     } else if (strcmp(path, "/configBackup") == 0 && !post) {
         config(q, body, revision, a);
     } else if (strcmp(path, "/configBackup/backup") == 0 && post) {

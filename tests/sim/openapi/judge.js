@@ -9,6 +9,7 @@ const path = require('path');
 const modules = process.env.JUDGE_MODULES;
 const { OpenAPIBackend } = require(path.join(modules, 'openapi-backend'));
 const addFormats = require(path.join(modules, 'ajv-formats'));
+const yaml = require(path.join(modules, 'js-yaml'));
 
 const [description, logFile] = process.argv.slice(2);
 const log = JSON.parse(fs.readFileSync(logFile, 'utf8'));
@@ -51,9 +52,18 @@ function customizeAjv(ajv) {
   return ajv;
 }
 
+// The description, and beside it what it leaves out (consumers.json).
+function whole() {
+  const definition = yaml.load(fs.readFileSync(description, 'utf8'));
+  const more = JSON.parse(fs.readFileSync(path.join(__dirname, 'consumers.json'), 'utf8'));
+  Object.assign(definition.paths, more.paths);
+  Object.assign(definition.components.schemas, more.schemas);
+  return definition;
+}
+
 async function main() {
   const api = new OpenAPIBackend({
-    definition: description, strict: true, quick: false, ajvOpts: { strict: false, allErrors: true },
+    definition: whole(), strict: true, quick: false, ajvOpts: { strict: false, allErrors: true },
     customizeAjv,
   });
   api.register('notFound', () => null);
