@@ -32,7 +32,7 @@ bodies() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -c --arg k "$1" 'sele
     [ "$(hint vbr/job-sql)" != "$before" ]
     [ "$(hint vbr/job-sql)" = "vbr/job-sql | $(wrap_of vbr/job-sql mad-main)" ]
     all_ok
-    bodies vbr.observed | jq -se '.[-1] | .result == "hint" and (.vbr_modified | length > 0) and (.hint_wrap | length == 64)'
+    bodies vbr.observed | jq -se 'map(select(.part == null)) | .[-1] | .result == "hint" and (.vbr_modified | length > 0) and (.hint_wrap | length == 64)'
     ends 0 -C "$FRA" rewrap --stale --yes
     says 'hints at backup servers: 1 put right, 0 behind'
     [ "$(hint vbr/config)" = "vbr/config | $(wrap_of vbr/config mad-main)" ]

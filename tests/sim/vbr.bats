@@ -64,6 +64,30 @@ answers() { # STATUS METHOD PATH [CURL-OPTION...]
     judge_log 22
 }
 
+@test "jobs and scale-out repositories, in pages, as the description that we add has them; the judge sees a wrong one" {
+    vbr_control POST jobs '[{"id":"10000000-0000-4000-8000-000000000001","name":"a","type":"VSphereBackup","isDisabled":false,
+        "storage":{"advancedSettings":{"storageData":{"encryption":{"isEnabled":true,"encryptionPasswordId":"10000000-0000-4000-8000-000000000002"}}}}},
+        {"id":"10000000-0000-4000-8000-000000000003","name":"b","type":"FileBackupCopy","encryption":{"isEnabled":false}}]'
+    vbr_control POST tiers '[{"id":"10000000-0000-4000-8000-000000000004","name":"c","description":"","performanceTier":{"performanceExtents":[]},
+        "capacityTier":{"isEnabled":true,"encryption":{"isEnabled":true,"encryptionPasswordId":"10000000-0000-4000-8000-000000000002"}}}]'
+    answers 200 GET 'jobs?skip=1&limit=1'
+    body | jq -e '.data[0].name == "b" and .pagination == {total: 2, count: 1, skip: 1, limit: 1}'
+    answers 200 GET jobs
+    answers 200 GET backupInfrastructure/scaleOutRepositories
+    vbr_set '{"role": "Security Administrator"}'
+    answers 200 GET jobs
+    answers 403 GET backupInfrastructure/scaleOutRepositories
+    judge_log 6
+    vbr_control GET log >"$T/log"
+    for wrong in '.[2].answer.data[0].type = "None"' 'del(.[2].answer.data[0].name)' '.[2].answer.data[0].storage.advancedSettings.storageData.encryption.more = 1' \
+        'del(.[2].answer.pagination)' 'del(.[3].answer.data[0].performanceTier)' '.[3].answer.data[0].capacityTier.encryption.isEnabled = "yes"'; do
+        jq -c "$wrong" "$T/log" >"$T/bad"
+        run judge "$T/bad"
+        [ "$status" -eq 1 ]
+        [[ $output == *"wrong answer"* ]]
+    done
+}
+
 @test "each fault that a test may ask for" {
     answers 201 POST encryptionPasswords -d '{"password":"canary-1","hint":"a"}'
     id=$(body | jq -r .id)
