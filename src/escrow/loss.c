@@ -131,6 +131,11 @@ loss_world_load(struct loss_world *w, const struct store *store, struct err *err
         rc = object_each(store, all[i].kind, load_thing, &all[i].l, err);
     if (rc == RC_OK)
         rc = load_acks(w, err);
+    if (rc == RC_OK)
+        rc = policy_load(&w->policy, store, err);
+    w->strict =
+        rc == RC_OK && (policy_most(&w->policy, POLICY_WRAPS) > policy_default(POLICY_WRAPS) ||
+                        policy_most(&w->policy, POLICY_COPIES) > policy_default(POLICY_COPIES));
     return rc == RC_OK ? author_each(store, load_author, w, err) : rc;
 }
 
@@ -359,6 +364,25 @@ copy_is_known(const struct loss_world *w, const char *copy)
     return 0;
 }
 
+static int
+takes_wrap(const struct loss *l, const struct loss_world *w, const struct inventory_wrap *v)
+{
+    return loss_takes_root(l, w, v->root) ||
+           (l->kind == LOSS_VERSION && strncmp(v->version, l->name, strlen(l->name)) == 0);
+}
+
+/* Whether no wrap before the i-th one is under the same root key and fares alike. */
+static int
+is_first(const struct loss *l, const struct loss_world *w, const struct inventory_item *item,
+         size_t i, int gone)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (item->live[k].root == item->live[i].root && takes_wrap(l, w, &item->live[k]) == gone)
+            return 0;
+    }
+    return 1;
+}
+
 void
 loss_left(const struct loss *l, const struct loss_world *w, const struct inventory_item *item,
           struct loss_left *out)
@@ -366,10 +390,14 @@ loss_left(const struct loss *l, const struct loss_world *w, const struct invento
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < item->live_count; i++) {
         const struct inventory_wrap *v = &item->live[i];
-        int gone = loss_takes_root(l, w, v->root) ||
-                   (l->kind == LOSS_VERSION && strncmp(v->version, l->name, strlen(l->name)) == 0);
+        int gone = takes_wrap(l, w, v);
         out->touched |= gone;
-        if (gone || v->root->state == ROOT_DESTROYED)
+        if (v->root->state == ROOT_DESTROYED)
+            continue;
+        int first = is_first(l, w, item, i, gone);
+        out->roots += first && !gone;
+        out->roots_gone += first && gone;
+        if (gone)
             continue;
         out->wrap = 1;
         if (out->root == NULL)
@@ -383,6 +411,10 @@ loss_left(const struct loss *l, const struct loss_world *w, const struct invento
             continue;
         int gone = copy_is_gone(l, w, a->copy);
         out->touched |= gone;
-        out->record |= !gone && copy_is_known(w, a->copy);
+        if (!copy_is_known(w, a->copy))
+            continue;
+        out->record |= !gone;
+        out->copies += !gone;
+        out->copies_gone += gone;
     }
 }

@@ -8,6 +8,7 @@
 #define ESCROW_LOSS_H
 
 #include "escrow/inventory.h"
+#include "escrow/policy.h"
 
 enum loss_kind {
     LOSS_SITE,
@@ -46,6 +47,8 @@ struct loss_world {
     size_t ack_count;
     struct loss_author *authors; /* trusted and living */
     size_t author_count;
+    struct policy policy;
+    int strict; /* policy asks for more wraps or copies than the one that is asked for anyway */
 };
 enum rc loss_world_load(struct loss_world *w, const struct store *store,
                         struct err *err) MUST_CHECK;
@@ -70,10 +73,12 @@ void loss_release(struct loss *l);
 int loss_takes_root(const struct loss *l, const struct loss_world *w, const struct root *r);
 /* What a key keeps; the item with INV_FIELDS and INV_WRAPS. */
 struct loss_left {
-    int wrap;                /* one under a root key that is left */
-    int record;              /* one copy, or this store */
-    int touched;             /* it has a wrap, or a record, that is gone */
-    const struct root *root; /* one that is left, or NULL */
+    int wrap;                        /* one under a root key that is left */
+    int record;                      /* one copy, or this store */
+    int touched;                     /* it has a wrap, or a record, that is gone */
+    int64_t roots, copies;           /* how many root keys and copies of it are left ... */
+    int64_t roots_gone, copies_gone; /* ... and how many are not */
+    const struct root *root;         /* one that is left, or NULL */
 };
 void loss_left(const struct loss *l, const struct loss_world *w, const struct inventory_item *item,
                struct loss_left *out);

@@ -87,6 +87,29 @@ count_circle(struct simulate_count *c, const struct loss_world *w,
     }
 }
 
+/* What a key must have by policy, where that is more than the one that is asked for anyway. */
+static int
+falls_short(const struct loss_world *w, enum policy_rule rule, const struct key *k, int64_t left,
+            int64_t gone)
+{
+    int64_t asked = policy_of(&w->policy, rule, k->purpose);
+    return gone > 0 && left < asked && asked > policy_default(rule);
+}
+
+static void
+count_policy(struct simulate_count *c, const struct loss_world *w, const struct key *k,
+             const struct loss_left *left)
+{
+    if (falls_short(w, POLICY_WRAPS, k, left->roots, left->roots_gone)) {
+        c->wraps_short++;
+        remember(c, RULE_POLICY_WRAPS, k, "");
+    }
+    if (falls_short(w, POLICY_COPIES, k, left->copies, left->copies_gone)) {
+        c->copies_short++;
+        remember(c, RULE_POLICY_COPIES, k, "");
+    }
+}
+
 void
 simulate_count_key(struct simulate_count *c, const struct loss_world *w,
                    const struct inventory_item *item, struct simulate_key *out)
@@ -108,6 +131,8 @@ simulate_count_key(struct simulate_count *c, const struct loss_world *w,
     } else if (its_site) {
         count_fate(c, w, item);
     }
+    if (w->strict)
+        count_policy(c, w, &item->key, &out->left);
     count_circle(c, w, item);
 }
 
@@ -125,10 +150,15 @@ simulate_count_rest(struct simulate_count *c, const struct loss_world *w)
 
 /* ---- findings ---- */
 
-static const char *const rules[] = {
-    [RULE_OUTLIVE] = "outlive", [RULE_ONLY_WAY] = "only-way", [RULE_CREDENTIAL] = "credential",
-    [RULE_CIRCLE] = "circle",   [RULE_FATE] = "fate",         [RULE_AUTHORS] = "authors",
-    [RULE_COPIES] = "copies"};
+static const char *const rules[] = {[RULE_OUTLIVE] = "outlive",
+                                    [RULE_ONLY_WAY] = "only-way",
+                                    [RULE_CREDENTIAL] = "credential",
+                                    [RULE_CIRCLE] = "circle",
+                                    [RULE_FATE] = "fate",
+                                    [RULE_AUTHORS] = "authors",
+                                    [RULE_COPIES] = "copies",
+                                    [RULE_POLICY_WRAPS] = "policy-wraps",
+                                    [RULE_POLICY_COPIES] = "policy-copies"};
 
 const char *
 simulate_rule_name(enum simulate_rule rule)
@@ -218,6 +248,31 @@ about_keys(const struct simulate_count *c, simulate_finding_fn fn, void *arg, st
     return rc;
 }
 
+static enum rc
+about_policy(const struct simulate_count *c, simulate_finding_fn fn, void *arg, struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (c->wraps_short > 0) {
+        struct simulate_finding f = {.rule = RULE_POLICY_WRAPS,
+                                     .severity = "medium",
+                                     .fix = "keymuster wrap add KEY --root ANOTHER-ROOT"};
+        (void)snprintf(f.text, sizeof f.text,
+                       "%" PRId64 " would have fewer wraps than policy asks for, such as %s",
+                       c->wraps_short, c->example[RULE_POLICY_WRAPS]);
+        rc = fn(arg, &f, err);
+    }
+    if (rc == RC_OK && c->copies_short > 0) {
+        struct simulate_finding f = {.rule = RULE_POLICY_COPIES,
+                                     .severity = "medium",
+                                     .fix = "keymuster copy add NAME URL --site SITE-ELSEWHERE"};
+        (void)snprintf(f.text, sizeof f.text,
+                       "%" PRId64 " would be on fewer copies than policy asks for, such as %s",
+                       c->copies_short, c->example[RULE_POLICY_COPIES]);
+        rc = fn(arg, &f, err);
+    }
+    return rc;
+}
+
 enum rc
 simulate_findings(const struct simulate_count *c, const struct loss_world *w,
                   simulate_finding_fn fn, void *arg, struct err *err)
@@ -225,6 +280,8 @@ simulate_findings(const struct simulate_count *c, const struct loss_world *w,
     enum rc rc = about_keys(c, fn, arg, err);
     if (rc == RC_OK)
         rc = credentials(c, w, fn, arg, err);
+    if (rc == RC_OK)
+        rc = about_policy(c, fn, arg, err);
     if (rc == RC_OK && c->authors_left == 0) {
         struct simulate_finding f = {RULE_AUTHORS, "medium",
                                      "no trusted author would be left: nobody could admit another",

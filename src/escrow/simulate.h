@@ -5,13 +5,15 @@
 #include "escrow/loss.h"
 
 enum simulate_rule {
-    RULE_OUTLIVE,    /* a key would be lost with the very site that it is for */
-    RULE_ONLY_WAY,   /* a key that must outlive another site would have no way back meanwhile */
-    RULE_CREDENTIAL, /* the credential of a KMS that is left is kept in what is lost */
-    RULE_CIRCLE,     /* a credential is kept in what it opens */
-    RULE_FATE,       /* what is left shares region, account or vendor with what is lost */
-    RULE_AUTHORS,    /* no author is left who could admit others */
-    RULE_COPIES,     /* no copy is left, and not this store */
+    RULE_OUTLIVE,       /* a key would be lost with the very site that it is for */
+    RULE_ONLY_WAY,      /* a key that must outlive another site would have no way back meanwhile */
+    RULE_CREDENTIAL,    /* the credential of a KMS that is left is kept in what is lost */
+    RULE_CIRCLE,        /* a credential is kept in what it opens */
+    RULE_FATE,          /* what is left shares region, account or vendor with what is lost */
+    RULE_AUTHORS,       /* no author is left who could admit others */
+    RULE_COPIES,        /* no copy is left, and not this store */
+    RULE_POLICY_WRAPS,  /* it takes root keys of a key, and fewer are left than policy asks for */
+    RULE_POLICY_COPIES, /* the same of copies */
     RULE_COUNT
 };
 
@@ -23,6 +25,7 @@ struct simulate_count {
     int64_t broken; /* of them, with the site that they are for */
     int64_t fate;   /* left ones, by what shares a fate with that site */
     int64_t circle; /* of all keys; see RULE_CIRCLE */
+    int64_t wraps_short, copies_short;
     char example[RULE_COUNT][KEY_NAME_BYTES + 24]; /* a key that it is about */
     char with[RULE_COUNT][LIMIT_NAME + 1];         /* what it is about besides */
     int64_t authors_left;

@@ -236,6 +236,8 @@ loss_finding(void *arg, const struct simulate_finding *f, struct err *err)
     case RULE_OUTLIVE: /* of each key, in finding_key.c */
     case RULE_ONLY_WAY:
     case RULE_FATE:
+    case RULE_POLICY_WRAPS: /* that is what a loss would mean, not how it is */
+    case RULE_POLICY_COPIES:
     case RULE_COUNT:
         return RC_OK;
     }

@@ -194,3 +194,33 @@ scene_ways() {
     ends 3 -C "$FRA" ready --if-lost fra
     says 'has no key here' 'no copy elsewhere' 'create NAME' 'author spare'
 }
+
+@test "minimum wraps and copies of policy: a loss that leaves fewer is a finding, by purpose" {
+    scene_two
+    mkdir "$T/here"
+    fra copy add here "file://$T/here" --site fra
+    fra root create fra-two --kms kp-fra
+    fra kms set kp-mad --kept-at 'vault'
+    [ -z "$(rules root:fra-main)" ]
+    ends 0 -C "$FRA" simulate --lose root:fra-main
+    # vbr/job-sql lies under fra-main and mad-main
+    fra policy set backup-job.wraps=2 --reason two
+    [ "$(rules root:fra-main)" = policy-wraps ]
+    ends 3 -C "$FRA" simulate --lose root:fra-main
+    says 'fewer wraps than policy asks for, such as vbr/job-sql@1' 'wrap add'
+    [ -z "$(rules root:fra-two)" ] # it takes nothing
+    ends 3 -o json -C "$FRA" simulate
+    json '[.losses[] | select(.lose == "root:fra-main" or .lose == "root:fra-two") | [.findings[].rule]] == [["policy-wraps"], []]'
+    fra wrap add vbr/job-sql --root fra-two
+    [ -z "$(rules root:fra-main)" ]
+    [[ $(rules kms:kp-fra) == *policy-wraps* ]]
+    fra policy set other.copies=2 --reason two
+    [ -z "$(rules copy:here)" ] # there is none of that purpose
+    fra policy set copies=2 --reason two
+    [ "$(rules copy:here)" = policy-copies ]
+    ends 3 -C "$FRA" simulate --lose copy:here
+    says '2 would be on fewer copies'
+    # what every key is asked for anyway is no finding of its own
+    fra policy set backup-job.wraps=default copies=default --reason 'as before'
+    ends 0 -C "$FRA" simulate --lose copy:here
+}
