@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copy/contradict.h"
 #include "copy/held.h"
 #include "copy/newest.h"
 #include "copy/recovery_files.h"
@@ -344,6 +345,8 @@ inspect_copy(struct store *store, struct copy *copy, damaged_fn fn, void *arg, s
     }
     if (rc == RC_OK)
         rc = check_recovery(&in, err);
+    if (rc != RC_OK)
+        contradict_keep(store, copy, err);
     free(authors.list);
     buf_release(&in.there);
     buf_release(&in.held);

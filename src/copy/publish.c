@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "copy/contradict.h"
 #include "copy/known.h"
 #include "copy/memory.h"
 #include "copy/publish_author.h"
@@ -263,6 +264,7 @@ publish_to(struct store *store, struct copy *copy, int every, struct publish_rep
     for (size_t i = 0; rc == RC_OK && i < parts.count; i++)
         rc = publish_author(&p, parts.list[i].author, &parts.list[i].done, err);
     rc = confirm(store, copy, rc, err);
+    contradict_keep(store, copy, err);
     if (parts.count > 0)
         report->own_entries = parts.list[0].done.shown.entries;
     /* What arrived before a failure has arrived: a key may be released by it. */

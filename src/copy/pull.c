@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copy/contradict.h"
 #include "copy/known.h"
 #include "copy/memory.h"
 #include "copy/newest.h"
@@ -500,6 +501,8 @@ pull(struct roster *r, const struct look *look, struct err *err)
     }
     if (rc != RC_OK && (p->flags & PULL_DRY) == 0)
         evidence_keep(p->store, p->copy, p->evidence_author, p->evidence_what, &p->evidence);
+    if (rc != RC_OK && (p->flags & PULL_DRY) == 0)
+        contradict_keep(p->store, p->copy, err);
     buf_release(&p->evidence);
     for (size_t i = 0; i < r->count; i++) {
         if (r->rows[i].broken != NULL)

@@ -280,6 +280,9 @@ static const struct audit_column
     copy_columns[] = {{"copy", "COPY", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"url", "WHERE", AUDIT_TEXT}, {"bound", "BOUND HERE", 0},
         {"kept_at", "CREDENTIAL KEPT AT", AUDIT_TEXT}, {"every", "DUE EVERY", AUDIT_TEXT}, {"reached_at", "REACHED", AUDIT_AT},
         {"age_ms", "AGE", AUDIT_MS}, {"missing", "ENTRIES MISSING", AUDIT_INT}, {"overdue", NULL, AUDIT_TEXT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
+    contradiction_columns[] = {{"copy", "COPY", AUDIT_TEXT}, {"what", "WHAT IT SHOWED", AUDIT_TEXT}, {"detail", "DETAIL", 0},
+        {"author", "OF AUTHOR", AUDIT_TEXT}, {"first_at", "FIRST SEEN", AUDIT_AT}, {"at", "LAST SEEN", AUDIT_AT},
+        {"agreed_since", "AGREED SINCE", AUDIT_TEXT}, {"reached_at", NULL, AUDIT_TEXT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
     drill_columns[] = {{"drill", "DRILL", AUDIT_TEXT}, {"at", "BEGUN", AUDIT_AT}, {"site", "SITE", AUDIT_TEXT}, {"keys", "KEYS", AUDIT_INT},
         {"proven", "PROVEN", AUDIT_INT}, {"not_proven", "NOT PROVEN", AUDIT_INT}, {"rto_ms", "RTO MEASURED", AUDIT_MS},
         {"rpo_ms", "RPO MEASURED", AUDIT_MS}, {NULL, NULL, 0}},
@@ -301,6 +304,7 @@ set_columns(struct audit *a)
     a->debts.columns = debt_columns;
     a->roots.columns = root_columns;
     a->copies.columns = copy_columns;
+    a->contradictions.columns = contradiction_columns;
     a->drilled.columns = drill_columns;
     a->revealed.columns = reveal_columns;
     a->changed.columns = changed_columns;
@@ -337,9 +341,9 @@ audit_gather(struct audit *a, struct err *err)
 void
 audit_release(struct audit *a)
 {
-    struct audit_list *const lists[] = {&a->open,    &a->duties,  &a->debts,    &a->roots,
-                                        &a->copies,  &a->drilled, &a->revealed, &a->changed,
-                                        &a->changes, &a->sites};
+    struct audit_list *const lists[] = {&a->open,    &a->duties,  &a->debts,         &a->roots,
+                                        &a->copies,  &a->drilled, &a->revealed,      &a->changed,
+                                        &a->changes, &a->sites,   &a->contradictions};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         audit_list_release(lists[i]);
     for (size_t i = 0; i < FINDING_SEVERITIES; i++)
@@ -394,6 +398,9 @@ audit_verdict(struct buf *out, const struct audit *a, int *good)
     if (a->copies_late > 0)
         buf_addf(out, " %" PRId64 " cop%s overdue.", a->copies_late,
                  a->copies_late == 1 ? "y is" : "ies are");
+    if (a->copies_contradicting > 0)
+        buf_addf(out, " %" PRId64 " cop%s rolled back or with another history.",
+                 a->copies_contradicting, a->copies_contradicting == 1 ? "y is" : "ies are");
     const int64_t high = a->findings[FINDING_HIGH].total,
                   medium = a->findings[FINDING_MEDIUM].total;
     buf_addf(out, " Findings: %" PRId64 " high, %" PRId64 " medium, %" PRId64 " low.", high, medium,

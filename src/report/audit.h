@@ -70,7 +70,7 @@ struct audit {
     int64_t never;     /* never at all */
     int64_t failing;   /* the newest drill under a root key failed */
     int64_t unreleased, unconfirmed, unproven, exposed, owing, conflicts, behind;
-    int64_t copies_late;
+    int64_t copies_late, copies_contradicting;
     int64_t drilled_at, proven_at; /* of the newest drill, of the newest without a failure; 0 */
     int64_t rto_ms, rpo_ms;        /* of the newest that has them; -1 */
     int64_t reveals, drills, drills_good;
@@ -80,7 +80,7 @@ struct audit {
     struct audit_list findings[FINDING_SEVERITIES];
     struct audit_list open; /* keys and what is open about them */
     struct audit_list duties, debts;
-    struct audit_list roots, copies, drilled, revealed, changed, changes, sites;
+    struct audit_list roots, copies, drilled, revealed, changed, changes, sites, contradictions;
 };
 /* as_of, now_ms, since and version are set. Changes of a report before are since_chain's. */
 enum rc audit_gather(struct audit *a, struct err *err) MUST_CHECK;

@@ -71,6 +71,7 @@ put_counts(struct jw *w, const struct audit *a)
                   {"owing", a->owing},
                   {"conflicts", a->conflicts},
                   {"copies_overdue", a->copies_late},
+                  {"copies_contradicting", a->copies_contradicting},
                   {"values_shown", a->reveals},
                   {"drills", a->drills},
                   {"drills_all_proven", a->drills_good},
@@ -155,6 +156,7 @@ audit_json(struct sealed *out, const struct audit *a, struct err *err)
     put_list(&w, "roots", &a->roots);
     put_list(&w, "sites", &a->sites);
     put_list(&w, "copies", &a->copies);
+    put_list(&w, "contradictions", &a->contradictions);
     put_list(&w, "drills", &a->drilled);
     put_findings(&w, a);
     put_list(&w, "open", &a->open);

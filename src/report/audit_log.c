@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "copy/contradict.h"
 #include "escrow/depend.h"
 #include "escrow/entry.h"
 #include "report/audit.h"
@@ -319,6 +320,27 @@ gather_reveals(struct audit *a, struct err *err)
     return rc;
 }
 
+/* A copy counts once, however it contradicts. */
+static enum rc
+take_contradiction(void *arg, const struct contradiction *c, struct err *err)
+{
+    struct audit *a = arg;
+    const struct audit_list *l = &a->contradictions;
+    int same = l->count > 0 && strcmp(l->lines[l->count - 1].cells[0], c->copy) == 0 &&
+               l->lines[l->count - 1].mark == SHEET_BAD;
+    a->copies_contradicting += c->open && !same;
+    const char *cells[] = {c->copy,
+                           c->rolled_back ? "rolled back" : "another history",
+                           c->detail,
+                           c->author,
+                           c->first_at,
+                           c->at,
+                           c->open ? "no" : "yes",
+                           c->reached_at,
+                           c->uuid};
+    return audit_list_add(&a->contradictions, cells, c->open ? SHEET_BAD : SHEET_PLAIN, -1, err);
+}
+
 enum rc
 audit_gather_log(struct audit *a, struct err *err)
 {
@@ -328,6 +350,8 @@ audit_gather_log(struct audit *a, struct err *err)
         rc = object_each(a->store, "root", take_root, a, err);
     if (rc == RC_OK)
         rc = object_each(a->store, "copy", take_copy, a, err);
+    if (rc == RC_OK)
+        rc = contradiction_each(a->store, a->now_ms, take_contradiction, a, err);
     if (rc == RC_OK)
         rc = gather_drills(a, err);
     if (rc == RC_OK)

@@ -194,6 +194,9 @@ put_copies(struct sheet *s, const struct audit *a)
               SHEET_PLAIN);
     chart_bars(s, "c-copies", "Age of the copies bound here", bars, count, 0, NULL);
     put_list(s, &a->copies, "Copies, where they lie, and why", "There is no copy.");
+    put_list(s, &a->contradictions,
+             "Copies that were rolled back, or showed another history; kept as evidence",
+             "No copy contradicted what this store knows.");
     put_list(s, &a->sites, "Sites", "No site is known.");
 }
 

@@ -261,6 +261,24 @@ row_csv(void *arg, const struct inventory_item *i, struct err *err)
     return rc == RC_OK ? sealed_flow(w->out, err) : rc;
 }
 
+/* Copies that contradict, behind the keys. */
+static void
+rows_of_copies(struct buf *out, const struct audit *a)
+{
+    for (size_t i = 0; i < a->contradictions.count; i++) {
+        char *const *c = a->contradictions.lines[i].cells;
+        const char *cells[C_COUNT] = {[C_NAME] = c[0],
+                                      [C_UUID] = c[8],
+                                      [C_STATE] = c[1],
+                                      [C_CREATED] = c[5],
+                                      [C_PROTECTS] = c[2]};
+        csv_cell(out, 1, "copy");
+        for (size_t n = 0; n < C_COUNT; n++)
+            csv_cell(out, 0, cells[n] != NULL ? cells[n] : "");
+        buf_adds(out, "\r\n");
+    }
+}
+
 enum rc
 audit_register_csv(struct sealed *out, const struct audit *a, struct err *err)
 {
@@ -269,7 +287,10 @@ audit_register_csv(struct sealed *out, const struct audit *a, struct err *err)
     for (size_t n = 0; n < C_COUNT; n++)
         csv_cell(&out->out, 0, names[n]);
     buf_adds(&out->out, "\r\n");
-    return walk(&w, row_csv, err);
+    enum rc rc = walk(&w, row_csv, err);
+    if (rc == RC_OK)
+        rows_of_copies(&out->out, a);
+    return rc;
 }
 
 /* ---- JSON ---- */

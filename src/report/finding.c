@@ -50,6 +50,8 @@ static const struct {
     [FINDING_KEPT_AT] = {"kept-at", FINDING_LOW, "nobody said where a KMS's credential is kept"},
     [FINDING_NO_COPY] = {"no-copy", FINDING_HIGH, "the escrow has no copy"},
     [FINDING_COPY_LATE] = {"copy-late", FINDING_MEDIUM, "a copy that is due"},
+    [FINDING_COPY_CONTRADICTS] = {"copy-contradicts", FINDING_HIGH,
+                                  "a copy was rolled back, or showed another history"},
     [FINDING_COPIES_GONE] = {"copies-gone", FINDING_HIGH, "the loss of a site would leave no copy"},
     [FINDING_UNPUBLISHED] = {"unpublished", FINDING_LOW, "entries that no copy has"},
     [FINDING_SITE_LOST] = {"site-lost", FINDING_MEDIUM, "a site marked lost"},

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "copy/contradict.h"
 #include "copy/fresh.h"
 #include "escrow/author.h"
 #include "escrow/export.h"
@@ -51,6 +52,22 @@ copies(struct finding_walk *w, struct err *err)
                          "copy %s is due every %s and was last reached: %s", name, f.every, ago);
     }
     return rc;
+}
+
+static enum rc
+contradiction(void *arg, const struct contradiction *c, struct err *err)
+{
+    struct finding_walk *w = arg;
+    if (!c->open)
+        return RC_OK;
+    finding_fix(w, "keymuster copy check %s", c->copy);
+    if (c->rolled_back)
+        return finding_say(w, FINDING_COPY_CONTRADICTS, "copy", c->copy, c->uuid, err,
+                           "copy %s was found rolled back on %.10s: %.600s", c->copy, c->at,
+                           c->detail);
+    return finding_say(w, FINDING_COPY_CONTRADICTS, "copy", c->copy, c->uuid, err,
+                       "copy %s showed another history of author %.8s on %.10s", c->copy, c->author,
+                       c->at);
 }
 
 /* ---- authors ---- */
@@ -197,6 +214,8 @@ enum rc
 finding_escrow(struct finding_walk *w, struct err *err)
 {
     enum rc rc = copies(w, err);
+    if (rc == RC_OK)
+        rc = contradiction_each(w->store, w->now_ms, contradiction, w, err);
     if (rc == RC_OK)
         rc = authors(w, err);
     if (rc == RC_OK)

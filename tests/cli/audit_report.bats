@@ -210,6 +210,46 @@ good_page() { # FILE
         and ([.roots[] | select(.state == "destroyed") | .root] == ["fra-main"])'
 }
 
+@test "a copy that was rolled back, and one that shows another history, have a row of their own until long after" {
+    scene_keys
+    cp -r "$USB" "$T/older"
+    report before.json --format json
+    head -n 1 before.json | jq -e '.contradictions == [] and .counts.copies_contradicting == 0'
+    local then
+    then=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+    sleep 0.01
+    fra person add some
+    mv "$USB" "$T/newer"
+    mv "$T/older" "$USB"
+    ends 16 -C "$FRA" sync
+    report a.json --format json
+    says '1 copy is rolled back'
+    head -n 1 a.json | jq -e '.counts.copies_contradicting == 1 and (.good | not) and (.contradictions | length) == 1 and (.contradictions[0]
+        | .copy == "usb" and .what == "rolled back" and .agreed_since == "no" and (.detail | contains("it once showed head")))'
+    head -n 1 a.json | jq -e '[.findings.high[] | select(.rule == "copy-contradicts") | .object] == ["usb"]'
+    report a.html
+    good_page a.html
+    grep -qE '<tr class="bad">.*usb.*rolled back' a.html
+    report a.csv --format csv
+    grep -qE '^copy,usb,.*,rolled back,' a.csv
+    ends 0 -C "$FRA" report verify a.csv
+    report then.json --format json --as-of "$then" # nothing was known of it
+    head -n 1 then.json | jq -e '.contradictions == []'
+    # whoever put it there took it away again
+    rm -r "$USB"
+    mv "$T/newer" "$USB"
+    fra sync
+    report b.json --format json
+    head -n 1 b.json | jq -e '.counts.copies_contradicting == 0 and .contradictions[0].agreed_since == "yes"'
+    # a clone of the store publishes: two histories of one author
+    cp -r "$FRA" "$T/clone"
+    fra person add here
+    mkdir "$T/home2"
+    HOME=$T/home2 XDG_STATE_HOME=$T/home2/state ends 16 -C "$T/clone" person add there
+    "$KEYMUSTER" -C "$T/clone" report audit --file clone.json --format json >/dev/null
+    head -n 1 clone.json | jq -e '[.contradictions[].what] | index("another history")'
+}
+
 @test "a closed pipe, an existing file, wrong options; -n writes nothing" {
     scene_keys
     "$KEYMUSTER" -C "$FRA" report audit --file p.html | true

@@ -53,7 +53,7 @@ both_sync() {
 }
 proved() { mad sync && mad drill "$@" && fra sync; } # KEY...
 
-@test "copies, sites, authors: no-copy one-author authors-gone copies-gone copy-late unpublished site-lost not-admitted clock" {
+@test "copies, sites, authors: no-copy one-author authors-gone copies-gone copy-late copy-contradicts unpublished site-lost not-admitted clock" {
     scene_fra
     mkdir "$USB" "$T/here"
     goes no-copy '' fra copy add here "file://$T/here" --site fra
@@ -68,6 +68,11 @@ proved() { mad sync && mad drill "$@" && fra sync; } # KEY...
     appears unpublished '' away fra_quiet person add someone
     mv "$T/there" "$T/here"
     goes unpublished '' fra sync
+    cp -r "$USB" "$T/older"
+    fra sync # nothing new
+    fra person add newer
+    appears copy-contradicts usb rolls_back
+    goes copy-contradicts usb rolls_on
     appears site-lost mad fra site lost mad --reason fire
     goes site-lost mad fra site restored mad
     there one-author
@@ -79,6 +84,8 @@ proved() { mad sync && mad drill "$@" && fra sync; } # KEY...
     appears clock '' "$KM_TOOLS/log_tool" note-at "$FRA" 2099-01-01T00:00:00.000Z
 }
 fra_quiet() { "$KEYMUSTER" -C "$FRA" "$@" >/dev/null 2>&1 || [ "$?" -le 5 ]; }
+rolls_back() { mv "$USB" "$T/newer" && cp -r "$T/older" "$USB" && ends 16 -C "$FRA" sync usb; }
+rolls_on() { rm -r "$USB" && mv "$T/newer" "$USB" && sleep 0.01 && fra sync; }
 joins() { mad join --from "file://$USB" --site mad --yes && both_sync; }
 admits() { fra author admit "$(ask .author -C "$MAD" status)"; }
 
@@ -235,7 +242,7 @@ in_tests() { sed -nE 's/^ +appears ([a-z-]+) .*/\1/p; s/^ +goes ([a-z-]+) .*/\1/
 
 @test "every rule has a test, and a line in the documentation" {
     in_program >program
-    [ "$(wc -l <program)" -eq 49 ]
+    [ "$(wc -l <program)" -eq 50 ]
     in_pages | diff program -
     in_tests "$BATS_TEST_FILENAME" | comm -23 program - >untested
     [ ! -s untested ] || { echo "no test for: $(paste -sd ' ' untested)" >&2; return 1; }
