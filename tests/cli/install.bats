@@ -10,6 +10,8 @@ build=$(dirname -- "$KM_TOOLS")
     [ "$(find . -mindepth 3 -maxdepth 3 -type d -path './usr/share/*' | sort | tr '\n' ' ')" = \
         './usr/share/doc ./usr/share/keymuster ./usr/share/man ' ]
     [ "$(ls usr)" = "bin
+lib
+libexec
 share" ]
     [ "$(ls usr/bin)" = keymuster ]
     [ -x usr/bin/keymuster ]
@@ -26,7 +28,7 @@ runbooks" ]
     [ -s usr/share/man/man1/keymuster-kms-add.1 ]
     [ -s usr/share/man/man7/keymuster-errors.7 ]
     # executable: the program and the script, nothing else
-    [ "$(find usr -type f -perm /111 | sort | tr '\n' ' ')" = 'usr/bin/keymuster usr/share/keymuster/recover-without-keymuster.sh ' ]
+    [ "$(find usr -type f -perm /111 | sort | tr '\n' ' ')" = 'usr/bin/keymuster usr/libexec/keymuster/watch usr/share/keymuster/recover-without-keymuster.sh ' ]
     [ "$(find usr -type f ! -perm -444 | wc -l)" -eq 0 ]
     run --separate-stderr usr/bin/keymuster version
     [ "$status" -eq 0 ]

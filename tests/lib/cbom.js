@@ -12,13 +12,14 @@ async function judge () {
   if (found) return JSON.stringify(found)
   const bom = JSON.parse(text)
   if (bom.specVersion !== '1.6') return 'it is not 1.6'
-  const refs = new Set(bom.components.map((c) => c['bom-ref']))
-  if (refs.size !== bom.components.length) return 'a bom-ref is there twice'
+  const all = [...(bom.metadata?.component ? [bom.metadata.component] : []), ...bom.components].map((c) => c['bom-ref']).filter((r) => r)
+  const refs = new Set(all)
+  if (refs.size !== all.length) return 'a bom-ref is there twice'
   for (const { ref, dependsOn = [] } of bom.dependencies) {
     for (const r of [ref, ...dependsOn]) if (!refs.has(r)) return `${r} leads nowhere`
   }
   for (const c of bom.components) {
-    const p = c.cryptoProperties.relatedCryptoMaterialProperties
+    const p = c.cryptoProperties?.relatedCryptoMaterialProperties
     for (const r of p ? [p.algorithmRef, p.securedBy && p.securedBy.algorithmRef] : []) if (r && !refs.has(r)) return `${r} leads nowhere`
     if (p && 'value' in p) return 'a value'
   }
