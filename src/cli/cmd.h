@@ -57,6 +57,7 @@ struct ctx {
     int64_t others;               /* entries of other authors when it began; for cli/notify.h */
     int64_t notified;             /* own entries that were told of (cli/notify.h); -1: none are */
     struct pool *pool;            /* see cli/session.h */
+    int bare_taken;               /* what is given without NAME= was of one KMS, which has had it */
 };
 
 enum cmd_flags {

@@ -164,25 +164,50 @@ bind_kms(struct ctx *ctx, const struct addition *a, const char *uuid, struct err
     return rc == RC_OK ? kms_conf_own(ctx->store, &kms, a->name, err) : rc;
 }
 
+/* kms.added, and the binding here. */
+static enum rc
+record_kms(struct ctx *ctx, const struct addition *a, char uuid[UUID_TEXT + 1], struct err *err)
+{
+    struct buf body;
+    random_uuid(uuid);
+    write_kms(&body, ctx, uuid, a);
+    enum rc rc = session_record(ctx, "kms.added", &body, NULL, err);
+    buf_release(&body);
+    return rc == RC_OK ? bind_kms(ctx, a, uuid, err) : rc;
+}
+
+enum rc
+cmd_kms_record_ibm(struct ctx *ctx, const char *name, const struct object *site,
+                   const struct ibm_words *w, char uuid[UUID_TEXT + 1], struct err *err)
+{
+    struct addition a = {.name = name, .ref = w->credential, .site = *site, .remote = 1, .ibm = *w};
+    return record_kms(ctx, &a, uuid, err);
+}
+
+enum rc
+cmd_kms_bind_ibm(struct ctx *ctx, const struct object *kms, const struct ibm_words *w, int endpoint,
+                 struct err *err)
+{
+    char section[LIMIT_NAME + 1];
+    kms_section(ctx->store, kms, section);
+    enum rc rc = ibm_words_bind(ctx, section, w, endpoint, err);
+    if (rc == RC_OK)
+        rc = bind_credential(ctx, section, w->credential, err);
+    return rc == RC_OK ? kms_conf_own(ctx->store, kms, section, err) : rc;
+}
+
 static enum rc
 run_kms_add(struct ctx *ctx, struct err *err)
 {
     struct addition a = {.name = opt_arg(&ctx->opts, 0)};
     char uuid[UUID_TEXT + 1];
-    struct buf body;
     enum rc rc = cmd_new_name(ctx, "kms", a.name, err);
     if (rc == RC_OK)
         rc = check_kms_options(ctx, &a, err);
     if (rc == RC_OK)
         rc = prepare_kms(ctx, &a, err);
-    if (rc != RC_OK)
-        return rc;
-    random_uuid(uuid);
-    write_kms(&body, ctx, uuid, &a);
-    rc = session_record(ctx, "kms.added", &body, NULL, err);
-    buf_release(&body);
     if (rc == RC_OK)
-        rc = bind_kms(ctx, &a, uuid, err);
+        rc = record_kms(ctx, &a, uuid, err);
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "kms.add", "KMS", a.name, uuid, "added", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;

@@ -34,8 +34,8 @@ reach_target(struct rehome *r, struct target *t, struct err *err)
 }
 
 /* The new root keys must be able to wrap before anything is unwrapped. */
-static enum rc
-reach(struct rehome *r, struct err *err)
+enum rc
+rehome_reach(struct rehome *r, struct err *err)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < r->target_count; i++) {
@@ -253,7 +253,7 @@ run(struct ctx *ctx, const char *how, const char *to, struct err *err)
     if (rc == RC_OK)
         rc = rehome_plan(r, to, err);
     if (rc == RC_OK && rehome_planned(r, NULL) > 0 && !(ctx->dry_run && ctx->offline))
-        rc = reach(r, err);
+        rc = rehome_reach(r, err);
     if (rc == RC_OK && !ctx->dry_run && rehome_planned(r, NULL) > 0)
         rc = confirm_plan(r, err);
     if (rc == RC_OK && out_is_json(ctx))

@@ -30,8 +30,8 @@ write_root(struct buf *body, const char *uuid, const char *name, const char *kms
 }
 
 /* root.added and what was observed, in one transaction. */
-static enum rc
-record_root(struct ctx *ctx, const char *name, const struct object *kms,
+enum rc
+cmd_root_record(struct ctx *ctx, const char *name, const struct object *kms,
             const struct root_info *info, char uuid[UUID_TEXT + 1], struct err *err)
 {
     struct buf body;
@@ -108,7 +108,7 @@ run_root_create(struct ctx *ctx, struct err *err)
         if (rc == RC_OK)
             rc = refuse_known(ctx, &o, &info, err);
         if (rc == RC_OK)
-            rc = record_root(ctx, name, &o, &info, uuid, err);
+            rc = cmd_root_record(ctx, name, &o, &info, uuid, err);
     }
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "root.create", "root key", name, uuid, "created", err);
@@ -137,7 +137,7 @@ run_root_add(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = refuse_known(ctx, &o, &info, err);
     if (rc == RC_OK && !ctx->dry_run)
-        rc = record_root(ctx, name, &o, &info, uuid, err);
+        rc = cmd_root_record(ctx, name, &o, &info, uuid, err);
     if (rc == RC_OK)
         rc = cmd_answer_object(ctx, "root.add", "root key", name, uuid, "added", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;

@@ -66,6 +66,19 @@ enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name,
 enum rc cmd_answer_object(struct ctx *ctx, const char *schema, const char *kind, const char *name,
                           const char *uuid, const char *done, struct err *err) MUST_CHECK;
 
+struct ibm_words;
+/* What kms add and root add record of what was tried: the KMS and its binding here; the root key
+ * and what was seen of it. uuid is the new one. */
+enum rc cmd_kms_record_ibm(struct ctx *ctx, const char *name, const struct object *site,
+                           const struct ibm_words *w, char uuid[UUID_TEXT + 1],
+                           struct err *err) MUST_CHECK;
+/* Only the binding, of one that the log knows. */
+enum rc cmd_kms_bind_ibm(struct ctx *ctx, const struct object *kms, const struct ibm_words *w,
+                         int endpoint, struct err *err) MUST_CHECK;
+enum rc cmd_root_record(struct ctx *ctx, const char *name, const struct object *kms,
+                        const struct root_info *info, char uuid[UUID_TEXT + 1],
+                        struct err *err) MUST_CHECK;
+
 /* Records that an author is admitted. */
 enum rc cmd_author_admit(struct ctx *ctx, const struct log_author *a, int spare,
                          struct err *err) MUST_CHECK;

@@ -4,62 +4,18 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/adopt.h"
 #include "cli/cmd_tables.h"
-#include "cli/identify.h"
 #include "cli/out.h"
 #include "cli/showing.h"
-#include "cli/vbr_adopt.h"
-#include "cli/vbr_hints.h"
-#include "text/enc.h"
-#include "text/uni.h"
-
-enum { TELL_MOST = 16 * 1024 };
-
-struct adopting {
-    struct vbr_adopt a;
-    struct vbr_adoption *list; /* all that is there */
-    size_t count, size;
-    struct vbr_adoption **chosen;
-    size_t chosen_count;
-    int unknown; /* --unknown */
-};
-
-static const struct {
-    const char *word;
-    int finding;
-} outcomes[] = {
-    [ADOPT_OPEN] = {"open", 1},           [ADOPT_THERE] = {"there", 0},
-    [ADOPT_PLANNED] = {"would adopt", 0}, [ADOPT_DONE] = {"adopted", 0},
-    [ADOPT_UNSURE] = {"not verified", 1}, [ADOPT_DIFFERS] = {"differs", 1},
-    [ADOPT_LATER] = {"verify later", 1},  [ADOPT_PASSWORD] = {"needs password", 1},
-    [ADOPT_HOLE] = {"hole", 1},           [ADOPT_REFUSED] = {"refused", 1},
-};
+#include "vbr/description.h"
 
 /* ---- what is there ---- */
 
 static enum rc
 take_one(void *arg, const struct vbr_password *p, struct err *err)
 {
-    struct adopting *x = arg;
-    if (x->count == x->size) {
-        size_t size = x->size == 0 ? 64 : x->size * 2;
-        struct vbr_adoption *more = realloc(x->list, size * sizeof *more);
-        if (more == NULL)
-            return err_nomem(err);
-        x->list = more;
-        x->size = size;
-    }
-    struct vbr_adoption *n = &x->list[x->count];
-    memset(n, 0, sizeof *n);
-    memcpy(n->id, p->id, sizeof n->id);
-    memcpy(n->modified, p->modified, sizeof n->modified);
-    if (uuid_is(p->unique))
-        memcpy(n->unique, p->unique, sizeof n->unique);
-    n->hint = strdup(p->hint);
-    if (n->hint == NULL)
-        return err_nomem(err);
-    x->count++;
-    return RC_OK;
+    return adopt_take(arg, p, err);
 }
 
 /* By its id, its hint, or the moniker in it. */
@@ -101,7 +57,7 @@ static enum rc
 choose(struct adopting *x, struct err *err)
 {
     const struct opts *o = &x->a.ctx->opts;
-    enum rc rc = vbr_each(x->a.s->vbr, take_one, x, err);
+    enum rc rc = x->listed ? adopt_files(x, err) : vbr_each(x->a.s->vbr, take_one, x, err);
     x->chosen = rc == RC_OK ? calloc(x->count + o->arg_count, sizeof(struct vbr_adoption *)) : NULL;
     if (rc == RC_OK && x->chosen == NULL)
         return err_nomem(err);
@@ -112,135 +68,16 @@ choose(struct adopting *x, struct err *err)
     return rc;
 }
 
-/* ---- the answer ---- */
-
-/* The command that comes next; nothing where all is done. */
-static void
-next_of(const struct adopting *x, const struct vbr_adoption *p, struct buf *out)
-{
-    const char *server = x->a.s->object.name;
-    const char *root = opt_get(&x->a.ctx->opts, OPT_ROOT);
-    struct buf name;
-    buf_init(&name, (size_t)4 * LIMIT_TEXT);
-    escape_shell(&name, p->key.name);
-    switch (p->outcome) {
-    case ADOPT_DONE:
-        if (p->typed)
-            buf_addf(out, "keymuster rekey %s --to vbr:%s", buf_str(&name), server);
-        else
-            buf_addf(out, "keymuster drill %s", buf_str(&name));
-        break;
-    case ADOPT_HOLE:
-        buf_addf(out, "keymuster rekey %s --root %s --to vbr:%s", buf_str(&name),
-                 root != NULL ? root : "ROOT", server);
-        break;
-    case ADOPT_DIFFERS:
-    case ADOPT_PASSWORD:
-        buf_addf(out,
-                 "keymuster vbr adopt %s %s --root %s --secret prompt   (or, where nobody "
-                 "knows it, --unknown)",
-                 server, p->id, root != NULL ? root : "ROOT");
-        break;
-    case ADOPT_UNSURE:
-        buf_addf(out, "keymuster check %s", buf_str(&name));
-        break;
-    case ADOPT_LATER:
-        buf_addf(out, "in five minutes: keymuster vbr adopt %s %s", server, p->id);
-        break;
-    case ADOPT_OPEN:
-    case ADOPT_THERE:
-    case ADOPT_PLANNED:
-    case ADOPT_REFUSED:
-        break;
-    }
-    buf_release(&name);
-}
-
-static void
-why_of(const struct vbr_adoption *p, struct buf *out)
-{
-    if (p->outcome == ADOPT_REFUSED)
-        buf_addf(out, "%s%s%s", p->why.msg, p->why.why[0] != '\0' ? ": " : "", p->why.why);
-    else if (p->outcome == ADOPT_DIFFERS)
-        buf_adds(out, "what its hint gives is recorded, but the password in use is another one");
-    else if (p->outcome == ADOPT_PASSWORD)
-        buf_adds(out, "its hint has no wrap");
-}
-
-static enum rc
-tell(struct adopting *x, const struct vbr_adoption *p, struct jw *w, struct err *err)
-{
-    struct ctx *ctx = x->a.ctx;
-    struct buf next, why;
-    char label[KEY_NAME_BYTES + 24] = "";
-    buf_init(&next, TELL_MOST);
-    buf_init(&why, TELL_MOST);
-    next_of(x, p, &next);
-    why_of(p, &why);
-    if (p->key.name[0] != '\0')
-        (void)snprintf(label, sizeof label, "%s@%lld", p->key.name, (long long)p->key.generation);
-    if (w != NULL) {
-        jw_obj(w, NULL);
-        jw_str(w, "verdict", outcomes[p->outcome].word);
-        jw_str(w, "vbr_id", p->id);
-        jw_str(w, "hint", p->hint);
-        jw_opt(w, "key", p->key.uuid);
-        jw_opt(w, "name", p->key.name);
-        if (p->key.generation > 0)
-            jw_int(w, "generation", p->key.generation);
-        jw_opt(w, "why", buf_str(&why));
-        jw_opt(w, "next", buf_str(&next));
-        jw_end_obj(w);
-    } else {
-        out_printf(ctx, "%-14s  ", outcomes[p->outcome].word);
-        out_text(ctx, label[0] != '\0' ? label : p->hint);
-        out_printf(ctx, "   %s\n", p->id);
-        out_field(ctx, "  why", buf_str(&why));
-        out_field(ctx, "  next", buf_str(&next));
-    }
-    ctx->findings += outcomes[p->outcome].finding;
-    enum rc rc = buf_check(&next, "what comes next", err);
-    buf_release(&next);
-    buf_release(&why);
-    return rc;
-}
-
-static enum rc
-answer(struct adopting *x, struct err *err)
-{
-    struct ctx *ctx = x->a.ctx;
-    struct buf doc;
-    struct jw w;
-    int json = out_is_json(ctx);
-    int64_t adopted = 0, left = 0;
-    enum rc rc = RC_OK;
-    if (json) {
-        session_answer(&doc, &w, "vbr.adopt");
-        doc.max = (size_t)256 * 1024 * 1024;
-        jw_str(&w, "server", x->a.s->object.name);
-        jw_arr(&w, "items");
-    }
-    for (size_t i = 0; rc == RC_OK && i < x->chosen_count; i++) {
-        const struct vbr_adoption *p = x->chosen[i];
-        adopted += p->outcome == ADOPT_DONE;
-        left += outcomes[p->outcome].finding;
-        rc = tell(x, p, json ? &w : NULL, err);
-    }
-    if (json) {
-        jw_end_arr(&w);
-        jw_bool(&w, "dry_run", ctx->dry_run);
-        jw_int(&w, "adopted", adopted);
-        jw_int(&w, "left", left);
-        if (rc == RC_OK)
-            return out_object(ctx, &doc, &w, err);
-        buf_release(&doc);
-    } else if (rc == RC_OK) {
-        out_printf(ctx, "%lld adopted, %lld to look at\n", (long long)adopted, (long long)left);
-    }
-    return rc;
-}
-
 /* ---- the command ---- */
+
+/* Of a list in files nothing can be verified. */
+static void
+leave_unverified(struct adopting *x)
+{
+    for (size_t i = 0; i < x->chosen_count; i++)
+        if (x->chosen[i]->outcome == ADOPT_OPEN)
+            x->chosen[i]->outcome = ADOPT_UNSURE;
+}
 
 /* What is verified is sent there; so a person says yes for all of them. */
 static enum rc
@@ -254,7 +91,11 @@ verify_all(struct adopting *x, struct err *err)
     (void)snprintf(question, sizeof question, "Have %zu password%s verified by %s? It sees them.",
                    waiting, waiting == 1 ? "" : "s", x->a.s->object.name);
     enum rc rc = waiting > 0 ? session_publish(ctx, err) : RC_OK;
-    if (rc == RC_OK && x->a.every && waiting > 0)
+    if (rc == RC_OK && x->listed) {
+        leave_unverified(x);
+        return RC_OK;
+    }
+    if (rc == RC_OK && x->a.every && x->scripts == NULL && waiting > 0)
         rc = confirm_yes(ctx, question, err);
     for (size_t i = 0; rc == RC_OK && i < x->chosen_count; i++) {
         if (x->chosen[i]->outcome == ADOPT_OPEN)
@@ -264,7 +105,7 @@ verify_all(struct adopting *x, struct err *err)
 }
 
 static enum rc
-adopt_all(struct adopting *x, struct err *err)
+record_all(struct adopting *x, struct err *err)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < x->chosen_count; i++) {
@@ -273,13 +114,62 @@ adopt_all(struct adopting *x, struct err *err)
              : x->a.secret != NULL ? vbr_adopt_typed(&x->a, p, err)
                                    : vbr_adopt_hint(&x->a, p, err);
     }
+    return rc;
+}
+
+/* Of all of them, what ends it half way is told after what became of each: the same command goes
+ * on. */
+static enum rc
+adopt_all(struct adopting *x, struct err *err)
+{
+    enum rc rc = record_all(x, err);
+    if (rc == RC_OK)
+        rc = adopt_second(x, err);
     if (rc == RC_OK)
         rc = verify_all(x, err);
-    if (rc == RC_OK && x->chosen_count == 1 && x->chosen[0]->outcome == ADOPT_REFUSED) {
+    if (rc == RC_OK && x->chosen_count == 1 && !x->a.every &&
+        x->chosen[0]->outcome == ADOPT_REFUSED) {
         *err = x->chosen[0]->why; /* the only one: that is no partial success */
         rc = err->code;
     }
-    return rc;
+    int status = err_exit(rc);
+    if (rc == RC_OK || !x->a.every || status == 130 || status == 143 || status == 70)
+        return rc;
+    x->stopped = *err;
+    err_clear(err);
+    return RC_OK;
+}
+
+/* Which of them, and the options that go with that. */
+static enum rc
+check_choice(struct adopting *x, struct err *err)
+{
+    const struct opts *o = &x->a.ctx->opts;
+    int scripts = opt_has(o, OPT_SCRIPTS);
+    int one = x->a.secret != NULL || x->unknown || x->a.name != NULL || opt_has(o, OPT_SINCE);
+    x->a.every = opt_has(o, OPT_ALL) || scripts;
+    if (o->arg_count == 0 && !x->listed)
+        return err_set(err, RC_USAGE,
+                       "vbr adopt: name a server, or a list of it with --file EXPORT");
+    if (!scripts && x->a.every == (o->arg_count > 1)) {
+        (void)err_set(err, RC_USAGE, "vbr adopt: name passwords of the server, or give --all");
+        return err_hint(err, "by id, by hint, or by what stands before \" | \" in it");
+    }
+    if (one && (x->a.every || o->arg_count != 2))
+        return err_set(err, RC_USAGE,
+                       "vbr adopt: --secret, --unknown, --key and --since are about one password");
+    if (x->listed && (x->a.secret != NULL || x->unknown))
+        return err_set(err, RC_USAGE,
+                       "vbr adopt: of a list in a file only the hints are taken over");
+    if (scripts && x->a.purpose == NULL) {
+        (void)err_set(err, RC_USAGE, "vbr adopt: --purpose is missing");
+        return err_hint(err, "what are most of them for? --purpose backup-job, backup-copy ...");
+    }
+    if (scripts && opt_count(o, OPT_ROOT) > 1)
+        return err_set(err, RC_USAGE, "vbr adopt: --root is the scripts' root key, and one");
+    if (x->a.secret != NULL && x->unknown)
+        return err_set(err, RC_USAGE, "vbr adopt: --secret and --unknown exclude each other");
+    return RC_OK;
 }
 
 static enum rc
@@ -288,23 +178,17 @@ read_words(struct adopting *x, struct err *err)
     struct ctx *ctx = x->a.ctx;
     const struct opts *o = &ctx->opts;
     const char *since = opt_get(o, OPT_SINCE), *site = opt_get(o, OPT_PROTECTS_SITE);
+    const char *second = opt_get(o, OPT_SECOND);
+    struct root root;
     int64_t ms = 0;
     x->a.name = opt_get(o, OPT_KEY);
     x->a.purpose = opt_get(o, OPT_PURPOSE);
     x->a.secret = opt_get(o, OPT_SECRET);
-    x->a.every = opt_has(o, OPT_ALL);
     x->unknown = opt_has(o, OPT_UNKNOWN);
-    int one = x->a.secret != NULL || x->unknown || x->a.name != NULL || since != NULL;
-    if (x->a.every == (o->arg_count > 1)) {
-        (void)err_set(err, RC_USAGE, "vbr adopt: name passwords of the server, or give --all");
-        return err_hint(err, "by id, by hint, or by what stands before \" | \" in it");
-    }
-    if (one && (x->a.every || o->arg_count != 2))
-        return err_set(err, RC_USAGE,
-                       "vbr adopt: --secret, --unknown, --key and --since are about one password");
-    if (x->a.secret != NULL && x->unknown)
-        return err_set(err, RC_USAGE, "vbr adopt: --secret and --unknown exclude each other");
-    enum rc rc = since != NULL ? date_parse(&ms, since, "--since", err) : RC_OK;
+    x->listed = opt_has(o, OPT_FILE);
+    enum rc rc = check_choice(x, err);
+    if (rc == RC_OK && since != NULL)
+        rc = date_parse(&ms, since, "--since", err);
     if (rc == RC_OK && since != NULL && ms > clock_now_ms())
         rc = err_set(err, RC_BAD_VALUE, "--since %s: that is yet to come", since);
     if (rc == RC_OK && since != NULL)
@@ -314,6 +198,8 @@ read_words(struct adopting *x, struct err *err)
     if (rc == RC_OK)
         rc = object_find(ctx->store, "site", site != NULL ? site : ctx->store->site, &x->a.site,
                          err);
+    if (rc == RC_OK && second != NULL)
+        rc = root_find(ctx->store, second, &root, err);
     if (rc == RC_OK && x->a.secret != NULL)
         rc = who_ask(ctx, &x->a.who, err);
     return rc == RC_OK ? showing_memory(ctx, err) : rc;
@@ -335,48 +221,94 @@ look(struct adopting *x, struct err *err)
     }
     x->a.known = all;
     x->a.known_count = kept;
-    if (rc == RC_OK && vbr_backup_get(x->a.s->vbr, &b, &scratch) == RC_OK && b.encrypted)
+    if (rc != RC_OK || x->listed)
+        return rc;
+    if (vbr_backup_get(x->a.s->vbr, &b, &scratch) == RC_OK && b.encrypted)
         memcpy(x->a.config, b.password, sizeof x->a.config);
-    if (rc == RC_OK)
-        vbr_backup_release(&b);
+    vbr_backup_release(&b);
+    return RC_OK;
+}
+
+/* One yes for all that --scripts does, before any of it. */
+static enum rc
+reach_scripts(struct adopting *x, struct err *err)
+{
+    struct ctx *ctx = x->a.ctx;
+    char question[LIMIT_NAME + 160];
+    (void)snprintf(question, sizeof question,
+                   x->listed ? "Take %zu passwords over by the root key of the scripts?"
+                             : "Take %zu passwords over by the root key of the scripts, and have "
+                               "them verified by %s, which sees them?",
+                   x->chosen_count, x->a.s->object.name);
+    enum rc rc = ctx->dry_run ? RC_OK : confirm_yes(ctx, question, err);
+    if (rc != RC_NO_CONFIRM)
+        rc = rc == RC_OK ? adopt_scripts_reach(x->scripts, err) : rc;
+    else
+        (void)err_hint(err, "what would be done: the same with -n");
+    x->a.first = &x->scripts->root;
     return rc;
+}
+
+static enum rc
+adopt(struct adopting *x, struct err *err)
+{
+    struct ctx *ctx = x->a.ctx;
+    enum rc rc = x->scripts != NULL ? adopt_scripts_read(x->scripts, err) : RC_OK;
+    if (rc == RC_OK && !x->listed)
+        rc = vbr_server_open(ctx, opt_arg(&ctx->opts, 0), x->a.s, err);
+    else if (rc == RC_OK && ctx->opts.arg_count > 0)
+        rc = object_find(ctx->store, "vbr", opt_arg(&ctx->opts, 0), &x->a.s->object, err);
+    if (rc == RC_OK)
+        rc = look(x, err);
+    if (rc == RC_OK)
+        rc = choose(x, err);
+    if (rc == RC_OK && x->scripts != NULL)
+        rc = reach_scripts(x, err);
+    if (rc == RC_OK)
+        rc = adopt_all(x, err);
+    return rc == RC_OK ? adopt_answer(x, err) : rc;
 }
 
 static enum rc
 run_adopt(struct ctx *ctx, struct err *err)
 {
     struct vbr_server s = {.vbr = NULL};
+    struct adopt_scripts scripts = {.ctx = ctx};
     struct adopting x = {.a = {.ctx = ctx, .s = &s}};
+    x.scripts = opt_has(&ctx->opts, OPT_SCRIPTS) ? &scripts : NULL;
     enum rc rc = read_words(&x, err);
     if (rc == RC_OK)
-        rc = vbr_server_open(ctx, opt_arg(&ctx->opts, 0), &s, err);
-    if (rc == RC_OK)
-        rc = look(&x, err);
-    if (rc == RC_OK)
-        rc = choose(&x, err);
-    if (rc == RC_OK)
-        rc = adopt_all(&x, err);
-    if (rc == RC_OK)
-        rc = answer(&x, err);
+        rc = adopt(&x, err);
     vbr_server_close(&s);
     for (size_t i = 0; i < x.count; i++)
         free(x.list[i].hint);
     free(x.list);
     free(x.chosen);
     free(x.a.known);
+    adopt_scripts_release(&scripts);
     if (rc == RC_OK)
-        return session_publish(ctx, err);
-    session_publish_rest(ctx);
+        rc = session_publish(ctx, err);
+    else
+        session_publish_rest(ctx);
+    if (rc == RC_OK && x.stopped.code != RC_OK) {
+        *err = x.stopped;
+        rc = err->code;
+    }
     return rc;
 }
 
 /* clang-format off */
 static const struct opt_spec adopt_options[] = {
     {OPT_ALL, "all", 0, NULL, 0, "every password that has a wrap in its hint"},
+    {OPT_SCRIPTS, "scripts", 0, "FILE", OPT_MANY, "all, by the KMS and root key that the site's own scripts name"},
+    {OPT_FILE, "file", 0, "EXPORT", OPT_MANY, "a list of its passwords, as import reads it; the server is not asked"},
     {OPT_KEY, "key", 0, "NAME", 0, "the key's name (default: as the hint has it)"},
     {OPT_PURPOSE, "purpose", 0, "PURPOSE", 0, "of a key that is not known yet"},
-    {OPT_ROOT, "root", 0, "ROOT", OPT_MANY, "under which the wrap is (default: any); with --secret: to wrap under"},
-    {OPT_SECOND, "second", 0, "ROOT", 0, "adds a wrap under this root key, too"},
+    {OPT_ROOT, "root", 0, "ROOT", OPT_MANY, "under which the wrap is (default: any); with --secret: to wrap under; with --scripts: the root key, also its id or CRN"},
+    {OPT_SECOND, "second", 0, "ROOT", 0, "adds a wrap under this root key, too, also to what is known already"},
+    {OPT_KMS, "kms", 0, "NAME", 0, "--scripts: what to call a KMS that is not known yet"},
+    {OPT_SITE, "site", 0, "SITE", 0, "--scripts: where that KMS stands"},
+    {OPT_INSTANCE, "instance", 0, "UUID|CRN", 0, "--scripts: the KMS's instance, where no script says it"},
     {OPT_SECRET, "secret", 0, "REF", OPT_SECRET_REF, "the password as it is known: prompt, file:PATH, ..."},
     {OPT_UNKNOWN, "unknown", 0, NULL, 0, "nobody knows it: recorded as a hole, with name and date"},
     {OPT_SINCE, "since", 0, "DATE", 0, "in use since then (default: as the server says)"},
@@ -390,10 +322,14 @@ static const struct opt_spec adopt_options[] = {
 /* clang-format on */
 
 const struct cmd cmd_vbr_adopt_table[] = {
-    {"vbr", "adopt", "SERVER (PASSWORD... | --all) [--secret REF | --unknown] [--second ROOT]",
+    {"vbr", "adopt",
+     "SERVER (PASSWORD... | --all | --scripts FILE...) [--file EXPORT] [--secret REF | --unknown] "
+     "[--second ROOT]",
      "Takes passwords over that a backup server has already: by the wrap in the hint, or typed.",
-     adopt_options, 1, -1, CMD_WRITE, GROUP_SET_UP, run_adopt,
+     adopt_options, 0, -1, CMD_WRITE, GROUP_SET_UP, run_adopt,
      "keymuster vbr adopt vbr-fra --all --purpose backup-job --second mad-main\n"
+     "keymuster vbr adopt vbr-fra --scripts create.ps1 rewrap.ps1 unwrap.ps1 \\\n"
+     "    --purpose backup-job --credential file:kp.apikey --second mad-main -n\n"
      "keymuster vbr adopt vbr-fra 123a --key vbr/old --purpose backup-job \\\n"
      "    --root mad-main --secret prompt\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

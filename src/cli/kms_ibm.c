@@ -138,6 +138,16 @@ ibm_words_add(struct ctx *ctx, struct ibm_words *out, struct err *err)
     return rc;
 }
 
+enum rc
+ibm_words_of(struct ctx *ctx, const char *instance, const char *endpoint, struct ibm_words *out,
+             struct err *err)
+{
+    struct crn crn;
+    memset(out, 0, sizeof *out);
+    enum rc rc = take_instance(out, instance, &crn, err);
+    return rc == RC_OK ? take_endpoint(ctx, out, endpoint, &crn, err) : rc;
+}
+
 /* The binding here, else the log's (not for what never comes from a log). */
 static enum rc
 former(const struct ctx *ctx, const struct object *kms, const char *key, int from_log, char *out,
@@ -192,12 +202,11 @@ seen(void *arg, const struct root_info *info, struct err *err)
 }
 
 enum rc
-ibm_words_try(struct ctx *ctx, const char *name, const struct ibm_words *w, int confirmed,
-              struct err *err)
+ibm_words_open(struct ctx *ctx, const char *name, const struct ibm_words *w, int confirmed,
+               struct kms **out, struct err *err)
 {
     char what[128];
     struct secret *key = NULL;
-    struct kms *kms = NULL;
     struct kms_config config = {.provider = "ibm",
                                 .name = name,
                                 .endpoint = w->endpoint,
@@ -205,6 +214,7 @@ ibm_words_try(struct ctx *ctx, const char *name, const struct ibm_words *w, int 
                                 .iam = w->iam,
                                 .ca = w->ca,
                                 .timeout_ms = ctx->timeout_ms};
+    *out = NULL;
     (void)snprintf(what, sizeof what, "API key of KMS %s", name);
     enum rc rc = kms_conf_network(ctx->store, &config, err);
     if (rc == RC_OK)
@@ -213,11 +223,20 @@ ibm_words_try(struct ctx *ctx, const char *name, const struct ibm_words *w, int 
         rc = ref_read(&key, w->credential, what, err);
     config.credential = key;
     if (rc == RC_OK)
-        rc = kms_open(&kms, &config, err);
+        rc = kms_open(out, &config, err);
+    secret_free(key);
+    return rc;
+}
+
+enum rc
+ibm_words_try(struct ctx *ctx, const char *name, const struct ibm_words *w, int confirmed,
+              struct err *err)
+{
+    struct kms *kms = NULL;
+    enum rc rc = ibm_words_open(ctx, name, w, confirmed, &kms, err);
     if (rc == RC_OK && !ctx->offline)
         rc = kms_root_each(kms, seen, NULL, err);
     kms_close(kms);
-    secret_free(key);
     if (kms_is_away(rc))
         (void)err_hint(err, "to bind it without trying it now: --offline");
     return rc;

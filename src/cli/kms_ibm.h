@@ -26,6 +26,13 @@ enum rc ibm_words_add(struct ctx *ctx, struct ibm_words *out, struct err *err) M
 /* For kms set: what the command line changes; the rest as it is bound here, or in the log. */
 enum rc ibm_words_set(struct ctx *ctx, const struct object *kms, struct ibm_words *out,
                       struct err *err) MUST_CHECK;
+/* Instance (UUID or CRN) and endpoint (NULL: as the CRN has it) as somebody else's words, such as a
+ * script's. RC_BAD_VALUE, RC_USAGE. */
+enum rc ibm_words_of(struct ctx *ctx, const char *instance, const char *endpoint,
+                     struct ibm_words *out, struct err *err) MUST_CHECK;
+/* Opens it with these words; asks nothing yet. */
+enum rc ibm_words_open(struct ctx *ctx, const char *name, const struct ibm_words *w, int confirmed,
+                       struct kms **out, struct err *err) MUST_CHECK;
 /* Asks the instance for its root keys with these words. confirmed: see kms_may_ask. */
 enum rc ibm_words_try(struct ctx *ctx, const char *name, const struct ibm_words *w, int confirmed,
                       struct err *err) MUST_CHECK;

@@ -573,6 +573,8 @@ mint_body(const struct ctx *ctx, const struct mint *m, struct buf *body, struct 
     jw_str(&w, "form", m->form);
     jw_str(&w, "origin", m->origin);
     jw_opt(&w, "created_at", m->made_at);
+    jw_opt(&w, "taken_from", m->taken_from);
+    jw_opt(&w, "taken_id", m->taken_id);
     jw_opt(&w, "needed_until", m->needed_until);
     jw_opt(&w, "expires", m->expires);
     jw_opt(&w, "accepted_risk", ctx->accept_risk);

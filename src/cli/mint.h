@@ -39,7 +39,8 @@ struct mint {
     const char *system, *owner, *protects;
     const struct json *labels; /* import; else the options are looked at */
     char needed_until[TIME_TEXT + 1], expires[TIME_TEXT + 1];
-    char made_at[TIME_TEXT + 1]; /* "": now */
+    char made_at[TIME_TEXT + 1];       /* "": now */
+    const char *taken_from, *taken_id; /* vbr adopt: the backup server, and the id there; NULL */
     const char *aad[LIMIT_AAD_COUNT];
     size_t aad_count;
     struct mint_wrap wraps[MINT_WRAPS];

@@ -135,6 +135,7 @@ enum opt_id {
     OPT_ROOT,
     OPT_ROOT_VERSION,
     OPT_SAMPLE,
+    OPT_SCRIPTS,
     OPT_SECOND,
     OPT_SECRET,
     OPT_SHOW_REQUEST,

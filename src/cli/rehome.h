@@ -93,6 +93,11 @@ struct rehome {
  * file and line.
  */
 enum rc rehome_plan(struct rehome *r, const char *to, struct err *err) MUST_CHECK;
+/* One more key, by UUID, under the root key `to`. */
+enum rc rehome_plan_key(struct rehome *r, const char *to, const char *key,
+                        struct err *err) MUST_CHECK;
+/* Asks after the root keys that something is planned under; before rehome_run. RC_ROOT_STATE. */
+enum rc rehome_reach(struct rehome *r, struct err *err) MUST_CHECK;
 /* How many are still to be done, under this root key or (NULL) under any. */
 size_t rehome_planned(const struct rehome *r, const struct target *to);
 

@@ -250,3 +250,11 @@ rehome_plan(struct rehome *r, const char *to, struct err *err)
         rc = plan_named(r, opt_arg(o, i), target, 0, err);
     return rc;
 }
+
+enum rc
+rehome_plan_key(struct rehome *r, const char *to, const char *key, struct err *err)
+{
+    struct target *target = NULL;
+    enum rc rc = find_target(r, to, &target, err);
+    return rc == RC_OK ? plan_named(r, key, target, 0, err) : rc;
+}

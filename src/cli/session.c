@@ -113,7 +113,7 @@ named_value(const struct ctx *ctx, enum opt_id id, const struct object *kms, int
     const char *value = value_for(ctx, id, kms->uuid);
     if (value == NULL && kms_name_is_own(ctx->store, kms))
         value = value_for(ctx, id, kms->name);
-    if (value == NULL && bare && opt_count(&ctx->opts, id) == 1 &&
+    if (value == NULL && bare && !ctx->bare_taken && opt_count(&ctx->opts, id) == 1 &&
         (id != OPT_CREDENTIAL || ref_is(opt_get(&ctx->opts, id))))
         value = opt_get(&ctx->opts, id);
     return value;
@@ -168,7 +168,7 @@ place_option(const struct ctx *ctx, enum opt_id id, const char *option, const st
 {
     struct remotes remote = {ctx->store, 0};
     *out = named_value(ctx, id, kms, 0);
-    if (*out != NULL || opt_count(&ctx->opts, id) == 0)
+    if (*out != NULL || opt_count(&ctx->opts, id) == 0 || ctx->bare_taken)
         return RC_OK;
     const char *only = opt_get(&ctx->opts, id);
     const char *equals = strchr(only, '=');
@@ -377,6 +377,32 @@ session_show(struct ctx *ctx, const struct root *root, struct kms_op *op, struct
     return rc;
 }
 
+/* A place for one more. */
+static enum rc
+pool_room(struct ctx *ctx, struct err *err)
+{
+    if (ctx->pool == NULL)
+        ctx->pool = calloc(1, sizeof *ctx->pool);
+    if (ctx->pool == NULL)
+        return err_nomem(err);
+    if (ctx->pool->count < POOL_MAX)
+        return RC_OK;
+    (void)err_set(err, RC_BAD_VALUE, "more than %d KMSs in one command", POOL_MAX);
+    return err_hint(err, "name keys, or root keys, of fewer KMSs");
+}
+
+enum rc
+session_kms_lend(struct ctx *ctx, const struct object *kms, struct kms **open, struct err *err)
+{
+    enum rc rc = pool_room(ctx, err);
+    if (rc != RC_OK)
+        return rc;
+    (void)snprintf(ctx->pool->open[ctx->pool->count].uuid, UUID_TEXT + 1, "%s", kms->uuid);
+    ctx->pool->open[ctx->pool->count++].kms = *open;
+    *open = NULL; /* transferred */
+    return RC_OK;
+}
+
 enum rc
 session_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err *err)
 {
@@ -384,21 +410,15 @@ session_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct 
     if (kms->uuid[0] == '\0')
         return err_set(err, RC_NOT_FOUND,
                        "the KMS of that root key is not known here yet; sync first");
-    if (ctx->pool == NULL)
-        ctx->pool = calloc(1, sizeof *ctx->pool);
-    if (ctx->pool == NULL)
-        return err_nomem(err);
-    for (size_t i = 0; i < ctx->pool->count; i++) {
+    for (size_t i = 0; ctx->pool != NULL && i < ctx->pool->count; i++) {
         if (strcmp(ctx->pool->open[i].uuid, kms->uuid) == 0) {
             *out = ctx->pool->open[i].kms;
             return RC_OK;
         }
     }
-    if (ctx->pool->count == POOL_MAX) {
-        (void)err_set(err, RC_BAD_VALUE, "more than %d KMSs in one command", POOL_MAX);
-        return err_hint(err, "name keys, or root keys, of fewer KMSs");
-    }
-    enum rc rc = open_kms(ctx, kms, out, err);
+    enum rc rc = pool_room(ctx, err);
+    if (rc == RC_OK)
+        rc = open_kms(ctx, kms, out, err);
     if (rc != RC_OK)
         return rc;
     (void)snprintf(ctx->pool->open[ctx->pool->count].uuid, UUID_TEXT + 1, "%s", kms->uuid);

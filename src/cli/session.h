@@ -32,6 +32,10 @@ void session_close(struct ctx *ctx);
 enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
                     struct err *err) MUST_CHECK;
 
+/* One that the caller has opened counts as that of the object from now on; *open is transferred. */
+enum rc session_kms_lend(struct ctx *ctx, const struct object *kms, struct kms **open,
+                         struct err *err) MUST_CHECK;
+
 /* --show-request: what would be sent for op (NULL: to look at the root key), as curl commands
  * without token; see kms_show. */
 enum rc session_show(struct ctx *ctx, const struct root *root, struct kms_op *op, struct buf *out,

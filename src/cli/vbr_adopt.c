@@ -65,6 +65,8 @@ prepare(const struct vbr_adopt *a, const struct vbr_adoption *p, struct recordin
     struct mint *m = &r->m;
     const char *purpose = strcmp(a->config, p->id) == 0 ? "config-backup" : a->purpose;
     m->purpose = r->there ? r->known.purpose : purpose;
+    m->taken_from = a->s->object.uuid;
+    m->taken_id = p->id;
     m->protects_site = a->site;
     if (r->there) {
         (void)snprintf(m->protects_site.uuid, sizeof m->protects_site.uuid, "%s",
@@ -102,14 +104,10 @@ struct candidates {
     int opened;
 };
 
+/* In m.wraps[0].root. */
 static enum rc
-try_root(void *arg, const struct object *o, struct err *err)
+try_this(struct candidates *c, enum rc rc, struct err why, struct err *err)
 {
-    struct candidates *c = arg;
-    struct err why = ERR_INIT;
-    if (c->opened)
-        return RC_OK;
-    enum rc rc = root_load(c->a->ctx->store, o, &c->r->m.wraps[0].root, &why);
     if (rc == RC_OK)
         rc = recording_prove(c->a->ctx, c->r, &why);
     c->opened = rc == RC_OK;
@@ -123,12 +121,41 @@ try_root(void *arg, const struct object *o, struct err *err)
 }
 
 static enum rc
+try_root(void *arg, const struct object *o, struct err *err)
+{
+    struct candidates *c = arg;
+    struct err why = ERR_INIT;
+    if (c->opened || (c->a->first != NULL && strcmp(c->a->first->object.uuid, o->uuid) == 0))
+        return RC_OK; /* that one was tried */
+    enum rc rc = root_load(c->a->ctx->store, o, &c->r->m.wraps[0].root, &why);
+    return try_this(c, rc, why, err);
+}
+
+/* That of the scripts; its KMS being away is the end of it. */
+static enum rc
+try_first(struct candidates *c, struct err *err)
+{
+    const struct err none = ERR_INIT;
+    if (c->a->first == NULL)
+        return RC_OK;
+    c->r->m.wraps[0].root = *c->a->first;
+    enum rc rc = try_this(c, RC_OK, none, err);
+    if (rc == RC_OK && kms_is_away(c->first.code)) {
+        *err = c->first;
+        rc = err->code;
+    }
+    return rc;
+}
+
+static enum rc
 find_root(struct vbr_adopt *a, struct recording *r, struct err *err)
 {
     struct candidates c = {.a = a, .r = r};
-    size_t given = opt_count(&a->ctx->opts, OPT_ROOT);
+    size_t given = a->first != NULL ? 0 : opt_count(&a->ctx->opts, OPT_ROOT);
     struct object o;
-    enum rc rc = given == 0 ? object_each(a->ctx->store, "root", try_root, &c, err) : RC_OK;
+    enum rc rc = try_first(&c, err);
+    if (rc == RC_OK)
+        rc = given == 0 ? object_each(a->ctx->store, "root", try_root, &c, err) : RC_OK;
     for (size_t i = 0; rc == RC_OK && i < given; i++) {
         rc = object_find(a->ctx->store, "root", opt_at(&a->ctx->opts, OPT_ROOT, i), &o, err);
         if (rc == RC_OK)
@@ -252,6 +279,32 @@ record_hint(struct vbr_adopt *a, struct vbr_adoption *p, struct err *err)
     return rc;
 }
 
+/* Whether the entry that made the key says that it was taken over from this server, under this id:
+ * then it was cut off before the server was asked, and goes on. */
+static enum rc
+was_taken(const struct vbr_adopt *a, const struct vbr_adoption *p, int *yes, struct err *err)
+{
+    unsigned char hash[HASH_SIZE];
+    struct stmt *q = NULL;
+    *yes = 0;
+    if (hex_decode(hash, sizeof hash, p->key.entry) != 0)
+        return RC_OK;
+    enum rc rc = db_query(a->ctx->store->db, &q,
+                          "SELECT 1 FROM entry WHERE hash = ?1"
+                          " AND json_extract(line, '$.body.taken_from') = ?2"
+                          " AND json_extract(line, '$.body.taken_id') = ?3",
+                          err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_blob(q, 1, hash, sizeof hash);
+    stmt_text(q, 2, a->s->object.uuid);
+    stmt_text(q, 3, p->id);
+    rc = stmt_row(q, err);
+    *yes = rc == RC_OK && stmt_more(q);
+    stmt_done(q);
+    return rc;
+}
+
 /* A hint can be written by whoever rules the server, and what is verified there is seen there: a
  * wrap of a key that was never put there is not opened for it unless a person has named it. */
 static enum rc
@@ -260,6 +313,13 @@ take_known(struct vbr_adopt *a, struct vbr_adoption *p, struct err *err)
     int here = strcmp(p->unique, p->key.uuid) == 0;
     for (size_t i = 0; i < a->known_count; i++)
         here |= strcmp(a->known[i].key, p->key.uuid) == 0;
+    if (a->s->vbr == NULL) { /* nothing is shown to it */
+        p->outcome = ADOPT_THERE;
+        return RC_OK;
+    }
+    enum rc rc = here ? RC_OK : was_taken(a, p, &here, err);
+    if (rc != RC_OK)
+        return rc;
     if (a->every && !here) {
         (void)err_set(err, RC_POLICY,
                       "the wrap in its hint is that of %s@%lld, which was never put "

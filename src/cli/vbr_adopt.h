@@ -25,11 +25,21 @@ enum vbr_adopted {
     ADOPT_REFUSED   /* why says it */
 };
 
+/* What --second came to for a key that is known. */
+enum adopt_second {
+    ADOPT_SECOND_NONE, /* not asked for, or with the key at once */
+    ADOPT_SECOND_ADDED,
+    ADOPT_SECOND_THERE,
+    ADOPT_SECOND_PLANNED,
+    ADOPT_SECOND_FAILED
+};
+
 /* One password there, and what became of it. */
 struct vbr_adoption {
     char id[UUID_TEXT + 1], unique[UUID_TEXT + 1], modified[TIME_TEXT + 1];
     char *hint;
     enum vbr_adopted outcome;
+    enum adopt_second second;
     struct key key; /* uuid "": none yet */
     int typed;      /* a person knows it */
     struct err why; /* ADOPT_REFUSED */
@@ -37,12 +47,13 @@ struct vbr_adoption {
 
 struct vbr_adopt {
     struct ctx *ctx;
-    struct vbr_server *s;
+    struct vbr_server *s; /* vbr NULL: a list in files; nothing is asked of a server */
     const char *name, *purpose, *secret; /* --key, --purpose, --secret; NULL */
     char since[TIME_TEXT + 1];           /* "": as the server says */
     char config[UUID_TEXT + 1];          /* id of the configuration backup's password; "" */
     struct object site;                  /* that is protected */
     int every;                           /* --all: what no person has named */
+    const struct root *first;            /* tried before all others; NULL */
     struct vbr_known *known;             /* on record of this server */
     size_t known_count;
     struct who who;
