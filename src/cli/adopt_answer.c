@@ -12,7 +12,7 @@ static const struct {
     const char *word;
     int finding;
 } outcomes[] = {
-    [ADOPT_OPEN] = {"open", 1},           [ADOPT_THERE] = {"there", 0},
+    [ADOPT_OPEN] = {"not done", 1},       [ADOPT_THERE] = {"there", 0},
     [ADOPT_PLANNED] = {"would adopt", 0}, [ADOPT_DONE] = {"adopted", 0},
     [ADOPT_UNSURE] = {"not verified", 1}, [ADOPT_DIFFERS] = {"differs", 1},
     [ADOPT_LATER] = {"verify later", 1},  [ADOPT_PASSWORD] = {"needs password", 1},

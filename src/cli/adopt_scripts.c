@@ -286,13 +286,19 @@ find_kms(struct adopt_scripts *s, struct err *err)
     return rc;
 }
 
-/* A private address is reached from IBM's own network alone. */
+/* What to give where the address of the scripts is of no use. A private one is reached from IBM's
+ * own network alone. */
 static enum rc
-say_private(const struct adopt_scripts *s, enum rc rc, struct err *err)
+say_place(const struct adopt_scripts *s, enum rc rc, struct err *err)
 {
+    const struct scripts_fact *f = &s->read.facts[SCRIPTS_ENDPOINT];
     struct url url;
     struct place p;
     struct err scratch = ERR_INIT;
+    if (rc == RC_ENDPOINT_UNKNOWN && f->at.file != NULL) {
+        (void)err_why(err, "%s line %u: the endpoint is not one of IBM's", f->at.file, f->at.line);
+        (void)err_hint(err, "if the API key may go there: --endpoint URL");
+    }
     if (kms_is_away(rc) && url_parse(&url, s->words.endpoint, "it", &scratch) == RC_OK &&
         place_parse(&p, url.host) == 0 && p.private_net)
         (void)err_hint(err,
@@ -395,15 +401,17 @@ adopt_scripts_reach(struct adopt_scripts *s, struct err *err)
         return known;
     }
     enum rc rc = find_kms(s, err);
-    if (rc == RC_OK && s->bound)
+    if (rc != RC_OK)
+        return rc;
+    if (s->bound)
         rc = session_kms(ctx, &s->kms, &kms, err);
-    else if (rc == RC_OK)
+    else
         rc = ibm_words_open(ctx, s->kms.name, &s->words, opt_has(&ctx->opts, OPT_ENDPOINT), &open,
                             err);
     if (rc == RC_OK)
         rc = kms_root_info(open != NULL ? open : kms,
                            given != NULL ? given : s->read.facts[SCRIPTS_ROOT].value, &info, err);
-    rc = say_private(s, rc, err);
+    rc = say_place(s, rc, err);
     ctx->bare_taken = 1;
     if (rc == RC_OK)
         rc = settle(s, &open, &info, err);

@@ -63,7 +63,7 @@ choose(struct adopting *x, struct err *err)
         return err_nomem(err);
     for (size_t i = 0; rc == RC_OK && x->a.every && i < x->count; i++)
         x->chosen[x->chosen_count++] = &x->list[i];
-    for (size_t i = 1; rc == RC_OK && i < o->arg_count; i++)
+    for (size_t i = 1; rc == RC_OK && x->scripts == NULL && i < o->arg_count; i++)
         rc = choose_named(x, opt_arg(o, i), err);
     return rc;
 }
@@ -229,6 +229,19 @@ look(struct adopting *x, struct err *err)
     return RC_OK;
 }
 
+/* One that cannot be asked would refuse each of them. */
+static enum rc
+open_second(struct ctx *ctx, struct err *err)
+{
+    const char *second = opt_get(&ctx->opts, OPT_SECOND);
+    struct root root;
+    struct kms *kms = NULL;
+    if (second == NULL)
+        return RC_OK;
+    enum rc rc = root_find(ctx->store, second, &root, err);
+    return rc == RC_OK ? session_kms(ctx, &root.kms, &kms, err) : rc;
+}
+
 /* One yes for all that --scripts does, before any of it. */
 static enum rc
 reach_scripts(struct adopting *x, struct err *err)
@@ -246,7 +259,7 @@ reach_scripts(struct adopting *x, struct err *err)
     else
         (void)err_hint(err, "what would be done: the same with -n");
     x->a.first = &x->scripts->root;
-    return rc;
+    return rc == RC_OK ? open_second(ctx, err) : rc;
 }
 
 static enum rc

@@ -18,16 +18,21 @@ scene_secrets() {
     printf 'canary-spare-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/spare.pass"
     fra author spare --file "$T/spare.key" --credential "file:$T/spare.pass"
     printf '[blind]\nby = colleague\ntyped = file:%s\n' "$T/secret" >"$T/blind.answers"
+    # A site's script with its key in it.
+    printf 'canary-script-%s' "$(head -c 12 /dev/urandom | base64)" >"$T/site.key"
+    # shellcheck disable=SC2016
+    printf '$apikey = "%s"\n$kms = "7f1c2a34-5b6d-4e8f-9a0b-1c2d3e4f5a6b"\n$crk = "3b9e1d70-2c4a-4f6e-8d15-a6b7c8d9e0f1"\n' \
+        "$(cat "$T/site.key")" >"$T/site.ps1"
     printf "vbr:canary-login-%s" "$(head -c 12 /dev/urandom | base64)" >"$T/login"
     printf 'can-ARy-%03d-Qrs-%03d-tuV' $((RANDOM % 1000)) $((RANDOM % 1000)) >"$T/officer"
     bco_make "$T/officer.bco" 'vbr/config | bm90IHRoZSB3cmFw' 13 Sections.SecurityOfficerEncryption.Id "$(bco_number 16 7)"
-    secrets=("$T/officer" "$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass" "$T/login")
+    secrets=("$T/officer" "$T/secret" "$T/generated" "$T/adopted" "$T/kp-fra.pass" "$T/kp-mad.pass" "$T/kp-new.pass" "$T/spare.pass" "$T/login" "$T/site.key")
     printf 'canary-new-%s\n' "$(head -c 12 /dev/urandom | base64)" >"$T/kp-new.pass"
 }
 
 # No secret anywhere but in its own file.
 scan_all() {
-    local secret except=() name
+    local secret except=(-x "$T/site.ps1") name
     for name in "${secrets[@]}"; do except+=(-x "$name"); done
     for secret in "${secrets[@]}"; do
         "$KM_TOOLS/scan" "${except[@]}" "$secret" "$T" || { echo "leaked by: $*" >&2; return 1; }
@@ -79,6 +84,8 @@ any vbr push vbr/canary --timeout 1s
 any vbr verify vbr/canary --timeout 1s
 any vbr reconcile server --timeout 1s
 any vbr adopt server x --key vbr/typed --purpose other --root fra-main --secret file:$T/secret --timeout 1s
+2 vbr adopt server --scripts $T/site.ps1 --purpose other
+any vbr adopt --scripts $T/site.ps1 --file $T/list.json --purpose other --endpoint https://127.0.0.1:1 --site fra --credential file:$T/login --timeout 1s --yes
 3 vbr reconcile --file $T/list.json
 0 vbr delivered vbr/canary --evidence seen
 any vbr remove vbr/canary --reason R --confirm vbr/canary --timeout 1s
