@@ -5,6 +5,7 @@
 
 #include "cli/cmd_tables.h"
 #include "cli/from.h"
+#include "cli/identify_url.h"
 #include "cli/identify_walk.h"
 #include "cli/officer.h"
 #include "cli/out.h"
@@ -87,7 +88,8 @@ write_item(struct jw *w, const struct ctx *ctx, const struct identify *found, co
         return;
     }
     if (found->is_file) {
-        jw_int(w, "bytes", found->size);
+        if (found->size >= 0)
+            jw_int(w, "bytes", found->size);
         jw_opt(w, "made", found->made);
         jw_opt(w, "version", found->version);
         jw_bool(w, "encrypted", found->encrypted);
@@ -376,10 +378,9 @@ from_word(struct identifying *i, const char *word, struct err *err)
     struct identify found;
     if (strcmp(word, "-") == 0)
         return from_input(i, err);
-    if (strncmp(word, "https://", 8) == 0 || strncmp(word, "http://", 7) == 0) {
-        (void)err_set(err, RC_USAGE, "identify: an address cannot be read in this version");
-        return err_hint(err, "fetch the first MiB and identify that: curl -r 0-1048575 -o head.bco "
-                             "ADDRESS");
+    if (identify_is_url(word)) {
+        enum rc rc = identify_url(i->ctx, word, &i->bco, &found, err);
+        return rc == RC_OK ? answer_one(i, &found, err) : rc;
     }
     if (dir_exists(word))
         return answer_folder(i, word, err);
@@ -425,20 +426,21 @@ run_identify(struct ctx *ctx, struct err *err)
 /* clang-format off */
 static const struct opt_spec identify_options[] = {
     FROM_OPTIONS,
-    {OPT_CREDENTIAL, "credential", 0, "[copy=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
-     "with --from: what opens the copy's server"},
+    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,
+     "what opens the server of ADDRESS; with --from the copy's, and url=REF is that of ADDRESS"},
     {OPT_ENDPOINT, "endpoint", 0, "[NAME=]URL", OPT_MANY, "with --from: S3: where the service answers"},
-    {OPT_CA, "ca", 0, "[NAME=]FILE", OPT_MANY, "with --from: certificates that vouch for the server"},
+    {OPT_CA, "ca", 0, "[NAME=]FILE", OPT_MANY, "certificates that vouch for the server; with --from as --credential"},
     OPT_END,
 };
 /* clang-format on */
 
 const struct cmd cmd_identify_table[] = {
-    {NULL, "identify", "FILE|FOLDER|DESCRIPTION|- [--from COPY]",
+    {NULL, "identify", "FILE|FOLDER|ADDRESS|DESCRIPTION|- [--from COPY]",
      "Tells which key opens a configuration backup of Veeam, and how to get it.", identify_options,
      1, 1, CMD_NO_STORE | CMD_READ | CMD_EMERGENCY, GROUP_WHEN_NEEDED, run_identify,
      "keymuster identify /mnt/VeeamConfigBackup/vbr-fra\n"
      "keymuster identify vbr-fra_2026-11-25.bco --from file:///media/usb/escrow\n"
+     "keymuster identify https://nas.example.net/fra.bco --credential file:nas\n"
      "keymuster identify 'vbr/config@2 | eyJjaXBoZXJ0ZXh0...'\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };

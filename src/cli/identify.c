@@ -138,7 +138,13 @@ identify_file(const struct ctx *ctx, const char *path, struct bco *bco, struct i
     memset(out, 0, sizeof *out);
     (void)snprintf(out->source, sizeof out->source, "%s", path);
     out->is_file = 1;
-    enum rc rc = bco_read(bco, path, &out->failed);
+    return identify_head(ctx, bco, bco_read(bco, path, &out->failed), out, err);
+}
+
+enum rc
+identify_head(const struct ctx *ctx, const struct bco *bco, enum rc rc, struct identify *out,
+              struct err *err)
+{
     if (rc == RC_NO_MEMORY || rc == RC_INTERRUPTED) {
         *err = out->failed;
         return rc;

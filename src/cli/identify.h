@@ -39,6 +39,9 @@ struct identify {
  * the rest is an error. */
 enum rc identify_file(const struct ctx *ctx, const char *path, struct bco *bco,
                       struct identify *out, struct err *err) MUST_CHECK;
+/* The same of a head that was read otherwise; rc: how that ended, its cause in out->failed. */
+enum rc identify_head(const struct ctx *ctx, const struct bco *bco, enum rc rc,
+                      struct identify *out, struct err *err) MUST_CHECK;
 /* A description, as somebody copied it; blanks around it do not count. Its text goes to bco->hint.
  * RC_BAD_VALUE. */
 enum rc identify_text(const struct ctx *ctx, const char *text, struct bco *bco,

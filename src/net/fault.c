@@ -180,7 +180,7 @@ fault_of(struct transfer *t, CURLcode code)
 {
     /* By ranges of meaning; what is not listed is a mistake of ours. */
     long connect = 0;
-    if (code == CURLE_OK)
+    if (code == CURLE_OK || (t->enough && code == CURLE_WRITE_ERROR))
         return FAULT_NONE;
     if (t->proxy[0] != '\0')
         (void)curl.easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &connect);

@@ -216,7 +216,11 @@ static size_t
 on_text(char *bytes, size_t size, size_t count, void *arg)
 {
     struct transfer *t = arg;
-    return take(t, &t->r->text, bytes, size * count);
+    size_t len = size * count, room = t->r->text.max - t->r->text.len;
+    if (!t->r->start || len <= room)
+        return take(t, &t->r->text, bytes, len);
+    t->enough = take(t, &t->r->text, bytes, room) == room;
+    return 0;
 }
 
 /* ---- starting a try ---- */
@@ -313,7 +317,8 @@ set_limits(const struct transfer *t, CURL *easy, int64_t now)
     (void)curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
     (void)curl.easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     (void)curl.easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)SLOW_SECONDS);
-    (void)curl.easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->text.max);
+    if (!r->start)
+        (void)curl.easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->text.max);
 }
 
 /* 0 when all were taken. libcurl keeps copies of user and password until the end of the try. */
@@ -363,7 +368,7 @@ start(struct http *h, struct transfer *t, int64_t now)
 {
     struct http_request *r = t->r;
     t->easy = curl.easy_init();
-    t->too_large = 0;
+    t->too_large = t->enough = 0;
     t->proxy = h->proxy;
     t->proxy_login = h->proxy_login[0] != NULL;
     t->detail[0] = '\0';

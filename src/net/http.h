@@ -66,6 +66,7 @@ struct http_request {
     const void *body;               /* NULL: none */
     size_t body_len;
     size_t most;    /* largest body of the answer; 0: 1 MiB */
+    int start;      /* what is beyond `most` is left at the server, and is no error */
     int repeatable; /* doing it twice is as doing it once */
     int fresh;      /* on a connection of its own: one that was used before may turn out to be
                        closed, and libcurl then sends again by itself, unseen */

@@ -405,6 +405,18 @@ sftp_get(struct sftp *s, const char *path, struct buf *out, struct err *err)
 }
 
 enum rc
+sftp_get_start(struct sftp *s, const char *path, struct buf *out, struct err *err)
+{
+    char range[48];
+    enum rc rc = begin(s, path, err);
+    if (rc != RC_OK)
+        return rc;
+    (void)snprintf(range, sizeof range, "0-%zu", out->max - out->len - 1);
+    (void)curl.easy_setopt(s->easy, CURLOPT_RANGE, range);
+    return read_into(s, path, out, err);
+}
+
+enum rc
 sftp_list(struct sftp *s, const char *path, struct buf *out, struct err *err)
 {
     char folder[PATH_SIZE];

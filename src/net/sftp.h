@@ -50,6 +50,9 @@ void sftp_free(struct sftp *s); /* takes NULL; wipes the credential */
 
 /* The whole file, appended; out->max bounds it (RC_BAD_VALUE beyond). RC_NOT_FOUND. */
 enum rc sftp_get(struct sftp *s, const char *path, struct buf *out, struct err *err) MUST_CHECK;
+/* The same, but no more than out has room for, whatever the size of the file. */
+enum rc sftp_get_start(struct sftp *s, const char *path, struct buf *out,
+                       struct err *err) MUST_CHECK;
 /* Writes a file under this name, from its beginning; folders that are missing are made. */
 enum rc sftp_put(struct sftp *s, const char *path, const void *bytes, size_t len,
                  struct err *err) MUST_CHECK;

@@ -18,6 +18,7 @@ struct transfer {
     int64_t not_before;
     int done;
     int too_large;
+    int enough;        /* r->start, and that is here */
     const char *proxy; /* "": none; borrowed from the client */
     int proxy_login;   /* it was given one */
     char detail[CURL_ERROR_SIZE];

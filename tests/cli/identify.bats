@@ -3,6 +3,14 @@
 # files that somebody cut, bent or made up.
 load ../lib/cli.bash
 load ../lib/bco.bash
+load ../lib/dav.bash
+load ../lib/sshd.bash
+
+teardown() {
+    stop_started
+    dav_stop
+    sshd_stop
+}
 
 wrap_of() { ask '.wraps[0].ciphertext' -C "$FRA" show "$1"; }
 
@@ -170,8 +178,6 @@ scene_files() {
     says '\x1B'
     mkfifo pipe.bco
     ends 2 -C "$FRA" identify pipe.bco
-    ends 2 -C "$FRA" identify https://repo.example.net/x.bco
-    says 'curl -r 0-1048575'
     head -c 300000 /dev/zero | tr '\0' a >long
     ends 2 -C "$FRA" identify - <long
     ends 2 -C "$FRA" identify - <<<''
@@ -199,4 +205,111 @@ scene_files() {
         ends 3 -o json identify "$shared/$name" || ends 10 -o json identify "$shared/$name"
         json '.items[0] | .officer == $o and (.made | startswith($m))' --argjson o "$officer" --arg m "${made:0:19}"
     done < <(jq -r '.files | to_entries[] | "\(.key) \(.value.security_officer) \(.value.created)"' "$shared/expected.json")
+}
+
+scene_web() { # KIND
+    scene_files
+    dav_start "$1" "$T/dav"
+    cp old.bco new.bco "$DAV_FILES"
+    truncate -s 5G "$DAV_FILES/new.bco"
+    WEB=https${DAV_URL#davs}
+    web=(--ca "$DAV_CA" --credential "file:$DAV_USER")
+}
+
+@test "an address: the head alone is fetched, of a file of 5 GiB, from lighttpd and nginx" {
+    scene_web lighttpd
+    ends 0 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    says 'vbr/config@1' 'told by     wrap' "file        $WEB/old.bco" "next        keymuster -C $FRA reveal vbr/config@1"
+    ends 0 -o json -C "$FRA" identify "$WEB/new.bco" "${web[@]}"
+    json '.items[0] | .generation == 2 and .officer and .bytes == 5368709120 and .source == $w' --arg w "$WEB/new.bco"
+    ends 0 -C "$FRA" identify "$DAV_URL/old.bco" "${web[@]}" # davs: the same
+    dav_stop # its log is whole then
+    grep -c '^GET /files/.*206' "$DAV_DIR/access.log" | grep -qx 3 # a request each
+    dav_start nginx "$T/nginx"
+    cp old.bco "$DAV_FILES"
+    ends 0 -o json -C "$FRA" identify "https${DAV_URL#davs}/old.bco" --ca "$DAV_CA" --credential "file:$DAV_USER"
+    json '.items[0].generation == 1'
+    # Without a store, and with a copy in its place: what belongs to the address is said so.
+    ends 3 identify "https${DAV_URL#davs}/old.bco" --ca "$DAV_CA" --credential "file:$DAV_USER"
+    lost_options
+    ends 0 identify "https${DAV_URL#davs}/old.bco" "${lost[@]:0:5}" --ca "url=$DAV_CA" --credential "url=file:$DAV_USER"
+    says 'vbr/config@1'
+}
+
+@test "a server that does not know ranges, is cut, sends elsewhere, has nothing, lies: bounded, and named" {
+    scene_web nginx
+    head -c 100M /dev/zero >>"$DAV_FILES/old.bco"
+    dav_front
+    WEB=https${DAV_URL#davs}
+    dav_fault '[{"headers_to": {"range": "none"}}]'
+    ends 0 -o json -C "$FRA" identify "$WEB/old.bco" "${web[@]}" # all of it is offered: a MiB is taken
+    json '.items[0] | .generation == 1 and .bytes > 104857600'
+    dav_fault '[{"status": 302, "headers": {"Location": "https://127.0.0.2/x.bco"}}]'
+    ends 5 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    says '127.0.0.2' 'not followed'
+    dav_fault '[{"status": 404}]'
+    ends 13 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    dav_fault '[{"status": 416}]'
+    ends 2 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    dav_fault '[{"status": 206, "headers": {"Content-Range": "bytes 500-600/700"}, "body": "BCO"}]'
+    ends 5 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    says 'another part of the file'
+    dav_fault '[{"status": 206, "body": "BCO"}]'
+    ends 5 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    dav_fault '[{"status": 200, "body": "<html>\u001b[31m login </html>"}]'
+    ends 2 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    says 'is not a configuration backup'
+    dav_fault '[{"status": 200, "body": "BCO", "longer": 5000}]'
+    ends 5 -C "$FRA" --timeout 1s identify "$WEB/old.bco" "${web[@]}"
+    dav_fault '[{"status": 206, "headers": {"Content-Range": "bytes 0-5/99999999999999999999999"}, "body": "BCO"}]'
+    ends 2 -C "$FRA" identify "$WEB/old.bco" "${web[@]}"
+    dav_fault '[{"drop": true}]'
+    ends 5 -C "$FRA" --timeout 1s identify "$WEB/old.bco" "${web[@]}"
+}
+
+@test "a login goes only there, and only by reference; a certificate nobody vouches for, an address that is none" {
+    scene_web nginx
+    ends 4 -C "$FRA" identify "$WEB/old.bco" --ca "$DAV_CA"
+    says 'wants a login' '--credential REF'
+    printf 'writer:canary-wrong\n' >wrong
+    chmod 600 wrong
+    ends 4 -C "$FRA" identify "$WEB/old.bco" --ca "$DAV_CA" --credential file:wrong
+    says 'refuses this login'
+    silent_on canary
+    ends 4 -C "$FRA" identify "$WEB/old.bco" --credential "file:$DAV_USER"
+    ends 2 -C "$FRA" identify "$WEB/old.bco" --ca "$DAV_CA" --credential canary-literal
+    ends 2 -C "$FRA" identify "${WEB/:\/\//://user:canary@}/old.bco" --ca "$DAV_CA"
+    silent_on canary
+    for url in "http://127.0.0.1/x.bco" "s3://bucket/x.bco" "ftp://h/x.bco" "$WEB/old.bco?x=1" "sftp://127.0.0.1/x.bco" "sftp://u@127.0.0.1" "sftp://u@127.0.0.1:0/x" "https://"; do
+        ends 2 -C "$FRA" identify "$url"
+    done
+    ends 2 -C "$FRA" --offline identify "$WEB/old.bco" "${web[@]}"
+    says offline
+    # No byte of the login is in what it says or writes.
+    cut -d: -f2- "$DAV_USER" | tr -d '\n' >secret
+    strace -f -s 65536 -e trace=execve,write,pwrite64,writev -o trace "$KEYMUSTER" -vv -C "$FRA" identify "$WEB/old.bco" "${web[@]}" >out 2>err
+    grep -q "$(cat secret)" trace out err && return 1
+    true
+}
+
+@test "sftp: the head of a file of any size, with a key and a known host; else refused" {
+    scene_files
+    sshd_start "$T/sshd"
+    cp old.bco "$SSHD_FILES"
+    truncate -s 5G "$SSHD_FILES/old.bco"
+    cp new.bco "$SSHD_FILES/with space.bco"
+    : >"$SSHD_FILES/empty.bco"
+    at=(--credential "file:$SSHD_KEY" --known-hosts "$SSHD_KNOWN")
+    SECONDS=0
+    ends 0 -o json -C "$FRA" identify "$SSHD_URL/old.bco" "${at[@]}"
+    json '.items[0] | .generation == 1 and (has("bytes") | not)'
+    [ "$SECONDS" -lt 60 ]
+    ends 0 -C "$FRA" identify "$SSHD_URL/with space.bco" --credential "file:$SSHD_KEY" --host-key "$SSHD_FINGERPRINT"
+    says 'vbr/config@2'
+    ends 2 -C "$FRA" identify "$SSHD_URL/empty.bco" "${at[@]}"
+    ends 13 -C "$FRA" identify "$SSHD_URL/none.bco" "${at[@]}"
+    ends 4 -C "$FRA" identify "$SSHD_URL/old.bco" "${at[@]:2}"
+    ends 4 -C "$FRA" identify "$SSHD_URL/old.bco" "${at[@]:0:2}"
+    ends 15 -C "$FRA" identify "$SSHD_URL/old.bco" "${at[@]:0:2}" --host-key "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    ends 4 -C "$FRA" identify "sftp://nobody@${SSHD_URL#*@}/old.bco" "${at[@]}"
 }
