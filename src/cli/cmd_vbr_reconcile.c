@@ -99,40 +99,6 @@ reconcile_record_of(const struct reconciling *r, const char *key)
 
 /* ---- verdicts ---- */
 
-/* "job SQL nightly and 2 more"; "" nobody. */
-static void
-tell_users(const struct reconciling *r, const char *id, char *out, size_t size)
-{
-    size_t count = 0;
-    const struct use *list = uses_of(r->uses, id, &count);
-    out[0] = '\0';
-    if (count == 0)
-        return;
-    consumer_label(out, size, &list[0].c);
-    size_t used = strlen(out);
-    if (count > 1 && used < size)
-        (void)snprintf(out + used, size - used, " and %zu more", count - 1);
-}
-
-/* "used_by", where anybody was looked at. */
-static void
-write_users(const struct reconciling *r, const char *id)
-{
-    size_t count = 0;
-    const struct use *list = uses_of(r->uses, id, &count);
-    if (!uses_known(r->uses) || id[0] == '\0')
-        return;
-    jw_arr(r->w, "used_by");
-    for (size_t i = 0; i < count; i++) {
-        jw_obj(r->w, NULL);
-        jw_str(r->w, "kind", list[i].c.kind);
-        jw_str(r->w, "name", list[i].c.name);
-        jw_opt(r->w, "id", list[i].c.id);
-        jw_end_obj(r->w);
-    }
-    jw_end_arr(r->w);
-}
-
 enum rc
 reconcile_tell(struct reconciling *r, enum reconcile_verdict v, const struct key *key,
                const char *hint, const char *id, struct err *err)
@@ -154,14 +120,14 @@ reconcile_tell(struct reconciling *r, enum reconcile_verdict v, const struct key
         }
         jw_opt(r->w, v == V_DAMAGED ? "why" : "hint", hint);
         jw_str(r->w, "vbr_id", id);
-        write_users(r, id);
+        uses_write(r->uses, id, r->w);
         jw_end_obj(r->w);
         return RC_OK;
     }
     if (v == V_OK)
         return RC_OK;
     char users[CONSUMER_NAME + 64];
-    tell_users(r, id, users, sizeof users);
+    uses_tell(r->uses, id, users, sizeof users);
     const char *cells[] = {verdicts[v].word, label, moniker, id, users};
     return cmd_table_row(r->table, cells, 5, err);
 }

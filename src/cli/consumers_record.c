@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/out.h"
 #include "cli/session.h"
 #include "crypt/hash.h"
 #include "escrow/log.h"
@@ -145,11 +146,14 @@ append(struct ctx *ctx, const struct look *l, size_t number, struct err *err)
 }
 
 static int
-is_old_news(const struct look *l, const struct consumers_look *last)
+is_old_news(struct ctx *ctx, const struct look *l, const struct consumers_look *last)
 {
     int64_t then = 0, now = 0;
     if (time_parse(&then, last->seen) != 0 || time_parse(&now, l->seen) != 0)
         return 0;
+    if (now < then)
+        out_note(ctx, "what was seen at %s is older than what is on record, and is not recorded",
+                 l->seen);
     return now < then || (strcmp(last->pass, l->pass) == 0 && now - then < DAY_MS);
 }
 
@@ -163,7 +167,7 @@ consumers_record(struct ctx *ctx, const struct consumers *known, const char *ser
     put_in_order(&l);
     name_pass(&l);
     consumers_look(known, server, part, &last);
-    if (ctx->dry_run || is_old_news(&l, &last))
+    if (ctx->dry_run || is_old_news(ctx, &l, &last))
         return RC_OK;
     enum rc rc = cut(&l, err);
     if (rc == RC_OK)

@@ -241,6 +241,38 @@ uses_known(const struct uses *u)
 }
 
 void
+uses_tell(const struct uses *u, const char *id, char *out, size_t size)
+{
+    size_t count = 0;
+    const struct use *list = uses_of(u, id, &count);
+    out[0] = '\0';
+    if (count == 0)
+        return;
+    consumer_label(out, size, &list[0].c);
+    size_t used = strlen(out);
+    if (count > 1 && used < size)
+        (void)snprintf(out + used, size - used, " and %zu more", count - 1);
+}
+
+void
+uses_write(const struct uses *u, const char *id, struct jw *w)
+{
+    size_t count = 0;
+    const struct use *list = uses_of(u, id, &count);
+    if (!uses_known(u) || id[0] == '\0')
+        return;
+    jw_arr(w, "used_by");
+    for (size_t i = 0; i < count; i++) {
+        jw_obj(w, NULL);
+        jw_str(w, "kind", list[i].c.kind);
+        jw_str(w, "name", list[i].c.name);
+        jw_opt(w, "id", list[i].c.id);
+        jw_end_obj(w);
+    }
+    jw_end_arr(w);
+}
+
+void
 uses_free(struct uses *u)
 {
     if (u == NULL)

@@ -30,9 +30,13 @@ enum rc uses_collect(struct reconciling *r, struct err *err) MUST_CHECK;
 const struct use *uses_of(const struct uses *u, const char *password, size_t *count);
 /* The password's key. */
 void uses_join(struct uses *u, const char *password, const char *key);
+/* "job SQL nightly and 2 more" use this password; "" nobody. */
+void uses_tell(const struct uses *u, const char *password, char *out, size_t size);
+/* "used_by" of an object that is begun, where anybody was looked at. */
+void uses_write(const struct uses *u, const char *password, struct jw *w);
 /* Looks that are whole go into the log. */
 enum rc uses_record(struct reconciling *r, struct err *err) MUST_CHECK;
-/* Whether anybody was looked at in this run. */
+/* Whether it was looked who uses keys, in this run. */
 int uses_known(const struct uses *u);
 void uses_free(struct uses *u); /* takes NULL */
 

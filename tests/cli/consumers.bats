@@ -65,6 +65,11 @@ kms_job() { jq -nc --arg i "$(uuidgen)" --arg p "$1" '{id: $i, name: "by KMS", t
     before=$(bodies | wc -l)
     ends 0 -C "$FRA" vbr reconcile vbr-fra
     [ "$(bodies | wc -l)" -eq "$before" ]
+    plain_job | jobs # news, and -n
+    ends 0 -C "$FRA" vbr reconcile vbr-fra -n
+    [ "$(bodies | wc -l)" -eq "$before" ]
+    ends 0 -C "$FRA" vbr reconcile vbr-fra
+    [ "$(bodies | wc -l)" -eq $((before + 1)) ]
     ends 0 -C "$FRA" verify
     judge_log 0
 }
@@ -204,6 +209,7 @@ none=00000000-0000-0000-0000-000000000000
     seen=2026-01-01T00:00:00Z
     row config-backup '' $none >uses
     ends 0 -C "$FRA" vbr reconcile vbr-fra --consumers uses
+    says 'older than what is on record'
     ends 0 -o json -C "$FRA" show vbr/job-sql
     json '[.used_by[].name] | length == 3'
 }
