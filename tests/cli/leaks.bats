@@ -76,6 +76,7 @@ commands() {
 0 verify
 0 sync
 any identify $T/description
+any identify https://127.0.0.1:1/x.bco --credential file:$T/login --timeout 1s
 any vbr add server https://127.0.0.1:1 --offline --credential file:$T/login
 any vbr set server --offline --credential file:$T/login
 0 vbr list
