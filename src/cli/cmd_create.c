@@ -115,16 +115,20 @@ hand_out(struct ctx *ctx, const struct mint *m, struct deliver *d, struct err *e
 {
     struct buf body;
     struct jw w;
+    char to[SHOWING_TO];
+    enum rc rc = showing_to(ctx, d, to, err);
+    if (rc != RC_OK)
+        return rc;
     buf_init(&body, LIMIT_BODY);
     jw_init(&w, &body);
     jw_obj(&w, NULL);
     jw_str(&w, "key", m->uuid);
-    jw_str(&w, "to", deliver_word(d));
-    jw_bool(&w, "seen", d->kind == DELIVER_TTY || d->kind == DELIVER_STDOUT);
+    jw_str(&w, "to", to);
+    jw_bool(&w, "seen", strcmp(to, "tty") == 0 || strcmp(to, "stdout") == 0);
     jw_bool(&w, "allow_unsynced", ctx->unsynced);
     jw_opt(&w, "person", m->who.person);
     jw_end_obj(&w);
-    enum rc rc = session_record(ctx, "key.delivered", &body, NULL, err);
+    rc = session_record(ctx, "key.delivered", &body, NULL, err);
     buf_release(&body);
     if (rc == RC_OK) {
         d->title = m->name;
@@ -285,6 +289,9 @@ make_and_deliver(struct ctx *ctx, struct mint *m, struct err *err)
 {
     struct deliver d;
     const char *to = opt_get(&ctx->opts, OPT_TO);
+    char handed[SHOWING_TO];
+    if ((to == NULL || strncmp(to, "vbr:", 4) == 0) && showing_to(ctx, NULL, handed, err) != RC_OK)
+        return err->code;
     if (to == NULL && opt_has(&ctx->opts, OPT_CONFIG_BACKUP))
         return config_alone(m, err);
     if (to == NULL)
@@ -296,7 +303,9 @@ make_and_deliver(struct ctx *ctx, struct mint *m, struct err *err)
     enum rc rc = deliver_parse(&d, to, err);
     if (rc != RC_OK)
         return rc;
-    rc = deliver_check(&d, err);
+    rc = showing_to(ctx, &d, handed, err);
+    if (rc == RC_OK)
+        rc = deliver_check(&d, err);
     if (rc == RC_OK)
         rc = who_ask(ctx, &m->who, err);
     if (rc == RC_OK)
@@ -526,6 +535,7 @@ static const struct opt_spec create_options[] = {
     {OPT_OWE, "owe", 0, "ROOT", OPT_MANY, "a root key out of reach: book its wrap as a debt"},
     {OPT_IF_MISSING, "if-missing", 0, NULL, 0, "do nothing when the name is there already"},
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N, vbr:NAME"},
+    HANDOVER_OPTION,
     {OPT_CONFIG_BACKUP, "config-backup", 0, NULL, 0, "with --to vbr:NAME: its configuration backup gets this key and runs"},
     AS_OPTION,
     OPT_END,
@@ -542,6 +552,7 @@ static const struct opt_spec rekey_options[] = {
     {OPT_EXPIRES, "expires", 0, "DATE|DUR", 0, "when a successor is due"},
     KMS_OPTIONS,
     {OPT_TO, "to", 0, "DEST", 0, "hand the password out: -, tty, file:PATH, fd:N, vbr:NAME"},
+    HANDOVER_OPTION,
     {OPT_CONFIG_BACKUP, "config-backup", 0, NULL, 0, "with --to vbr:NAME: its configuration backup gets this key and runs"},
     AS_OPTION,
     OPT_END,

@@ -148,6 +148,11 @@ static void
 tell_revealed(struct ctx *ctx, const struct showing *s, const struct asker *asker,
               const struct deliver *d)
 {
+    if (strncmp(s->record.to, "handover:", 9) == 0) {
+        out_note(ctx, "handed %s over to %s; record %.12s", s->label, s->record.to + 9,
+                 s->record.intended);
+        return;
+    }
     char at[TIME_TEXT + 1];
     int64_t times = 0;
     struct err ignored = ERR_INIT;
@@ -187,8 +192,11 @@ reveal_one(struct ctx *ctx, const struct key *key, const struct asker *asker, st
            struct answers *a, struct err *err)
 {
     char how[600];
+    char to[SHOWING_TO];
     struct showing s = {.key = *key};
-    enum rc rc = showing_open(ctx, &s, asker, deliver_word(d), err);
+    enum rc rc = showing_to(ctx, d, to, err);
+    if (rc == RC_OK)
+        rc = showing_open(ctx, &s, asker, to, err);
     if (rc != RC_OK)
         goto out;
     d->title = s.label;
@@ -264,6 +272,9 @@ run_reveal(struct ctx *ctx, struct err *err)
         return err_hint(err, "usage: keymuster reveal %s", ctx->cmd->synopsis);
     }
     enum rc rc = deliver_parse(&d, opt_get(&ctx->opts, OPT_TO), err);
+    char to[SHOWING_TO];
+    if (rc == RC_OK)
+        rc = showing_to(ctx, &d, to, err);
     if (rc != RC_OK)
         return rc;
     if (!opt_has(&ctx->opts, OPT_SHOW_REQUEST))
@@ -287,7 +298,7 @@ run_reveal(struct ctx *ctx, struct err *err)
     for (size_t i = 0; rc == RC_OK && i < ctx->opts.arg_count; i++)
         rc = gate_showing(ctx, &keys[i], &asker, err);
     if (rc == RC_OK && ctx->dry_run) {
-        say_dry(ctx, keys, deliver_word(&d));
+        say_dry(ctx, keys, to);
         goto out;
     }
     if (rc == RC_OK)
@@ -525,6 +536,7 @@ out:
 
 static const struct opt_spec reveal_options[] = {
     {OPT_TO, "to", 0, "DEST", 0, "- tty file:PATH or fd:N; else the terminal"},
+    HANDOVER_OPTION,
     GATE_OPTIONS,
     FROM_OPTIONS,
     UNTIL_OPTION,

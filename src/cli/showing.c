@@ -74,6 +74,21 @@ showing_warn_watched(struct ctx *ctx, const struct deliver *d)
     }
 }
 
+enum rc
+showing_to(const struct ctx *ctx, const struct deliver *d, char out[SHOWING_TO], struct err *err)
+{
+    const char *name = opt_get(&ctx->opts, OPT_HANDOVER);
+    (void)snprintf(out, SHOWING_TO, "%s", d != NULL ? deliver_word(d) : "");
+    if (name == NULL)
+        return RC_OK;
+    if (d == NULL || d->kind != DELIVER_STDOUT) {
+        (void)err_set(err, RC_USAGE, "--handover goes with --to -");
+        return err_hint(err, "it says that a script reads the standard output, and whose");
+    }
+    (void)snprintf(out, SHOWING_TO, "handover:%s", name);
+    return name_check(name, "backup server", err);
+}
+
 /* ---- which key ---- */
 
 void

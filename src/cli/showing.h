@@ -30,6 +30,18 @@ enum rc showing_ask_reason(struct ctx *ctx, struct asker *out, struct err *err) 
 /* cli/who.h */
 enum rc showing_ask_person(struct ctx *ctx, struct asker *out, struct err *err) MUST_CHECK;
 
+/* Row of an option table. */
+#define HANDOVER_OPTION                                                                            \
+    {                                                                                              \
+        OPT_HANDOVER, "handover", 0, "NAME", 0,                                                    \
+            "with --to -: a script on the backup server NAME reads it, and no person"              \
+    }
+enum { SHOWING_TO = LIMIT_NAME + 16 };
+/* What the record says of a destination: deliver_word, or "handover:NAME". RC_USAGE for --handover
+ * without --to -. */
+enum rc showing_to(const struct ctx *ctx, const struct deliver *d, char out[SHOWING_TO],
+                   struct err *err) MUST_CHECK;
+
 void showing_label(char out[SHOWING_LABEL], const struct key *key);
 /* Before a terminal shows it: what is known to record there. The screen says it again. */
 void showing_warn_watched(struct ctx *ctx, const struct deliver *d);

@@ -163,7 +163,8 @@ successor_progress(const struct store *store, const struct key *key, int *progre
     enum rc rc = db_query(
         store->db, &q,
         "SELECT EXISTS (SELECT 1 FROM event e WHERE e.object = f.key AND (e.kind = 'key.delivered'"
-        " OR (e.kind = 'reveal.intended' AND json_extract(e.body, '$.to') = 'exec'))), f.key"
+        " OR (e.kind = 'reveal.intended' AND (json_extract(e.body, '$.to') = 'exec'"
+        " OR json_extract(e.body, '$.to') LIKE 'handover:%')))), f.key"
         " FROM follows f WHERE f.former = ?1",
         err);
     if (rc != RC_OK)

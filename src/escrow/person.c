@@ -259,6 +259,18 @@ look_created(const struct acts *a, const struct entry *e, struct err *err)
     return rc;
 }
 
+/* The others are programs: "exec", "vbr:NAME", "handover:NAME". */
+static int
+to_a_person(const char *to)
+{
+    static const char *const words[] = {"tty", "stdout", "file", "fd"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (to == NULL || strcmp(to, words[i]) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static enum rc
 look_showing(const struct acts *a, const struct entry *e, struct err *err)
 {
@@ -267,8 +279,7 @@ look_showing(const struct acts *a, const struct entry *e, struct err *err)
     enum rc rc = person_did(a->p, e) ? was_shown(a->store, e, &shown, err) : RC_OK;
     if (rc != RC_OK || !shown)
         return rc;
-    return tell(a, e, to != NULL && strcmp(to, "exec") == 0 ? ACT_USED : ACT_SAW,
-                json_gets(e->body, "key"), err);
+    return tell(a, e, to_a_person(to) ? ACT_SAW : ACT_USED, json_gets(e->body, "key"), err);
 }
 
 /* Of an approval, only what names them: the account says who held the keyboard. */

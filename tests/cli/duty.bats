@@ -13,6 +13,40 @@ load ../lib/cli.bash
     json '.duties == 1 and any(.warnings[]; test("vbr/config@1 was seen by a person .* no successor"))'
 }
 
+@test "what a script on a backup server reads opens no duty, is on record by its name, and is a delivery" {
+    scene_keys
+    fra person add alice --role operator
+    "$KEYMUSTER" -C "$FRA" reveal vbr/config --reason nightly --as alice --to - --handover vbr-fra >"$T/got" 2>"$T/err"
+    ends 0 -C "$FRA" check vbr/config --secret "file:$T/got"
+    grep -q 'handed vbr/config@1 over to vbr-fra' "$T/err"
+    grep -q 'somebody has seen it' "$T/err" && return 1
+    "$KEYMUSTER" -C "$FRA" create vbr/new --purpose backup-job --root fra-main --to - --handover vbr-fra >"$T/new" 2>"$T/err"
+    ends 0 -C "$FRA" check vbr/new --secret "file:$T/new"
+    ends 0 -o json -C "$FRA" status
+    json '.duties == 0'
+    ends 0 -o json -C "$FRA" audit who alice
+    json '[.acts[] | {what, to}] == [{what: "used", to: "handover:vbr-fra"}]'
+    ends 0 -o ndjson -C "$FRA" audit log
+    jq -se 'any(.[]; .entry.kind? == "key.delivered" and .entry.body.to == "handover:vbr-fra" and .entry.body.seen == false)' <<<"$output"
+    # A successor that a script took is delivered: only its drill is left.
+    password_of "$FRA" vbr/config "$T/pw"
+    "$KEYMUSTER" -C "$FRA" rekey vbr/config 2>/dev/null
+    "$KEYMUSTER" -C "$FRA" reveal vbr/config --reason test --to - --handover vbr-fra >"$T/got" 2>/dev/null
+    ends 0 -C "$FRA" show vbr/config@1
+    says 'its successor is not drilled'
+    # It is for a script alone.
+    local to
+    for to in tty "file:$T/f" fd:9 vbr:x; do
+        ends 2 -C "$FRA" create vbr/y --purpose other --root fra-main --to "$to" --handover vbr-fra
+    done
+    ends 2 -C "$FRA" create vbr/y --purpose other --root fra-main --handover vbr-fra
+    ends 2 -C "$FRA" reveal vbr/config --reason test --handover vbr-fra
+    ends 2 -C "$FRA" reveal vbr/config --reason test --to - --handover 'Not A Name'
+    ends 13 -C "$FRA" show vbr/y
+    run script -qec "'$KEYMUSTER' -C '$FRA' reveal vbr/config --reason x --to - --handover vbr-fra" /dev/null
+    [ "$status" -eq 18 ]
+}
+
 @test "a showing that never came to its first byte opens no duty" {
     scene_keys
     fra root disable mad-main --yes

@@ -86,7 +86,10 @@ scene_two_now() {
     json '.schema == "keymuster.vbr.push/1" and .made and .verified and .recorded and .server == "vbr-fra" and .name == "vbr/config"'
     says 'it is the first password there'
     id=$(jq -r .vbr_id <<<"$output")
-    # Nobody has seen it there: no duty.
+    # Nobody has seen it there: no duty, and none when whoever pushed it leaves.
+    fra person add alice --login "$(id -un)"
+    ends 0 -o json -C "$FRA" audit who alice
+    json 'any(.acts[]; .what == "used" and .to == "vbr:vbr-fra") and all(.acts[]; .what != "saw")'
     ends 0 -o json -C "$FRA" status
     json '.duties == 0'
     password_of "$FRA" vbr/config want
