@@ -3,7 +3,8 @@ include(${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
 set(out "/* made by cmake/recovery.cmake */\n#include \"copy/recovery_scripts.h\"\n")
 set(rows "")
 set(count 0)
-foreach(name recover-without-keymuster.sh powershell/unwrap-offline.ps1 runbooks/total-loss.md runbooks/root-key-loss.md
+foreach(name recover-without-keymuster.sh powershell/unwrap-offline.ps1
+    powershell/keymuster-ssh.ps1 powershell/create-key.ps1 powershell/rewrap-key.ps1 powershell/recover-key.ps1 powershell/export-keys.ps1 runbooks/total-loss.md runbooks/root-key-loss.md
     runbooks/kms-loss.md runbooks/store-loss.md runbooks/exposed-key.md runbooks/primary-returns.md runbooks/leaving-hpcs.md
     runbooks/person-leaves.md)
   embed_bytes(bytes ${CMAKE_SOURCE_DIR}/recovery/${name})
