@@ -7,7 +7,7 @@ cd -- "${1:?the project}"
 count=0 wrong=0
 while IFS=: read -r page target; do
     count=$((count + 1))
-    case $target in *[:|]* | '#'*) continue ;; esac
+    case $target in *:* | *'|'* | '#'*) continue ;; esac
     [ -e "$(dirname -- "$page")/${target%%#*}" ] || { printf '# %s: nothing at %s\n' "$page" "$target"; wrong=$((wrong + 1)); }
 done < <({ printf '%s\0' *.md; find docs -name '*.md' -print0; } | xargs -0 grep -oHP '\]\(\K[^) ]+(?=\))')
 [ "$wrong" -eq 0 ] && [ "$count" -gt 0 ] || printf 'not '
