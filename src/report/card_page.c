@@ -127,6 +127,7 @@ card_page(struct buf *out, const struct card_page *p, struct err *err)
     buf_init(&css, STYLE_MOST);
     buf_adds(&css, style);
     enum rc rc = page_begin(out, "keymuster recovery card", &css, err);
+    buf_adds(out, "<main>\n");
     buf_release(&css);
     if (rc != RC_OK)
         return rc;
@@ -142,6 +143,7 @@ card_page(struct buf *out, const struct card_page *p, struct err *err)
     put_table(out, "Root keys", roots, &p->roots);
     put_table(out, "Authors, and how far each had got", floors, &p->floors);
     put_emergency(out, p);
+    buf_adds(out, "</main>\n");
     page_end(out);
     return buf_check(out, "the card", err);
 }

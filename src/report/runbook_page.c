@@ -14,7 +14,7 @@ static const char style[] =
     "background:#fff}"
     "h1{font-size:1.6em;margin:0 0 .4em}h2{font-size:1.15em;margin:0 0 .4em}"
     "h3{font-size:1em;margin:0 0 .2em}p,ul,ol,pre{margin:.4em 0}"
-    "code,pre{font-family:monospace;font-size:.95em}"
+    "code,pre{font-family:monospace;font-size:.95em;overflow-wrap:anywhere}"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;border-left:3px solid #000;padding-left:.6em}"
     "section{border-top:2px solid #000;padding:.7em 0;break-inside:avoid}"
     ".box{display:inline-block;width:.9em;height:.9em;border:1.5px solid #000;margin-right:.4em;"
@@ -25,6 +25,7 @@ static const char style[] =
     ".time{min-width:4em}.wide{min-width:20em}"
     "table{border-collapse:collapse;margin:.4em 0}th{text-align:left;font-weight:normal;"
     "padding:.25em .8em .25em 0;vertical-align:bottom}td{padding:.25em 0;vertical-align:bottom}"
+    "@media(max-width:32rem){.blank,.wide{min-width:6em}}"
     ".foot{border-top:1px solid #000;font-size:.8em;margin-top:1em}"
     "@media print{body{margin:0;max-width:none;padding:0}}";
 
@@ -46,6 +47,7 @@ put_head(struct buf *out, const struct runbook *r, struct err *err)
     buf_init(&css, STYLE_MOST);
     put_style(&css, r);
     enum rc rc = page_begin(out, r->title, &css, err);
+    buf_adds(out, "<main>\n");
     buf_release(&css);
     return rc;
 }
@@ -273,6 +275,7 @@ runbook_page(struct buf *out, const struct runbook *r, const char *printed, stru
     buf_addf(out, "<p class=\"foot\">Runbook <code>");
     page_text(out, r->id);
     buf_addf(out, "</code>, SHA-256 <code>%s</code></p>\n", r->sha256);
+    buf_adds(out, "</main>\n");
     page_end(out);
     return rc == RC_OK ? buf_check(out, "the page", err) : rc;
 }

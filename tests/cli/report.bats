@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # report: the evidence of runs and drills, as text, JSON and one page, says what the log says and nothing else does.
 load ../lib/cli.bash
+load ../lib/npm.bash
 
 # A runbook with a check, an action, a reveal, an approval and a step that takes longer than its budget.
 scene_run() {
@@ -310,4 +311,25 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
     ends 0 -C "$MAD" report drill --file bad.html
     good_page bad.html
     grep -q '<tr class="bad"><th scope="row">vbr/config@1' bad.html
+}
+
+@test "the pages of a run, a drill, a card and a runbook in a real Chromium: one request, a quiet console, axe finds nothing, fit a telephone" {
+    command -v chromium >/dev/null || skip 'chromium is not installed'
+    npm_install "$KM_SOURCE/tests/lib/axe" "$KM_TOOLS/axe" || return 1
+    [ -z "$NPM_WHY" ] || skip "$NPM_WHY"
+    play_run
+    mad drill vbr/config
+    ends 0 -C "$MAD" report run "$run" --file run.html
+    ends 0 -C "$MAD" report drill --file drill.html
+    ends 0 -C "$FRA" copy card --html "$T/card.html"
+    ends 0 runbook print total-loss --file runbook.html
+    local page
+    for page in run drill card runbook; do
+        timeout 120 node "$KM_SOURCE/tests/lib/browser.js" "$page.html" "$KM_TOOLS/axe/node_modules/axe-core/axe.min.js" ${PICTURES:+"$PICTURES"} >found
+        jq -e --arg url "file://$T/$page.html" '.requests == [$url] and .console == [] and .axe == {light: [], dark: []} and .wide <= 0' found ||
+            { echo "$page: $(cat found)" >&2; return 1; }
+        if [ -n "${PICTURES-}" ]; then
+            for p in "$PICTURES"/*.png; do case $p in *-of-*) ;; *) mv "$p" "${p%.png}-of-$page.png" ;; esac; done
+        fi
+    done
 }

@@ -20,5 +20,5 @@ fuzz_one(const char *bytes, size_t len)
                utf8_is(a.address, strlen(a.address)) && utf8_is(a.request, strlen(a.request)));
     FUZZ_CHECK(a.what == ACTIVITY_OTHER ? a.event[0] == '\0' : strlen(a.event) == 16);
     FUZZ_CHECK(activity_read(&b, bytes, len, &err) == RC_OK && memcmp(&a, &b, sizeof a) == 0);
-    FUZZ_PLANT(a.what == ACTIVITY_UNWRAP);
+    FUZZ_PLANT(a.what == ACTIVITY_WRAP && a.who[0] != '\0');
 }

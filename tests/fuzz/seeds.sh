@@ -375,6 +375,20 @@ printf 'floor %s 29 %s check 0000\n' "$fra" "$h" | seed card check
 "$KEYMUSTER" -C "$top/fra" author request 2>/dev/null | seed request whole
 "$KEYMUSTER" -C "$top/fra" author request 2>/dev/null | sed 's/^/> /; s/$/ \r/; s/name .*/name x/' | seed request mail
 
+# ---- activity events of a KMS ----
+
+jq -nc '{id: "x1", action: "kms.secrets.unwrap", outcome: "success", correlationId: "aaaaaaaa-1111-4111-8111-111111111111",
+    eventTime: "2026-11-27T03:00:00.00+0000", initiator: {id: "IBMid-1", name: "somebody", host: {address: "198.51.100.9"}},
+    target: {id: "crn:v1:bluemix:public:kms:eu-de:a/0123:11111111-1111-4111-8111-111111111111:key:22222222-2222-4222-8222-222222222222"}}' |
+    seed activity unwrap
+jq -nc '{_source: {_line: ({action: "kms.secrets.wrap", eventTime: "2026-11-27T03:00:00Z"} | tojson)}}' | seed activity envelope
+jq -nc '{user_data: {event: {message: {text: {action: "kms.secrets.unwrap"}}}}}' | seed activity deep
+jq -nc '{action: "hs-crypto.secrets.rewrap", outcome: "failure", target: {id: "crn:v1:::::::key:22222222-2222-4222-8222-222222222222"}}' |
+    seed activity rewrap
+jq -nc '{action: "kms.secrets.unwrap", initiator: {name: ("\u00e4\u00f6\u00fc" * 200)}}' | seed activity cut
+jq -nc '{action: "kms.secrets.list"}' | seed activity other
+echo '[1]' | seed activity list
+
 # ---- persons, templates ----
 
 public=$(jq -r .founder "$copy/escrow.json")
