@@ -75,45 +75,79 @@ walk(const struct store *store, const struct uuids *u, depend_fn fn, void *arg, 
     return rc;
 }
 
+/* The lists of root keys; to be released in any case. */
+static enum rc
+load_uuids(struct uuids *u, struct err *err)
+{
+    buf_init(&u->mine, LIMIT_ENTRY);
+    buf_init(&u->dead, LIMIT_ENTRY);
+    buf_addc(&u->mine, '[');
+    buf_addc(&u->dead, '[');
+    enum rc rc = object_each(u->store, "root", sort_root, u, err);
+    buf_addc(&u->mine, ']');
+    buf_addc(&u->dead, ']');
+    if (rc == RC_OK)
+        rc = buf_check(&u->mine, "the list of root keys", err);
+    return rc == RC_OK ? buf_check(&u->dead, "the list of root keys", err) : rc;
+}
+
+static void
+release_uuids(struct uuids *u)
+{
+    buf_release(&u->mine);
+    buf_release(&u->dead);
+}
+
 enum rc
 depend_each(const struct store *store, const struct depend_on *on, depend_fn fn, void *arg,
             struct err *err)
 {
     struct uuids u = {.store = store, .on = on};
-    buf_init(&u.mine, LIMIT_ENTRY);
-    buf_init(&u.dead, LIMIT_ENTRY);
-    buf_addc(&u.mine, '[');
-    buf_addc(&u.dead, '[');
-    enum rc rc = object_each(store, "root", sort_root, &u, err);
-    buf_addc(&u.mine, ']');
-    buf_addc(&u.dead, ']');
-    if (rc == RC_OK)
-        rc = buf_check(&u.mine, "the list of root keys", err);
-    if (rc == RC_OK)
-        rc = buf_check(&u.dead, "the list of root keys", err);
+    enum rc rc = load_uuids(&u, err);
     if (rc == RC_OK)
         rc = walk(store, &u, fn, arg, err);
-    buf_release(&u.mine);
-    buf_release(&u.dead);
+    release_uuids(&u);
     return rc;
 }
 
+/* In the order of the primary key, so that nothing is held: a walk over all wraps, not a sort of
+ * those that are meant. */
 static enum rc
-count_one(void *arg, const struct dependent *d, struct err *err)
+count(const struct uuids *u, struct depend_count *out, struct err *err)
 {
-    struct depend_count *c = arg;
-    (void)err;
-    c->keys++;
-    c->only += d->only;
-    return RC_OK;
+    struct stmt *q = NULL;
+    enum rc rc = db_query(
+        u->store->db, &q,
+        "SELECT count(*), coalesce(sum(NOT other), 0) FROM (SELECT"
+        " max(w.root IN (SELECT value FROM json_each(?1)) AND (?3 = '' OR w.version = ?3)) AS mine,"
+        " max(NOT (w.root IN (SELECT value FROM json_each(?1)) AND (?3 = '' OR w.version = ?3))"
+        " AND w.root NOT IN (SELECT value FROM json_each(?2))) AS other"
+        " FROM wrap w WHERE EXISTS (SELECT 1 FROM key k WHERE k.uuid = w.key) AND" LIVE
+        " GROUP BY w.key) WHERE mine",
+        err);
+    if (rc != RC_OK)
+        return rc;
+    stmt_text(q, 1, buf_str(&u->mine));
+    stmt_text(q, 2, buf_str(&u->dead));
+    stmt_text(q, 3, u->on->version);
+    rc = stmt_row(q, err);
+    if (rc == RC_OK && stmt_more(q))
+        *out = (struct depend_count){col_int(q, 0), col_int(q, 1)};
+    stmt_done(q);
+    return rc;
 }
 
 enum rc
 depend_count(const struct store *store, const struct depend_on *on, struct depend_count *out,
              struct err *err)
 {
+    struct uuids u = {.store = store, .on = on};
     *out = (struct depend_count){0, 0};
-    return depend_each(store, on, count_one, out, err);
+    enum rc rc = load_uuids(&u, err);
+    if (rc == RC_OK)
+        rc = count(&u, out, err);
+    release_uuids(&u);
+    return rc;
 }
 
 enum rc
@@ -124,7 +158,7 @@ depend_behind(const struct store *store, const char *root, const char *version, 
     *count = 0;
     enum rc rc =
         db_query(store->db, &q,
-                 "SELECT count(*) FROM (SELECT w.key FROM wrap w WHERE w.root = ?1 AND" LIVE
+                 "SELECT count(*) FROM (SELECT w.key FROM wrap w WHERE +w.root = ?1 AND" LIVE
                  " GROUP BY w.key HAVING max(w.version = ?2) = 0)",
                  err);
     if (rc != RC_OK)
