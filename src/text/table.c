@@ -225,12 +225,30 @@ print_wide_utf8(const struct table *t, struct buf *out, struct err *err)
     return rc;
 }
 
+/* Whether its lines are wider than the terminal, and no column may be cut: it would break them. */
+static int
+is_too_wide(const struct table *t)
+{
+    size_t all = t->column_count > 0 ? t->column_count - 1 : 0;
+    for (size_t c = 0; c < t->column_count; c++) {
+        int widest = utf8_width(t->columns[c].title);
+        if ((t->columns[c].flags & TABLE_TRUNC) != 0)
+            return 0;
+        for (size_t r = 0; r < t->row_count; r++) {
+            int width = utf8_width(cell(t, r, c));
+            widest = width > widest ? width : widest;
+        }
+        all += (size_t)widest;
+    }
+    return all > t->width;
+}
+
 enum rc
 table_print(struct table *t, struct buf *out, struct err *err)
 {
     if (t->row_count == 0)
         return RC_OK; /* the caller says what an empty list means */
-    if (t->width > 0 && t->width < NARROW) {
+    if (t->width > 0 && (t->width < NARROW || is_too_wide(t))) {
         print_blocks(t, out);
         return buf_check(out, "a table", err);
     }
