@@ -43,6 +43,31 @@ wide(void **state)
     assert_table(0, rows, want);
 }
 
+/* Without a column that may be cut, what does not fit would be broken by the terminal. */
+static void
+too_wide(void **state)
+{
+    (void)state;
+    for (unsigned width = 61; width < 64; width++) {
+        struct table *t = NULL;
+        struct buf b;
+        char key[41];
+        memset(key, 'k', 40);
+        key[40] = '\0';
+        assert_ok(table_new(&t, width, err));
+        assert_ok(table_column(t, "KEY", 0, err));
+        assert_ok(table_column(t, "ROOT", 0, err));
+        assert_ok(table_row(t, err));
+        assert_ok(table_cell(t, key, err));
+        assert_ok(table_cell(t, "12345678901234567890\xc3\xa9", err)); /* 21 columns, 62 in all */
+        buf_init(&b, 1000);
+        assert_ok(table_print(t, &b, err));
+        assert_int_equal(strncmp(buf_str(&b), "KEY   kkkk", 10) == 0, width < 62);
+        buf_release(&b);
+        table_free(t);
+    }
+}
+
 static void
 narrow(void **state)
 {
@@ -147,13 +172,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wide),
-        cmocka_unit_test(narrow),
-        cmocka_unit_test(empty),
-        cmocka_unit_test(escaped),
-        cmocka_unit_test(wide_characters),
-        cmocka_unit_test(cut_to_width),
-        cmocka_unit_test(too_small_a_buffer),
+        cmocka_unit_test(wide),         cmocka_unit_test(too_wide),
+        cmocka_unit_test(narrow),       cmocka_unit_test(empty),
+        cmocka_unit_test(escaped),      cmocka_unit_test(wide_characters),
+        cmocka_unit_test(cut_to_width), cmocka_unit_test(too_small_a_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
