@@ -5,9 +5,6 @@
 
 #include "text/uni.h"
 
-/* More commands than there will be; checked in all_options. */
-enum { CMD_MOST = 254 };
-
 const struct cmd *
 cmd_at(size_t i)
 {
@@ -52,9 +49,8 @@ cmd_name(char out[CMD_NAME], const struct cmd *cmd)
                    cmd->noun == NULL ? "" : " ", cmd->verb);
 }
 
-/* The options of all commands, for finding the command before its own are known. */
-static enum rc
-all_options(const struct opt_spec *tables[CMD_MOST + 2], struct err *err)
+enum rc
+cmd_all_options(const struct opt_spec *tables[CMD_MOST + 2], struct err *err)
 {
     size_t n = 0;
     const struct cmd *c;
@@ -194,7 +190,7 @@ cmd_look_up(struct cmd_line *out, int argc, char **argv, struct err *err)
     struct opt_item item, bad = {.kind = OPT_K_END};
     struct look_up seen = {.words = 0};
     *out = (struct cmd_line){0};
-    enum rc rc = all_options(tables, err);
+    enum rc rc = cmd_all_options(tables, err);
     if (rc != RC_OK)
         return rc;
     opt_walk_init(&walk, tables, argc, argv);

@@ -107,6 +107,10 @@ int cmd_is_noun(const char *word);
 enum { CMD_NAME = 64 };
 void cmd_name(char out[CMD_NAME], const struct cmd *cmd);
 
+/* The options of all commands, for finding the command before its own are known; ended by NULL. */
+enum { CMD_MOST = 254 }; /* more commands than there will be; checked there */
+enum rc cmd_all_options(const struct opt_spec *tables[CMD_MOST + 2], struct err *err) MUST_CHECK;
+
 /*
  * Finds the command on a command line.
  * *words: how many of the arguments are its own. *help: -h or --help is there. *noun: a noun stands

@@ -279,8 +279,8 @@ run_audit_check(struct ctx *ctx, struct err *err)
 }
 
 static const struct opt_spec audit_check_options[] = {
-    {OPT_FAIL_ON, "fail-on", 0, "SEVERITY", 0,
-     "low, medium, high: ends 3 from this one on; or none"},
+    {OPT_FAIL_ON, "fail-on", 0, "low|medium|high|none", 0,
+     "ends 3 from this severity on; or never"},
     {OPT_AS_OF, "as-of", 0, "TIME", 0, "judges ages and dates as of then"},
     OPT_END,
 };

@@ -154,7 +154,7 @@ run_metrics(struct ctx *ctx, struct err *err)
 
 static const struct opt_spec export_options[] = {
     {OPT_FILE, "file", 0, "F", 0, "a new file to write it to"},
-    {OPT_FORMAT, "format", 0, "FORMAT", 0, "cbom (CycloneDX 1.6), ndjson or csv"},
+    {OPT_FORMAT, "format", 0, "cbom|ndjson|csv", 0, "cbom is CycloneDX 1.6"},
     OPT_END,
 };
 

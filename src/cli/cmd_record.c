@@ -267,7 +267,7 @@ static const struct opt_spec record_options[] = {
      "a password in use: file:PATH, prompt, -, ...; it is wrapped now"},
     AS_OPTION,
     {OPT_KNOWN_TO, "known-to", 0, "PERSON", OPT_MANY, "who knows the password"},
-    {OPT_FORM, "form", 0, "FORM", 0, "base64 (the password is the payload's base64 text) or bytes"},
+    {OPT_FORM, "form", 0, "base64|bytes", 0, "base64: the password is the payload's base64 text"},
     {OPT_NO_PROVE, "no-prove", 0, NULL, 0, "do not unwrap it once; the key is then unproven"},
     {OPT_NEW_GENERATION, "new-generation", 0, NULL, 0,
      "another value under a known name is its successor"},

@@ -223,7 +223,7 @@ run_drill(struct ctx *ctx, struct err *err)
 }
 
 static const struct opt_spec options[] = {
-    {OPT_FORMAT, "format", 0, "FORMAT", 0, "text, json or html; html with --file"},
+    {OPT_FORMAT, "format", 0, "text|json|html", 0, "html with --file"},
     {OPT_FILE, "file", 0, "F", 0, "a new file to write it to"},
     OPT_END,
 };

@@ -301,7 +301,7 @@ run_audit(struct ctx *ctx, struct err *err)
 
 static const struct opt_spec options[] = {
     {OPT_FILE, "file", 0, "F", 0, "a new file to write it to"},
-    {OPT_FORMAT, "format", 0, "FORMAT", 0, "html (the default), csv or json"},
+    {OPT_FORMAT, "format", 0, "html|csv|json", 0, "else html"},
     {OPT_AS_OF, "as-of", 0, "TIME", 0, "what the log said then; the same bytes each time"},
     {OPT_SINCE, "since", 0, "DATE|FILE", 0, "changes from then, or from an earlier report, on"},
     OPT_END,

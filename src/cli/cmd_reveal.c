@@ -543,7 +543,7 @@ static const struct opt_spec reveal_options[] = {
     SHOW_REQUEST_OPTION,
     {OPT_WRAPPED, "wrapped", 0, "REF", 0, "nothing but this wrap is left: file:PATH or -"},
     {OPT_AAD, "aad", 0, "TEXT", OPT_MANY, "with --wrapped: its additional data, in order"},
-    {OPT_FORM, "form", 0, "FORM", 0, "with --wrapped: base64 (else) or bytes"},
+    {OPT_FORM, "form", 0, "base64|bytes", 0, "with --wrapped; else base64"},
     OPT_END,
 };
 static const struct opt_spec exec_options[] = {

@@ -58,6 +58,7 @@ extern const struct cmd cmd_countersign_table[];
 extern const struct cmd cmd_person_table[];
 extern const struct cmd cmd_who_table[];
 extern const struct cmd cmd_explain_table[];
+extern const struct cmd cmd_completion_table[];
 
 /* The name is allowed and free: RC_BAD_NAME, RC_EXISTS. */
 enum rc cmd_new_name(struct ctx *ctx, const char *kind, const char *name,

@@ -12,7 +12,7 @@
 /* clang-format off */
 const struct opt_spec opt_global[] = {
     {OPT_STORE, "store", 'C', "DIR", 0, "the store (else KEYMUSTER_STORE, else the default place)"},
-    {OPT_OUTPUT, "output", 'o', "FORMAT", 0, "text, json (one line), ndjson or csv"},
+    {OPT_OUTPUT, "output", 'o', "text|json|ndjson|csv", 0, "form of the answer; json is one line"},
     {OPT_JSON, "json", 0, NULL, 0, "the same as -o json"},
     {OPT_FIELDS, "fields", 0, "A,B", 0, "only these columns"},
     {OPT_DRY_RUN, "dry-run", 'n', NULL, 0, "say what would be done, change nothing"},
@@ -26,8 +26,8 @@ const struct opt_spec opt_global[] = {
     {OPT_NO_INPUT, "no-input", 0, NULL, 0, "ask nothing; fail with the option that would answer"},
     {OPT_OFFLINE, "offline", 0, NULL, 0, "use no network"},
     {OPT_TIMEOUT, "timeout", 0, "DUR", 0, "longest wait for the network, such as 30s"},
-    {OPT_COLOR, "color", 0, "WHEN", 0, "auto, always or never"},
-    {OPT_PROGRESS, "progress", 0, "HOW", 0, "auto, tty, plain, json or none"},
+    {OPT_COLOR, "color", 0, "auto|always|never", 0, "colours; else auto"},
+    {OPT_PROGRESS, "progress", 0, "auto|tty|plain|json|none", 0, "how progress is shown; else auto"},
     {OPT_QUIET, "quiet", 'q', NULL, 0, "only the answer and errors"},
     {OPT_VERBOSE, "verbose", 'v', NULL, OPT_MANY, "say more; twice: requests, too"},
     {OPT_HELP, "help", 'h', NULL, 0, "this page"},

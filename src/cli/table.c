@@ -51,6 +51,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_audit_export_table,
     cmd_doctor_table,
     cmd_explain_table,
+    cmd_completion_table,
     cmd_help_table,
     NULL,
 };

@@ -23,6 +23,12 @@ key_state_rank(const char *state)
     return -1;
 }
 
+const char *
+key_state_at(int rank)
+{
+    return rank >= 0 && rank < (int)(sizeof states / sizeof states[0]) ? states[rank] : NULL;
+}
+
 enum rc
 key_row_state(struct key *key, const char *value, struct err *err)
 {

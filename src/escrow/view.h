@@ -113,6 +113,8 @@ enum rc key_check(const struct store *store, const char *key, struct check_value
                   struct err *err) MUST_CHECK;
 /* From least (0, active) to most restrictive (destroyed); -1: no such state. */
 int key_state_rank(const char *state);
+/* The state of that rank, or NULL. */
+const char *key_state_at(int rank);
 /* Since when it is in this state, and why, as the entry says that set it; "" for the state that it
  * was made in. reason of LIMIT_TEXT + 1. */
 enum rc key_state_why(const struct store *store, const struct key *key, char since[TIME_TEXT + 1],

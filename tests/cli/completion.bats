@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# Completion at TAB in the real shells. Names come from logs: what stands in one must never be run.
+load ../lib/cli
+load ../lib/term
+
+teardown() { term_stop; }
+
+# What an attacker would call a key. Each begins with a letter of its own, so that one TAB is enough.
+hostile=(
+    'a $(touch PWNED)'
+    'b`touch PWNED`'
+    "c'; touch PWNED; '"
+    'd"; touch PWNED; "'
+    'e\'
+    'f;touch PWNED'
+    'g${PWNED:=$(touch PWNED)}'
+    'h!!:s/x/y/'
+    'i *'
+    "j\$'\\x24(touch PWNED)'"
+    'k|touch PWNED&'
+    '~root'
+    '{m,n}'
+    'ö ü 鍵'
+    '-p'
+    '#q'
+    '%r %B%F{red}'
+    's=1:2@x'
+    't "$(touch PWNED)'
+)
+
+scene_names() {
+    scene_copy
+    jq -Rnc --rawfile w <("$KM_TOOLS/kms_tool" wrap "$T/kp-fra.kms" "$T/kp-fra.pass" fra-main "$T/kp-fra.pass") \
+        '[inputs][] | {name: ., wrapped: ($w | rtrimstr("\n")), form: "bytes"}' \
+        < <(printf '%s\n' "${hostile[@]}" vbr/config vbr/job) >"$T/rows"
+    fra import "$T/rows" --root fra-main --purpose other
+    fra person add first.operator
+    export KEYMUSTER_STORE=$FRA
+    mkdir "$T/bin" "$T/work"
+    ln -s "$KEYMUSTER" "$T/bin/keymuster"
+    cd "$T/work"
+    printf 'x' >rows.ndjson
+    mkdir folder
+    cat >"$T/args" <<'END'
+#!/bin/sh
+printf '<%s>\n' "$@" >"$0.tmp" && mv "$0.tmp" "$0.out"
+END
+    chmod +x "$T/args"
+}
+
+shell() { # COMMAND PREPARATION
+    term -f /dev/null new-session -d -s t -x 200 -y 50 "env LANG=C.UTF-8 PATH='$T/bin:$PATH' $1"
+    sleep 0.3
+    until_shows "$prompt"
+    keys -l "$2"
+    keys Enter
+    keys -l "clear; printf 'rea%s\n' dy"
+    keys Enter
+    until_shows ready
+}
+
+in_bash() { prompt='$' shell "PS1='\$ ' bash --norc" "source <(keymuster completion bash)"; }
+in_zsh() {
+    "$KEYMUSTER" completion zsh >"$T/_keymuster"
+    prompt='>' shell "PS1='> ' zsh -f" "fpath=($T \$fpath); autoload -Uz compinit; compinit -u -d $T/zcompdump"
+}
+in_fish() { prompt='>' shell "fish --no-config -C 'function fish_prompt; echo \"> \"; end'" 'keymuster completion fish | source'; }
+
+# Types this, presses TAB, and has the words counted instead of run: the program must get exactly these.
+completes() { # TYPED WORD...
+    local typed=$1
+    shift
+    rm -f "$T/args.out"
+    keys -l "keymuster $typed"
+    keys Tab
+    sleep "${pause:-0.4}"
+    keys C-a
+    keys -l "$T/args "
+    keys Enter
+    for _ in {1..100}; do
+        [ -e "$T/args.out" ] && break
+        sleep 0.05
+    done
+    if [ "$(cat "$T/args.out")" != "$(printf '<%s>\n' keymuster "$@")" ]; then
+        printf 'typed: %s\n' "$typed" >&2
+        cat "$T/args.out" >&2
+        term capture-pane -p -t t >&2
+        return 1
+    fi
+    [ ! -e PWNED ] && [ ! -e "$T/PWNED" ]
+}
+
+all_hostile() { # WORD that is typed before the first letter
+    local name
+    for name in "${hostile[@]}"; do
+        case $name in
+        '~'* | '{'* | '#'* | '%'* | '-'*) continue ;;
+        esac
+        completes "show ${1-}${name:0:1}" show "$name"
+    done
+}
+
+everyday() {
+    completes 'rev' reveal
+    completes 'kms sho' kms show
+    completes 'reveal --show-r' reveal --show-request
+    completes 'show vbr/c' show vbr/config
+    completes 'root rotate f' root rotate fra-main
+    completes 'create x --purpose config-b' create x --purpose config-backup
+    completes 'audit who f' audit who first.operator
+    completes 'root create x --kms kp-m' root create x --kms kp-mad
+    completes 'import ro' import rows.ndjson
+    completes 'import rows.ndjson --root fra' import rows.ndjson --root fra-main
+    completes "-C $T/nowhere show vbr/c" -C "$T/nowhere" show vbr/c
+}
+
+@test "bash: commands, options, names, files; a hostile name is quoted, in an open quote, too, and never run" {
+    scene_names
+    in_bash
+    everyday
+    completes 'list --purpose=config-b' list --purpose=config-backup
+    completes 'root rotate fra-main --credential kp-m' root rotate fra-main --credential kp-mad=
+    completes 'root rotate fra-main --credential kp-mad=pro' root rotate fra-main --credential kp-mad=prompt
+    completes 'root rotate fra-main --credential file:ro' root rotate fra-main --credential file:rows.ndjson
+    completes 'show vbr/config@' show vbr/config@1
+    completes 'recover attach fo' recover attach folder/
+    all_hostile
+    all_hostile "'"
+    all_hostile '"'
+    completes 'show \~' show '~root'
+    completes 'show %' show '%r %B%F{red}'
+    completes 'show \#' show '#q'
+    completes 'show \{' show '{m,n}'
+}
+
+@test "zsh: commands, options, names, files; a hostile name is quoted and never run" {
+    scene_names
+    in_zsh
+    everyday
+    completes 'list --purpose=config-b' list --purpose=config-backup
+    completes 'root rotate fra-main --credential kp-mad=pro' root rotate fra-main --credential kp-mad=prompt
+    completes 'root rotate fra-main --credential file:ro' root rotate fra-main --credential file:rows.ndjson
+    completes 'show vbr/config@' show vbr/config@1
+    completes 'recover attach fo' recover attach folder # zsh takes its slash back
+    all_hostile
+    all_hostile "'"
+    all_hostile '"'
+    completes 'show \~' show '~root'
+    completes 'show %' show '%r %B%F{red}'
+    completes 'show \#' show '#q'
+}
+
+@test "fish: commands, options, names, files; a hostile name is quoted and never run" {
+    scene_names
+    in_fish
+    pause=0.8
+    everyday
+    completes 'list --purpose=config-b' list --purpose=config-backup
+    completes 'root rotate fra-main --credential kp-mad=pro' root rotate fra-main --credential kp-mad=prompt
+    completes 'root rotate fra-main --credential file:ro' root rotate fra-main --credential file:rows.ndjson
+    completes 'show vbr/config@' show vbr/config@1
+    completes 'recover attach fo' recover attach folder/
+    all_hostile
+}
