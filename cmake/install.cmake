@@ -11,5 +11,5 @@ install(FILES src/cli/completion.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/
 install(DIRECTORY recovery/runbooks recovery/powershell DESTINATION ${CMAKE_INSTALL_DATADIR}/keymuster)
 install(PROGRAMS recovery/recover-without-keymuster.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/keymuster)
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs/explanation docs/reference examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+install(DIRECTORY docs/tutorial docs/how-to docs/explanation docs/reference examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
   PATTERN "*.jq" EXCLUDE)

@@ -1,6 +1,7 @@
 /* Quoting for bash, which takes candidates as if they had been typed. */
 #include <string.h>
 
+#include "base/plant.h"
 #include "cli/complete.h"
 
 int
@@ -39,7 +40,9 @@ void
 complete_quote(struct buf *out, const char *text, char open)
 {
     for (const char *p = text; *p != '\0'; p++) {
-        if (open == '\'' && *p == '\'')
+        if (PLANTED("no-quote"))
+            buf_addc(out, *p);
+        else if (open == '\'' && *p == '\'')
             buf_adds(out, "'\\''");
         else if (open == '"' && *p == '!') /* the history would take it even there */
             buf_adds(out, "\"\\!\"");

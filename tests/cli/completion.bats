@@ -133,6 +133,58 @@ everyday() {
     completes 'show \{' show '{m,n}'
 }
 
+@test "bash: a program that does not quote is caught" {
+    scene_names
+    ln -sf "$KM_TOOLS/plant-no-quote" "$T/bin/keymuster"
+    in_bash
+    completes 'show vbr/c' show vbr/config
+    run completes 'show a' show 'a $(touch PWNED)'
+    [ "$status" -ne 0 ]
+    [ -e PWNED ]
+}
+
+@test "at TAB nothing is said, asked or changed, whatever is wrong" {
+    scene_names
+    quiet() { # ARG...: ends 0, silent on standard error
+        run --separate-stderr "$KEYMUSTER" completion words bash -- "$@"
+        [ "$status" -eq 0 ] && [ -z "$stderr" ] || { dump; return 1; }
+    }
+    sha256sum "$FRA"/* >"$T/before"
+    quiet show '' vbr/
+    [ "$output" = $'\nvbr/config\nvbr/job' ]
+    KEYMUSTER_OUTPUT=ndjson quiet show '' vbr/c
+    [ "$output" = $'\nvbr/config' ]
+    quiet -C "$T/nowhere" show '' vbr/c
+    [ -z "$output" ]
+    cp "$FRA/keymuster.conf" "$T/conf"
+    printf '[bad\n' >"$FRA/keymuster.conf"
+    quiet show '' vbr/c
+    [ -z "$output" ]
+    cp "$T/conf" "$FRA/keymuster.conf"
+    quiet $'show\xff' '' $'\xff\x1b'
+    quiet '' '' ''
+    quiet "$(head -c 100000 /dev/zero | tr '\0' a)" '' a
+    sha256sum "$FRA"/* | diff "$T/before" -
+    strace -f -e trace=network,execve -o "$T/trace" "$KEYMUSTER" completion words bash -- show '' vbr/ >/dev/null
+    run grep -cE 'socket|connect' "$T/trace"
+    [ "$output" = 0 ]
+    [ "$(grep -c execve "$T/trace")" -eq 1 ]
+}
+
+@test "the scripts: printed, as JSON, and for no other shell" {
+    local name
+    for name in bash zsh fish; do
+        ends 0 completion "$name"
+        says keymuster
+        ends 0 -o json completion "$name"
+        json '.schema == "keymuster.completion/1" and .shell == $name and (.script | length) > 500' --arg name "$name"
+    done
+    ends 2 completion tcsh
+    says bash zsh fish
+    ends 2 completion
+    ends 2 completion bash zsh
+}
+
 @test "zsh: commands, options, names, files; a hostile name is quoted and never run" {
     scene_names
     in_zsh

@@ -8,7 +8,7 @@ build=$(dirname -- "$KM_TOOLS")
     DESTDIR=$T/root cmake --install "$build" --prefix /usr >/dev/null
     cd "$T/root"
     [ "$(find . -mindepth 3 -maxdepth 3 -type d -path './usr/share/*' | sort | tr '\n' ' ')" = \
-        './usr/share/doc ./usr/share/keymuster ./usr/share/man ' ]
+        './usr/share/bash-completion ./usr/share/doc ./usr/share/fish ./usr/share/keymuster ./usr/share/man ./usr/share/zsh ' ]
     [ "$(ls usr)" = "bin
 lib
 libexec
@@ -27,6 +27,9 @@ runbooks" ]
     [ -s usr/share/man/man1/keymuster.1 ]
     [ -s usr/share/man/man1/keymuster-kms-add.1 ]
     [ -s usr/share/man/man7/keymuster-errors.7 ]
+    cmp usr/share/bash-completion/completions/keymuster <("$KEYMUSTER" completion bash)
+    cmp usr/share/zsh/*/_keymuster <("$KEYMUSTER" completion zsh)
+    cmp usr/share/fish/vendor_completions.d/keymuster.fish <("$KEYMUSTER" completion fish)
     # executable: the program and the script, nothing else
     [ "$(find usr -type f -perm /111 | sort | tr '\n' ' ')" = 'usr/bin/keymuster usr/libexec/keymuster/watch usr/share/keymuster/recover-without-keymuster.sh ' ]
     [ "$(find usr -type f ! -perm -444 | wc -l)" -eq 0 ]

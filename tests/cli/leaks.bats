@@ -61,6 +61,7 @@ commands() {
 0 version
 0 help
 0 explain KM3001
+0 completion words bash -- show = v
 0 list
 0 list --sort expires --unproven
 0 list --exposed --conflict --debt --behind

@@ -13,7 +13,8 @@ packages_test="libcmocka-dev bats jq minisign faketime strace tmux sqlite3 resti
                libmicrohttpd-dev libssl-dev curl openssl openssh-server openssh-client nodejs npm xfsprogs e2fsprogs clang clang-tidy libclang-rt-14-dev
                cppcheck util-linux nghttp2-proxy valgrind libxml2-utils lighttpd lighttpd-mod-webdav lighttpd-mod-openssl nginx
                libnginx-mod-http-dav-ext tinyproxy radosgw ceph-mon ceph-osd ceph-common chromium prometheus
-               debhelper dpkg-dev fakeroot lintian autopkgtest systemd dbus iproute2 git xz-utils file"
+               debhelper dpkg-dev fakeroot lintian autopkgtest systemd dbus iproute2 git xz-utils file
+               mandoc zsh fish"
 
 # The tests start servers by themselves, on loopback. What the packages would start is kept from starting, now by the way that Debian has
 # for it, and at the next boot. Where a policy stands already, it stays.
