@@ -97,14 +97,33 @@ is_words(const char *text)
            strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-|") == strlen(text);
 }
 
+static int
+look_up(const char *placeholder, size_t len)
+{
+    for (size_t i = 0; i < sizeof placeholders / sizeof placeholders[0]; i++) {
+        if (strlen(placeholders[i].placeholder) == len &&
+            memcmp(placeholders[i].placeholder, placeholder, len) == 0)
+            return (int)placeholders[i].want;
+    }
+    return -1;
+}
+
 int
 complete_placeholder(const char *placeholder)
 {
-    for (size_t i = 0; i < sizeof placeholders / sizeof placeholders[0]; i++) {
-        if (strcmp(placeholders[i].placeholder, placeholder) == 0)
-            return (int)placeholders[i].want;
+    int want = look_up(placeholder, strlen(placeholder));
+    if (want >= 0 || is_words(placeholder))
+        return want >= 0 ? want : WANT_WORDS;
+    want = 0;
+    for (const char *p = placeholder; want >= 0 && *p != '\0';) { /* "NAME|FILE" */
+        size_t len = strcspn(p, "|");
+        int one = look_up(p, len);
+        if (one < 0 && strcspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") >= len)
+            one = 0; /* "[COMMAND | options]", "DESCRIPTION|-": to be typed as it stands */
+        want = one < 0 ? -1 : want | one;
+        p += len + (p[len] == '|');
     }
-    return is_words(placeholder) ? WANT_WORDS : -1;
+    return want;
 }
 
 unsigned
@@ -115,7 +134,7 @@ complete_option_want(const struct opt_spec *spec)
     if (spec->id == OPT_FROM && strcmp(spec->arg, "COPY") == 0)
         return WANT_FILES;
     /* A new name, or one in another place. */
-    if (want < 0 || (want == WANT_NAME))
+    if (want < 0 || want == WANT_NAME)
         return WANT_FREE;
     if (spec->id == OPT_EXPECT)
         return WANT_FREE; /* an escrow's id */
@@ -222,20 +241,10 @@ struct position {
 static unsigned
 alternatives(const struct cmd *cmd, const char *placeholder)
 {
-    unsigned want = 0;
-    int whole = complete_placeholder(placeholder);
-    if (whole >= 0)
-        return whole == WANT_NAME ? noun_want(cmd) : (unsigned)whole;
-    for (const char *p = placeholder; *p != '\0';) { /* "NAME|FILE" */
-        char one[WORD];
-        size_t len = strcspn(p, "|");
-        (void)snprintf(one, sizeof one, "%.*s", (int)len, p);
-        int part = complete_placeholder(one);
-        if (part > 0)
-            want |= part == WANT_NAME ? noun_want(cmd) : (unsigned)part;
-        p += len + (p[len] == '|');
-    }
-    return want;
+    int want = complete_placeholder(placeholder);
+    if (want > 0 && (want & WANT_NAME))
+        return ((unsigned)want & ~(unsigned)WANT_NAME) | noun_want(cmd);
+    return want < 0 ? WANT_FREE : (unsigned)want;
 }
 
 static void
