@@ -143,13 +143,33 @@ exit_status(struct buf *page, const struct cmd *cmd)
                    "the others, 3, 0.\n.Nm Cm explain Ar STATUS\nlists the errors that end so.\n");
 }
 
+/* Where a line of an example may be broken: before the last option that begins within width. */
+static size_t
+break_at(const char *line, size_t len, size_t width)
+{
+    size_t at = len;
+    for (size_t i = width; len > width && i > 1 && at == len; i--) {
+        if (line[i - 1] == ' ' && line[i] == '-')
+            at = i - 1;
+    }
+    return at;
+}
+
 static void
 examples(struct buf *page, const char *text)
 {
-    buf_adds(page, ".Sh EXAMPLES\n.Bd -literal -offset indent\n");
+    enum { EXAMPLE_WIDTH = 73 }; /* of 80, with what stands around it */
+    buf_adds(page, ".Sh EXAMPLES\n.Bd -literal\n");
     while (*text != '\0') {
         size_t len = strcspn(text, "\n");
-        mdoc_literal(page, text, len);
+        size_t at = break_at(text, len, EXAMPLE_WIDTH);
+        char line[128];
+        (void)snprintf(line, sizeof line, "%.*s%s", (int)at, text, at < len ? " \\" : "");
+        mdoc_literal(page, line, strlen(line));
+        if (at < len) {
+            (void)snprintf(line, sizeof line, "   %.*s", (int)(len - at), text + at);
+            mdoc_literal(page, line, strlen(line));
+        }
         text += len + (text[len] == '\n');
     }
     buf_adds(page, ".Ed\n");

@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# The manual pages, the help and the tables say the same; mandoc finds nothing; every example in a page is run.
+load ../lib/cli
+
+# All pages in one folder, as they would be installed.
+scene_pages() {
+    DESTDIR=$T/root cmake --install "$(dirname -- "$KM_TOOLS")" --prefix /usr >/dev/null
+    mkdir "$T/man"
+    cp -d "$T"/root/usr/share/man/man?/* "$T/man"
+    "$KEYMUSTER" help | sed -nE 's/^  ([a-z]+( [a-z-]+)?)( .*|)$/\1/p' | sort >"$T/commands"
+    [ "$(wc -l <"$T/commands")" -gt 80 ]
+}
+
+page_of() { printf '%s/man/keymuster-%s.1' "$T" "${1// /-}"; } # COMMAND
+
+# --name of each option, one a line.
+options_of_help() { # ARG...
+    "$KEYMUSTER" "$@" | sed -nE '/^Options of every command \(/,$d; s/^  (-., |    )(--[a-z-]+).*/\2/p' | sort
+}
+options_of_page() { # FILE
+    sed -nE 's/^\.It (Fl . , )?Fl -([a-z-]+).*/--\2/p' "$1" | sort
+}
+members_of_page() { # FILE: "section member" of each
+    sed -nE 's/^\.Ss \[([a-z]+).*/=\1/p; s/^\.It Ic ([a-z-]+)$/\1/p' "$1" | awk '/^=/ { s = substr($0, 2); next } { print s, $1 }' | sort
+}
+# Commands in the literal blocks, with their continuations; \- and \e are roff's.
+examples_of_page() { # FILE
+    awk '/^\.Bd -literal/ { on = 1; next } /^\.Ed/ { on = 0 } on' "$1" | sed -e 's/\\-/-/g; s/\\e/\\/g; s/\\(aq/'\''/g' |
+        sed -e ':a; /\\$/ { N; s/ *\\\n */ /; ba }' | grep -E '^(keymuster|source) ' || true
+}
+
+@test "mandoc finds nothing, not even a question of style; a planted fault it does find" {
+    scene_pages
+    cd "$T/man"
+    [ "$(find . -name '*.[157]' | wc -l)" -gt 90 ]
+    run mandoc -T lint -W all ./*.[157]
+    [ "$status" -eq 0 ] && [ -z "$output" ] || { echo "$output" >&2; return 1; }
+    sed -i 's/^\.Sh NAME/.Sh NAMES/' keymuster.1
+    run mandoc -T lint -W all ./*.[157]
+    [ "$status" -ne 0 ]
+}
+
+@test "every page fits 80 columns" {
+    scene_pages
+    local page
+    for page in "$T"/man/*.[157]; do
+        mandoc -T ascii -O width=80 "$page" | col -bx >"$T/text"
+        [ "$(wc -L <"$T/text")" -le 80 ] || { echo "$page" >&2; awk 'length > 80' "$T/text" >&2; return 1; }
+    done
+}
+
+@test "every command has its page, and a page its command; options of help and page are the same" {
+    scene_pages
+    local command
+    while read -r command; do
+        # shellcheck disable=SC2086
+        options_of_help help $command | diff - <(options_of_page "$(page_of "$command")") || { echo "$command" >&2; return 1; }
+        grep -q "^\.Sh EXIT STATUS" "$(page_of "$command")"
+        grep -q "^\.Sh ENVIRONMENT" "$(page_of "$command")"
+        grep -q "^\.Sh SEE ALSO" "$(page_of "$command")"
+    done <"$T/commands"
+    find "$T/man" -name 'keymuster-*.1' -printf '%f\n' | sed 's/^keymuster-//; s/\.1$//' | sort | diff - <(tr ' ' - <"$T/commands" | sort)
+    sed -nE 's/^\.It Xr keymuster-([a-z-]+) 1$/\1/p' "$T/man/keymuster.1" | sort | diff - <(tr ' ' - <"$T/commands" | sort)
+    options_of_help help options | diff - <(options_of_page "$T/man/keymuster.1")
+    # a page that lacks one is told
+    sed -i '0,/^\.It Fl -root/ { /^\.It Fl -root/d }' "$T/man/keymuster-create.1"
+    run diff <(options_of_help help create) <(options_of_page "$T/man/keymuster-create.1")
+    [ "$status" -eq 1 ]
+}
+
+@test "keymuster.conf(5) has every section and member that the parser knows, and no other" {
+    scene_pages
+    sed -nE '/conf_rules\[\]/,/NULL/ s/.*\{"([a-z]+)", [01], "([a-z-]+)"\}.*/\1 \2/p' "$KM_SOURCE/src/escrow/store.c" | sort >"$T/known"
+    [ "$(wc -l <"$T/known")" -gt 25 ]
+    members_of_page "$T/man/keymuster.conf.5" | diff "$T/known" -
+    sed -i '/^\.It Ic proxy-credential/d' "$T/man/keymuster.conf.5"
+    run diff "$T/known" <(members_of_page "$T/man/keymuster.conf.5")
+    [ "$status" -eq 1 ]
+    # its example is a configuration
+    scene_fra
+    awk '/^\.Bd -literal/ { on = 1; next } /^\.Ed/ { on = 0 } on' "$T/man/keymuster.conf.5" | sed 's/\\-/-/g' >"$FRA/keymuster.conf"
+    ends 0 -C "$FRA" list
+}
+
+@test "keymuster-runbook(5) has every member that the parser knows, and its example is a runbook" {
+    scene_pages
+    sed -nE '/(head|step)_rules\[\]/,/NULL/p' "$KM_SOURCE/src/recover/runbook_block.c" | grep -oE '"(runbook|step)", 0, "[a-z]+"' |
+        sed -E 's/.*"([a-z]+)"$/\1/' | sort -u >"$T/known"
+    [ "$(wc -l <"$T/known")" -gt 10 ]
+    sed -nE 's/^\.It Ic ([a-z-]+)$/\1/p' "$T/man/keymuster-runbook.5" | sort -u | diff "$T/known" -
+    awk '/^\.Bd -literal/ { on = 1; next } /^\.Ed/ { on = 0 } on' "$T/man/keymuster-runbook.5" | sed 's/\\-/-/g; s/\\(ga/`/g' >"$T/total-loss.md"
+    ends 0 runbook check "$T/total-loss.md"
+}
+
+@test "keymuster-errors(7) and keymuster(1) have every code, exit status and variable of the program" {
+    scene_pages
+    sed -nE 's/^\.It Sy (KM[0-9]+) , No exit ([0-9]+)$/\1 \2/p' "$T/man/keymuster-errors.7" |
+        diff - <(ask '.codes[] | "\(.code) \(.exit)"' explain)
+    sed -nE '/^\.Sh EXIT/,/^\.Sh SEE/ s/^\.It ([0-9]+)$/\1/p' "$T/man/keymuster.1" | diff - <(ask '.exits[].exit' explain)
+    local name
+    for name in $(sed -nE '/^static const char \*const allowed\[\]/,/^};/ s/^ *"([A-Z_]+)",$/\1/p' "$KM_SOURCE/src/sys/env.c"); do
+        grep -q "^\.It Ev .*$name" "$T/man/keymuster.1" || { echo "$name" >&2; return 1; }
+    done
+}
+
+@test "the examples of a page are those of help, and each is understood by the program; a third also ends well in a small escrow" {
+    scene_pages
+    scene_keys
+    fra person add first.operator
+    mkdir -p "$T/bin" "$T/place"
+    ln -s "$KEYMUSTER" "$T/bin/keymuster"
+    local command page example worked=0 tried=0
+    while read -r command; do
+        # shellcheck disable=SC2086
+        "$KEYMUSTER" help $command | awk '/^Examples:/ { on = 1; next } /^Exit status:/ { on = 0 } on' |
+            sed -e ':a; /\\$/ { N; s/ *\\\n */ /; ba }' | sed -n 's/^  //p' | grep -E '^(keymuster|source) ' >"$T/helped" || true
+        examples_of_page "$(page_of "$command")" | diff "$T/helped" - || { echo "$command" >&2; return 1; }
+    done <"$T/commands"
+    for page in "$T"/man/*.[17]; do examples_of_page "$page"; done | sort -u >"$T/examples"
+    [ "$(wc -l <"$T/examples")" -gt 90 ]
+    # what a page cannot know
+    local crn=crn:v1:bluemix:public:kms:eu-de:a/0123456789abcdef0123456789abcdef:00000001-0000-4000-8000-000000000000:key:00000002-0000-4000-8000-000000000000
+    "$KEYMUSTER" -C "$FRA" copy card >"$T/card.txt"
+    sed -i -e "s#/media/usb/escrow#$USB#g; s#--expect ID#--expect $(ask .escrow -C "$FRA" status)#; s#kp-mad=prompt#kp-mad=file:$T/kp-mad.pass#" \
+        -e "s#instance CRN#instance $(printf '%08d-0000-4000-8000-000000000000' 1)#; s#card card.txt#card $T/card.txt#; s#root CRN#root $crn#" "$T/examples"
+    mkdir "$T/was"
+    cp -a "$FRA" "$USB" "$T/was"
+    cp -a "$XDG_STATE_HOME" "$T/was/state"
+    export KEYMUSTER_NO_INPUT=1 KEYMUSTER_TIMEOUT=1s
+    while read -r example; do
+        # each finds all as it was: store, copy, and what is remembered of it
+        rm -rf "$T/place" "$FRA" "$USB" "$XDG_STATE_HOME"
+        cp -a "$T/was/fra" "$FRA"
+        cp -a "$T/was/usb" "$USB"
+        cp -a "$T/was/state" "$XDG_STATE_HOME"
+        mkdir -p "$T/place"
+        tried=$((tried + 1))
+        status=0
+        (cd "$T/place" && KEYMUSTER_STORE=$FRA PATH=$T/bin:$PATH timeout 60 bash -c "$example" </dev/null >"$T/said" 2>"$T/rest") || status=$?
+        case $status in
+        0 | 3) worked=$((worked + 1)) && printf '%s\n' "$example" >>"$T/worked" ;; # done, or with findings
+        esac
+        if grep -qE 'ref +KM(1001|1005|9)' "$T/rest" || grep -qE 'syntax error|No such shell' "$T/rest"; then
+            printf '%s\n' "$example" >&2
+            cat "$T/rest" >&2
+            return 1
+        fi
+    done <"$T/examples"
+    printf '# %d of %d examples end 0 or 3\n' "$worked" "$tried" >&3
+    comm -23 "$T/examples" "$T/worked" >"$T/not"
+    [ "$worked" -ge 36 ] || { cat "$T/not" >&2; return 1; }
+    # and one that is wrong is told
+    (cd "$T/place" && PATH=$T/bin:$PATH bash -c 'keymuster reveal vbr/config --reson x' </dev/null >"$T/said" 2>"$T/rest") || true
+    grep -qE 'ref +KM1001' "$T/rest"
+}
