@@ -33,17 +33,22 @@ add 'git version' 'git version'
 add 'git status, empty repository' 'git -C repository status'
 add 'restic version' 'restic version'
 
-lap() { # a command; microseconds a run
+lap() { # a command; by the clock and of the processor, microseconds a run
     local began=$EPOCHREALTIME end i
-    for ((i = 0; i < runs; i++)); do $1 >/dev/null 2>&1; done
+    local TIMEFORMAT='%U %S'
+    { time for ((i = 0; i < runs; i++)); do $1 >/dev/null 2>&1; done; } 2>spent
     end=$EPOCHREALTIME
-    echo $(((${end/./} - ${began/./}) / runs))
+    echo "$(((${end/./} - ${began/./}) / runs))" "$(awk -v n="$runs" '{ print int(1e6 * ($1 + $2) / n) }' spent)"
 }
 for ((r = 0; r < rounds; r++)); do
     for n in "${!names[@]}"; do lap "${commands[n]}" >>"$n.took"; done
 done
+middle() { # FILE COLUMN
+    awk -v c="$2" '{ print $c }' "$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] / 1000, v[1] / 1000 }'
+}
 for n in "${!names[@]}"; do
-    sort -n "$n.took" | awk -v name="${names[n]}" '{ v[NR] = $1 } END { printf "%-34s %6.2f ms (least %.2f)\n", name, v[int((NR + 1) / 2)] / 1000, v[1] / 1000 }'
+    # shellcheck disable=SC2046,SC2183
+    printf '%-34s %6.2f ms (least %.2f); of the processor %6.2f ms (least %.2f)\n' "${names[n]}" $(middle "$n.took" 1) $(middle "$n.took" 2)
 done
 
 for words in version help '-C store list'; do
@@ -51,5 +56,5 @@ for words in version help '-C store list'; do
     strace -f -o trace "$keymuster" $words >/dev/null 2>&1
     printf 'keymuster %-15s %3d system calls, %d libraries, opens besides: %s\n' "$words" "$(grep -c '(' trace)" \
         "$(grep -cE 'open.*\.so\.[0-9.]*".* = [0-9]' trace)" \
-        "$(grep -E 'open(at)?\(' trace | grep -v '\.so' | sed -nE 's/.*"([^"]*)".*/\1/p' | sed "s,$top/,," | sort | uniq -c | awk '{ printf "%s%s", $2, $1 > 1 ? " (" $1 ") " : " " }')"
+        "$(grep -E 'open(at)?\(' trace | grep -v '\.so' | sed -nE 's/.*"([^"]*)".*/\1/p' | sed "s,$top/,," | sort | uniq -c | awk '{ printf "%s%s", $2, ($1 > 1) ? " (" $1 ") " : " " }')"
 done
