@@ -137,6 +137,7 @@ END
     says keymuster-watch root-disabled
     km root enable mad-main --yes
     ends keymuster-watch 0
+    site
 }
 
 no_credential() {
@@ -199,12 +200,26 @@ read_only_root() {
     umount $home /srv/keymuster
 }
 
+# Waits until a unit is neither running nor about to be tried again; two minutes at most.
+ended() { # UNIT
+    local i
+    for ((i = 0; i < 600; i++)); do
+        [ "$(shows $1 ActiveState)" = activating ] || return 0
+        sleep 0.2
+    done
+    said $1
+    return 1
+}
+
 at_once() {
     local unit
+    site '[Service]' 'RestartSec=1s' # on a machine that does much else one may have waited for too long
+    began=$(date +%s)
     systemctl start --no-block $units
     for unit in $units; do
-        while [ "$(shows $unit ActiveState)" = activating ]; do sleep 0.1; done
+        ended $unit
     done
+    site
     [ "$(shows keymuster-upkeep Result) $(shows keymuster-drill Result) $(shows keymuster-metrics Result)" = 'success success success' ]
     [ "$(shows keymuster-watch ExecMainStatus)" = 3 ]
     km verify
@@ -217,7 +232,7 @@ busy() {
     sleep 0.5
     began=$(date +%s)
     systemctl start --no-block keymuster-drill
-    while [ "$(shows keymuster-drill ActiveState)" = activating ]; do sleep 0.2; done
+    ended keymuster-drill
     says keymuster-drill 'is held by another process'
     [ "$(shows keymuster-drill Result)" = success ]
     site
