@@ -175,7 +175,7 @@ no-key site-add site-list site-restored kms-add kms-set kms-list kms-show root-a
        author-renew author-request author-spare author-trust person-add person-set person-left person-list runbook-add runbook-check
        runbook-list runbook-print runbook-show init join sync export
 reads  list show status identify wrap-list policy-show audit-check audit-export audit-log audit-who report-audit report-drill report-run
-       report-verify metrics explain help version'
+       report-verify metrics completion explain help version'
 
 @test "the rule reason: every command that changes a key asks it, and the entry keeps the reason" {
     scene_two
