@@ -5,6 +5,7 @@ load ../lib/term
 
 teardown() { term_stop; }
 
+# shellcheck disable=SC2016,SC1003,SC2164 # names and shell lines as they are typed; cd within the test's folder
 # What an attacker would call a key. Each begins with a letter of its own, so that one TAB is enough.
 hostile=(
     'a $(touch PWNED)'
