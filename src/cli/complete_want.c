@@ -24,6 +24,7 @@ static const struct {
     {"[proxy=]REF", WANT_REF},
     {"A,B", WANT_FREE},
     {"ARG", WANT_FILES},
+    {"ADDRESS", WANT_FREE},
     {"AUTHOR:SEQ|DATE", WANT_FREE},
     {"CMD", WANT_FILES},
     {"CODE", WANT_CODE},
