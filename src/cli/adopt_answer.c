@@ -206,7 +206,7 @@ adopt_answer(struct adopting *x, struct err *err)
     struct buf doc;
     struct jw w;
     int json = out_is_json(ctx);
-    int64_t adopted = 0, left = 0, open = 0;
+    int64_t adopted = 0, planned = 0, left = 0, open = 0;
     enum rc rc = RC_OK;
     if (json) {
         session_answer(&doc, &w, "vbr.adopt");
@@ -220,6 +220,7 @@ adopt_answer(struct adopting *x, struct err *err)
     for (size_t i = 0; rc == RC_OK && i < x->chosen_count; i++) {
         const struct vbr_adoption *p = x->chosen[i];
         adopted += p->outcome == ADOPT_DONE;
+        planned += p->outcome == ADOPT_PLANNED;
         left += outcomes[p->outcome].finding;
         rc = tell(x, p, json ? &w : NULL, err);
     }
@@ -235,7 +236,9 @@ adopt_answer(struct adopting *x, struct err *err)
             return out_object(ctx, &doc, &w, err);
         buf_release(&doc);
     } else if (rc == RC_OK) {
-        out_printf(ctx, "%lld adopted, %lld to look at\n", (long long)adopted, (long long)left);
+        out_printf(ctx, "%lld %s, %lld to look at\n",
+                   (long long)(ctx->dry_run ? planned : adopted),
+                   ctx->dry_run ? "would be adopted" : "adopted", (long long)left);
         rc = tell_unprotected(x, 0, &open, err);
     }
     return rc;

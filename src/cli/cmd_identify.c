@@ -24,26 +24,6 @@ struct identifying {
 /* ---- what to type ---- */
 
 static void
-add_command(struct buf *out, const struct ctx *ctx, const struct identify *found)
-{
-    const char *from = opt_get(&ctx->opts, OPT_FROM);
-    const char *dir = opt_get(&ctx->opts, OPT_STORE);
-    buf_adds(out, "keymuster ");
-    if (dir != NULL && from == NULL) {
-        buf_adds(out, "-C ");
-        escape_shell(out, dir);
-        buf_adds(out, " ");
-    }
-    buf_adds(out, "reveal ");
-    identify_ref(out, ctx->store, &found->key);
-    if (from != NULL) {
-        buf_adds(out, " --from ");
-        escape_shell(out, from);
-    }
-    buf_adds(out, " --reason 'configuration restore'");
-}
-
-static void
 add_bare(struct buf *out, const struct identify *found)
 {
     buf_adds(out, "keymuster -o json identify ");
@@ -69,7 +49,7 @@ write_found(struct jw *w, const struct ctx *ctx, const struct identify *found)
     jw_str(w, "opens_here", here);
     jw_bool(w, "drilled_here", found->here == HERE_DRILLED);
     jw_opt(w, "drilled", found->drilled);
-    add_command(&text, ctx, found);
+    identify_command(&text, ctx, &found->key);
     jw_str(w, "command", buf_str(&text));
     buf_release(&text);
 }
@@ -124,7 +104,7 @@ tell_key(struct ctx *ctx, const struct identify *found)
     identify_here(here, found);
     out_field(ctx, "opens here", here);
     buf_clear(&text);
-    add_command(&text, ctx, found);
+    identify_command(&text, ctx, &found->key);
     out_field(ctx, "next", buf_str(&text));
     buf_release(&text);
 }
@@ -316,7 +296,7 @@ tell_table(struct identifying *i, struct err *err)
     if (rc == RC_OK && first != NULL) {
         struct buf text;
         buf_init(&text, (size_t)2 * PATH_SIZE);
-        add_command(&text, i->ctx, first);
+        identify_command(&text, i->ctx, &first->key);
         out_printf(i->ctx, "\nthe newest: ");
         out_text(i->ctx, buf_str(&text));
         out_printf(i->ctx, "\n");

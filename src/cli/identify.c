@@ -211,8 +211,9 @@ identify_here(char out[96], const struct identify *found)
     }
 }
 
-void
-identify_ref(struct buf *out, const struct store *store, const struct key *key)
+/* With its generation, though it is the newest: a backup needs that one, whatever comes. */
+static void
+add_ref(struct buf *out, const struct store *store, const struct key *key)
 {
     char ref[KEY_NAME_BYTES + 24];
     struct key same;
@@ -221,4 +222,24 @@ identify_ref(struct buf *out, const struct store *store, const struct key *key)
     int only = key_find(store, ref, &same, &scratch) == RC_OK && strcmp(same.uuid, key->uuid) == 0;
     /* A name that begins like an option would be taken for one. */
     escape_shell(out, only && ref[0] != '-' ? ref : key->uuid);
+}
+
+void
+identify_command(struct buf *out, const struct ctx *ctx, const struct key *key)
+{
+    const char *from = opt_get(&ctx->opts, OPT_FROM);
+    const char *dir = opt_get(&ctx->opts, OPT_STORE);
+    buf_adds(out, "keymuster ");
+    if (dir != NULL && from == NULL) {
+        buf_adds(out, "-C ");
+        escape_shell(out, dir);
+        buf_adds(out, " ");
+    }
+    buf_adds(out, "reveal ");
+    add_ref(out, ctx->store, key);
+    if (from != NULL) {
+        buf_adds(out, " --from ");
+        escape_shell(out, from);
+    }
+    buf_adds(out, " --reason 'configuration restore'");
 }

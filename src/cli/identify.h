@@ -51,8 +51,8 @@ enum rc identify_text(const struct ctx *ctx, const char *text, struct bco *bco,
 const char *identify_how(const struct identify *found);
 /* "yes, drilled 2026-03-15" */
 void identify_here(char out[96], const struct identify *found);
-/* The KEY of a command line, quoted for a shell. */
-void identify_ref(struct buf *out, const struct store *store, const struct key *key);
+/* The command that gets this key from where the command of ctx looked. */
+void identify_command(struct buf *out, const struct ctx *ctx, const struct key *key);
 /* The WDEK of a description, or NULL. Inside hint; *len its bytes. */
 const char *identify_wdek(const char *hint, size_t *len);
 /* The root key's id that a WDEK of IBM's layout names, or "". Told by the wrap, proven by nothing.

@@ -8,7 +8,6 @@
 #include "cli/session.h"
 #include "crypt/passphrase.h"
 #include "escrow/log.h"
-#include "text/uni.h"
 
 int
 officer_is(const char *purpose)
@@ -112,26 +111,6 @@ struct telling {
     size_t told;
 };
 
-static void
-add_command(struct buf *out, const struct ctx *ctx, const struct key *key)
-{
-    const char *from = opt_get(&ctx->opts, OPT_FROM);
-    const char *dir = opt_get(&ctx->opts, OPT_STORE);
-    buf_adds(out, "keymuster ");
-    if (dir != NULL && from == NULL) {
-        buf_adds(out, "-C ");
-        escape_shell(out, dir);
-        buf_adds(out, " ");
-    }
-    buf_adds(out, "reveal ");
-    identify_ref(out, ctx->store, key);
-    if (from != NULL) {
-        buf_adds(out, " --from ");
-        escape_shell(out, from);
-    }
-    buf_adds(out, " --reason 'configuration restore'");
-}
-
 static enum rc
 tell_one(void *arg, const struct key *key, struct err *err)
 {
@@ -142,7 +121,7 @@ tell_one(void *arg, const struct key *key, struct err *err)
             return RC_OK;
     }
     buf_init(&text, LIMIT_ENTRY);
-    add_command(&text, t->place, key);
+    identify_command(&text, t->place, key);
     enum rc rc = buf_check(&text, "a command", err);
     if (rc == RC_OK && t->w != NULL) {
         jw_obj(t->w, NULL);
