@@ -236,8 +236,7 @@ adopt_answer(struct adopting *x, struct err *err)
             return out_object(ctx, &doc, &w, err);
         buf_release(&doc);
     } else if (rc == RC_OK) {
-        out_printf(ctx, "%lld %s, %lld to look at\n",
-                   (long long)(ctx->dry_run ? planned : adopted),
+        out_printf(ctx, "%lld %s, %lld to look at\n", (long long)(ctx->dry_run ? planned : adopted),
                    ctx->dry_run ? "would be adopted" : "adopted", (long long)left);
         rc = tell_unprotected(x, 0, &open, err);
     }
