@@ -42,7 +42,7 @@ run_words(struct ctx *ctx, struct err *err)
         return rc;
     ctx->format = OUT_TEXT; /* whatever the environment says */
     struct complete c = {.shell = shells[at].shell, .store_dir = ctx->store_dir, .lines = &lines};
-    buf_init(&lines, 16 * LIMIT_SMALL_FILE);
+    buf_init(&lines, (size_t)16 * LIMIT_SMALL_FILE);
     err_ignore(complete_words(&c, (int)count - 4, ctx->opts.args + 2,
                               opt_arg(&ctx->opts, count - 2), opt_arg(&ctx->opts, count - 1),
                               &ignored)); /* at TAB nothing is said */

@@ -140,7 +140,7 @@ run_rewrap(struct ctx *ctx, struct err *err)
     r->arg = &a;
     enum rc rc = check_words(r, err);
     if (rc == RC_OK && !r->all)
-        rc = gate_reason_named(ctx, 0, err);
+        rc = gate_reason_named(ctx, err);
     if (rc == RC_OK && r->all && !ctx->dry_run)
         rc = confirm_plan(r, err);
     if (rc == RC_OK && out_is_json(ctx))

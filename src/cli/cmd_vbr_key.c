@@ -166,7 +166,7 @@ run_push(struct ctx *ctx, struct err *err)
         return err_set(err, RC_USAGE, "vbr push: --config-backup goes with one key");
     enum rc rc = check_usage(ctx, err);
     if (rc == RC_OK)
-        rc = gate_reason_named(ctx, 0, err);
+        rc = gate_reason_named(ctx, err);
     return rc == RC_OK ? each_key(ctx, OPT_TO, push_one, err) : rc;
 }
 
@@ -328,7 +328,7 @@ run_delivered(struct ctx *ctx, struct err *err)
     if (rc == RC_OK)
         rc = text_check(evidence, "--evidence", err);
     if (rc == RC_OK)
-        rc = gate_reason_named(ctx, 0, err);
+        rc = gate_reason_named(ctx, err);
     if (rc == RC_OK && opt_has(&ctx->opts, OPT_ON)) {
         rc = which_server(ctx, opt_get(&ctx->opts, OPT_ON), &o, err);
         (void)snprintf(to, sizeof to, "vbr:%s", o.name);

@@ -429,10 +429,10 @@ run_reconcile(struct ctx *ctx, struct err *err)
         rc = reconcile_needed(&r, err);
     if (rc == RC_OK && json)
         rc = out_object(ctx, &doc, &w, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         sum_up(&r, json);
-    if (rc == RC_OK)
         rc = session_publish(ctx, err);
+    }
     buf_release(&doc);
     table_free(r.table);
     free(r.records);

@@ -252,7 +252,7 @@ complete_words(struct complete *c, int count, const char *const *words, const ch
 {
     struct before b = {.word_count = 0};
     struct buf text, first, typed;
-    char path[PATH_SIZE], open;
+    char open;
     char **plain = calloc((size_t)count + 1, sizeof *plain);
     buf_init(&text, LIMIT_SMALL_FILE);
     buf_init(&first, LIMIT_SMALL_FILE);
@@ -262,6 +262,7 @@ complete_words(struct complete *c, int count, const char *const *words, const ch
     buf_adds(&typed, buf_str(&first));
     usable = usable && complete_unquote(&typed, tail, &c->quote) == 0;
     if (usable && buf_check(&typed, "the word", err) == RC_OK) {
+        char path[PATH_SIZE];
         c->head = buf_str(&first);
         c->typed = buf_str(&typed);
         c->fixed = "";

@@ -40,7 +40,6 @@ static enum rc
 take_key(void *arg, const struct key *key, struct err *err)
 {
     static char last[KEY_NAME_BYTES + 1]; /* keys come by name; one command, one walk */
-    char text[KEY_NAME_BYTES + 32];
     const struct naming *n = arg;
     struct err ignored = ERR_INIT;
     (void)err;
@@ -49,6 +48,7 @@ take_key(void *arg, const struct key *key, struct err *err)
     size_t len = strlen(key->name), fixed = strlen(n->c->fixed);
     const char *typed = n->c->typed + fixed;
     if (strncmp(typed, key->name, len) == 0 && typed[len] == '@') {
+        char text[KEY_NAME_BYTES + 32];
         (void)snprintf(text, sizeof text, "%s@%lld", key->name, (long long)key->generation);
         complete_offer(n->c, text, key->purpose);
     } else if (strcmp(last, key->name) != 0) {

@@ -40,18 +40,18 @@ void
 complete_quote(struct buf *out, const char *text, char open)
 {
     for (const char *p = text; *p != '\0'; p++) {
+        int backslash = open == 0 ? !is_plain(*p) : open == '"' && strchr("$`\"\\", *p) != NULL;
         if (PLANTED("no-quote"))
-            buf_addc(out, *p);
+            backslash = 0;
         else if (open == '\'' && *p == '\'')
-            buf_adds(out, "'\\''");
-        else if (open == '"' && *p == '!') /* the history would take it even there */
+            buf_adds(out, "'\\'");
+        else if (open == '"' && *p == '!') { /* the history would take it even there */
             buf_adds(out, "\"\\!\"");
-        else if (open == '"' && strchr("$`\"\\", *p) != NULL)
-            buf_addf(out, "\\%c", *p);
-        else if (open == 0 && !is_plain(*p))
-            buf_addf(out, "\\%c", *p);
-        else
-            buf_addc(out, *p);
+            continue;
+        }
+        if (backslash)
+            buf_addc(out, '\\');
+        buf_addc(out, *p);
     }
     /* bash closes the quote itself, unless it sees one there */
     if (open != 0 && out->len > 0 && out->data[out->len - 1] == open)

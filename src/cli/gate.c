@@ -36,17 +36,17 @@ gate_reason_of(struct ctx *ctx, unsigned *asked, const char *purpose, struct err
 }
 
 enum rc
-gate_reason_named(struct ctx *ctx, size_t first, struct err *err)
+gate_reason_named(struct ctx *ctx, struct err *err)
 {
     unsigned asked = 0;
-    enum rc rc = RC_OK;
-    for (size_t i = first; rc == RC_OK && i < ctx->opts.arg_count; i++) {
+    enum rc rc = session_keys_check(ctx, ctx->opts.arg_count, err);
+    for (size_t i = 0; rc == RC_OK && ctx->reason == NULL && i < ctx->opts.arg_count; i++) {
         struct key key;
         rc = session_key(ctx, opt_arg(&ctx->opts, i), &key, err);
         if (rc == RC_OK)
             rc = gate_reason_of(ctx, &asked, key.purpose, err);
     }
-    return rc;
+    return rc == RC_OK && ctx->reason != NULL ? text_check(ctx->reason, "--reason", err) : rc;
 }
 
 enum rc

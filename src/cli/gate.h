@@ -13,8 +13,8 @@ enum rc gate_reason(struct ctx *ctx, const char *purpose, struct err *err) MUST_
 /* Of many keys: *asked, 0 at first, keeps which purposes were asked about. */
 enum rc gate_reason_of(struct ctx *ctx, unsigned *asked, const char *purpose,
                        struct err *err) MUST_CHECK;
-/* Of the keys that the command line names, from that argument on. */
-enum rc gate_reason_named(struct ctx *ctx, size_t first, struct err *err) MUST_CHECK;
+/* Of the keys that are the arguments; unknown ones are all named (RC_NOT_FOUND). */
+enum rc gate_reason_named(struct ctx *ctx, struct err *err) MUST_CHECK;
 /* That, and enough wraps for a key that is to be made; an owed one counts. RC_POLICY. */
 enum rc gate_make(struct ctx *ctx, const struct mint *m, struct err *err) MUST_CHECK;
 /* Ticket and person, before a key is shown. RC_POLICY. */

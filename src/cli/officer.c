@@ -46,7 +46,6 @@ officer_link(struct ctx *ctx, const char *key, const char *with, struct err *err
 {
     struct buf body;
     struct jw w;
-    char entry[HASH_TEXT + 1];
     int conflict = 0;
     if (with[0] == '\0')
         return RC_OK;
@@ -68,7 +67,7 @@ officer_link(struct ctx *ctx, const char *key, const char *with, struct err *err
     jw_end_obj(&w);
     jw_end_obj(&w);
     if (rc == RC_OK)
-        rc = log_append(ctx->store, "key.changed", &body, entry, err);
+        rc = log_append(ctx->store, "key.changed", &body, NULL, err);
     buf_release(&body);
     return rc;
 }

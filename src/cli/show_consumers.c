@@ -37,7 +37,7 @@ write_list(struct ctx *ctx, const struct consumer *list, size_t count, const cha
     enum rc rc = RC_OK;
     if (w != NULL)
         jw_arr(w, name);
-    for (size_t i = 0; rc == RC_OK && i < count; i++)
+    for (size_t i = 0; rc == RC_OK && list != NULL && i < count; i++)
         rc = write_one(ctx, &list[i], w, err);
     if (w != NULL)
         jw_end_arr(w);

@@ -14,8 +14,8 @@ enum { WARNINGS_MAX = 32 };
 struct recoveries {
     struct recovered *all;
     size_t count, size, named;
-    int64_t never;                 /* names that nobody got back */
-    char never_key[UUID_TEXT + 1]; /* the first of them */
+    int64_t never;           /* names that nobody got back */
+    char never_key[KEY_REF]; /* the first of them, as a command line calls it */
     char never_name[KEY_NAME_BYTES + 1];
     char name[KEY_NAME_BYTES + 1]; /* of the key before */
 };
@@ -41,6 +41,8 @@ struct status {
 };
 
 void status_warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
+/* What a command line calls it (key_ref); its UUID where that cannot be read. Returns out. */
+const char *status_ref(const struct status *s, const struct key *k, char out[KEY_REF]);
 /* What drills say of a key; then of all (cli/status_drills.c). */
 enum rc status_drills_key(struct status *s, const struct inventory_item *item,
                           struct err *err) MUST_CHECK;

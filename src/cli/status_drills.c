@@ -15,10 +15,12 @@ warn_failing(struct status *s, const struct key *k, const struct drilled_state *
     char root[LIMIT_NAME + 1] = "";
     enum rc rc =
         d->failing_root[0] != '\0' ? object_name(s->ctx->store, d->failing_root, root, err) : RC_OK;
-    if (rc == RC_OK && s->drills_failing++ < NAMED)
+    if (rc == RC_OK && s->drills_failing++ < NAMED) {
+        char ref[KEY_REF];
         status_warn(s, "drill: %s@%lld could not be got back%s%s (%s): keymuster drill %s", k->name,
                     (long long)k->generation, root[0] != '\0' ? " under " : "", root,
-                    d->failing_code, k->uuid);
+                    d->failing_code, status_ref(s, k, ref));
+    }
     return rc;
 }
 

@@ -61,7 +61,7 @@ status_recovered_key(struct status *s, const struct key *k, struct err *err)
     }
     if (newest == NULL) {
         if (l->never++ == 0)
-            memcpy(l->never_key, k->uuid, sizeof l->never_key);
+            (void)status_ref(s, k, l->never_key);
         if (l->never == 1)
             memcpy(l->never_name, k->name, sizeof l->never_name);
         return RC_OK;
@@ -128,6 +128,8 @@ status_recovered_write(struct status *s, struct jw *w)
         out_printf(s->ctx, " and %lld more", (long long)l->never - 1);
     out_printf(s->ctx,
                ": never by anyone but the administrator:\n%-11s keymuster recover start --drill "
-               "--blind %s\n",
-               "", l->never_key);
+               "--blind ",
+               "");
+    out_text(s->ctx, l->never_key);
+    out_printf(s->ctx, "\n");
 }

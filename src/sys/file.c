@@ -129,7 +129,10 @@ open_regular(int *fd, const char *path, struct err *err)
         return err_set(err, RC_BAD_VALUE, "%s is a symbolic link", path);
     if (*fd < 0) {
         enum rc rc = path_code(errno);
-        return err_errno(err, rc == RC_READ_ONLY ? RC_IO : rc, "opening %s", path);
+        rc = err_errno(err, rc == RC_READ_ONLY ? RC_IO : rc, "opening %s", path);
+        return rc == RC_NOT_FOUND
+                   ? err_hint(err, "is that its path? One that does not begin with / begins here")
+                   : rc;
     }
     if (fstat(*fd, &st) != 0)
         return err_errno(err, RC_IO, "looking at %s", path);

@@ -136,10 +136,8 @@ lex_double(struct lexer *l)
     step(l);
     size_t from = l->at;
     for (int c = peek(l, 0); c >= 0; c = peek(l, 0)) {
-        if (c == escape) {
-            step(l);
-            step(l);
-        } else if (c == '"' && !l->f->shell && peek(l, 1) == '"') {
+        int doubled = c == '"' && !l->f->shell && peek(l, 1) == '"';
+        if (c == escape || doubled) {
             step(l);
             step(l);
         } else if (c == '"') {

@@ -88,6 +88,29 @@ is_run(char c)
            (c != '\0' && strchr("_+/.~-", c) != NULL);
 }
 
+/* What follows a word inside a string: behind what separates them (must: = or : among it) to the
+ * end of a run of letters. Returns where to go on. */
+static size_t
+in_place(struct scripts *s, struct scripts_file *f, size_t i, size_t at, int must)
+{
+    const struct part *p = &f->parts[i];
+    const char *t = f->text.data + p->at;
+    size_t from = at;
+    int separated = 0;
+    for (; from < p->len && strchr(must ? "\"'\\ \t:=" : " ", t[from]) != NULL; from++)
+        separated |= t[from] == ':' || t[from] == '=';
+    size_t end = from;
+    while (end < p->len && is_run(t[end]))
+        end++;
+    if (must && !separated)
+        return end;
+    if (from == p->len && scripts_part(f, i + 1)->joined)
+        secret_value(s, f, i + 1, 0);
+    else if (is_secret(t + from, end - from))
+        mark(s, f, p->at + from, end - from, line_at(f, p, p->at + from));
+    return end;
+}
+
 /* apikey=..., "password": "...", Bearer ... inside a string. */
 static void
 in_text(struct scripts *s, struct scripts_file *f, size_t i)
@@ -100,24 +123,8 @@ in_text(struct scripts *s, struct scripts_file *f, size_t i)
     const char *t = f->text.data + p->at;
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         size_t at = 0;
-        while ((at = scripts_find(t, p->len, at, words[w].word)) < p->len) {
-            size_t from = at + strlen(words[w].word);
-            int separated = 0;
-            for (;
-                 from < p->len && strchr(words[w].separated ? "\"'\\ \t:=" : " ", t[from]) != NULL;
-                 from++)
-                separated |= t[from] == ':' || t[from] == '=';
-            size_t end = from;
-            while (end < p->len && is_run(t[end]))
-                end++;
-            at = end > at ? end : at + 1;
-            if (words[w].separated && !separated)
-                continue;
-            if (from == p->len && scripts_part(f, i + 1)->joined)
-                secret_value(s, f, i + 1, 0);
-            else if (is_secret(t + from, end - from))
-                mark(s, f, p->at + from, end - from, line_at(f, p, p->at + from));
-        }
+        while ((at = scripts_find(t, p->len, at, words[w].word)) < p->len)
+            at = in_place(s, f, i, at + strlen(words[w].word), words[w].separated);
     }
 }
 

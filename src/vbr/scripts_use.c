@@ -62,7 +62,8 @@ resolve_in(struct scripts *s, const struct scripts_file *g, const struct scripts
             v.literal = 0;
         if (hits++ == 0 && v.literal) {
             *out = v;
-        } else if (!v.literal || v.len != out->len || memcmp(v.text, out->text, v.len) != 0) {
+        } else if (!v.literal || !out->literal || v.len != out->len ||
+                   memcmp(v.text, out->text, v.len) != 0) {
             out->literal = 0;
             out->at = place;
         }

@@ -225,7 +225,7 @@ scene_blind() {
     json '.recovered == [] and .never_recovered == 2'
     ends 0 -C "$FRA" status
     says 'vbr/config and 1 more: never by anyone but the administrator' \
-        "recover start --drill --blind $(ask .uuid -C "$FRA" show vbr/config)"
+        'recover start --drill --blind vbr/config'
     # By whoever has the founder's login, by name or by account, it is none.
     local founder
     founder=$("$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -rn 'first(inputs | .entry.by // empty) | .login // .user')

@@ -229,7 +229,7 @@ $(printf '* line\n%.0s' $(seq 30))"
     minisign -V -P "$key" -m "$USB/recovery/runbooks/total-loss.md"
     minisign -V -P "$key" -m "$USB/recovery/SHA256SUMS"
     (cd "$USB/recovery" && sha256sum -c SHA256SUMS)
-    [ "$(wc -l <"$USB/recovery/SHA256SUMS")" -eq 10 ]
+    [ "$(wc -l <"$USB/recovery/SHA256SUMS")" -eq 15 ]
     grep -q 'runbooks/' "$USB/recovery/START-HERE.md"
     sed 's/^# .*/# Ours/' "$KM_SOURCE/recovery/runbooks/total-loss.md" >ours.md
     check_block | runbook own.md
