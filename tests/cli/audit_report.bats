@@ -299,7 +299,7 @@ peak() { # OPTION...
     [ -z "$NPM_WHY" ] || skip "$NPM_WHY"
     scene_hostile
     report a.html
-    look() { timeout 120 node "$KM_SOURCE/tests/lib/browser.js" "$1" "$KM_TOOLS/axe/node_modules/axe-core/axe.min.js"; }
+    look() { timeout 240 node "$KM_SOURCE/tests/lib/browser.js" "$1" "$KM_TOOLS/axe/node_modules/axe-core/axe.min.js"; }
     look a.html >found
     jq -e --arg url "file://$T/a.html" '.requests == [$url] and .console == [] and .axe == {light: [], dark: []} and .wide <= 0
         and .pages >= 3' found

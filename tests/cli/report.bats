@@ -325,7 +325,7 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
     ends 0 runbook print total-loss --file runbook.html
     local page
     for page in run drill card runbook; do
-        timeout 120 node "$KM_SOURCE/tests/lib/browser.js" "$page.html" "$KM_TOOLS/axe/node_modules/axe-core/axe.min.js" ${PICTURES:+"$PICTURES"} >found
+        timeout 240 node "$KM_SOURCE/tests/lib/browser.js" "$page.html" "$KM_TOOLS/axe/node_modules/axe-core/axe.min.js" ${PICTURES:+"$PICTURES"} >found
         jq -e --arg url "file://$T/$page.html" '.requests == [$url] and .console == [] and .axe == {light: [], dark: []} and .wide <= 0' found ||
             { echo "$page: $(cat found)" >&2; return 1; }
         if [ -n "${PICTURES-}" ]; then

@@ -4,6 +4,7 @@
 //
 // One line of JSON: {"requests":[...],"console":[...],"axe":{"light":[...],"dark":[...]},"wide":N,"pages":N}. wide: how many pixels the page is
 // wider than a telephone; pages: of its print. axe is evaluated by the debugger, so the page's own policy stays in force.
+// A browser that does not answer for 40 s (seen on a busy machine) is ended, and another one asked, once.
 'use strict'
 const { spawn } = require('child_process')
 const fs = require('fs')
@@ -11,39 +12,56 @@ const os = require('os')
 const path = require('path')
 
 const [page, axe, pictures] = process.argv.slice(2)
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'browser-'))
 const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((p) => fs.existsSync(p))
-const browser = spawn(program, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--host-resolver-rules=MAP * ~NOTFOUND', '--remote-debugging-pipe',
-  `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] })
 
-let rest = ''
-let last = 0
-const waiting = new Map()
-const heard = []
-browser.stdio[4].on('data', (data) => {
-  const parts = (rest + data).split('\0')
-  rest = parts.pop()
-  for (const part of parts) {
-    const message = JSON.parse(part)
-    if (message.id === undefined) heard.push(message)
-    else waiting.get(message.id)(message)
+// A browser of its own: ask sends it a command, until waits for an event; end ends it.
+function start () {
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'browser-'))
+  const browser = spawn(program, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--host-resolver-rules=MAP * ~NOTFOUND', '--remote-debugging-pipe',
+    `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true })
+  const gone = new Promise((resolve) => browser.once('exit', resolve))
+  const waiting = new Map()
+  const heard = []
+  let rest = ''
+  let last = 0
+  browser.stdio[4].on('data', (data) => {
+    const parts = (rest + data).split('\0')
+    rest = parts.pop()
+    for (const part of parts) {
+      const message = JSON.parse(part)
+      if (message.id === undefined) heard.push(message)
+      else waiting.get(message.id)(message)
+    }
+  })
+  const ask = (method, params = {}, sessionId = undefined) => new Promise((resolve, reject) => {
+    const id = ++last
+    const late = setTimeout(() => reject(new Silent(`no answer to ${method}`)), 40000)
+    waiting.set(id, (m) => {
+      clearTimeout(late)
+      if (m.error) reject(new Error(`${method}: ${m.error.message}`))
+      else resolve(m.result)
+    })
+    browser.stdio[3].write(JSON.stringify({ id, method, params, sessionId }) + '\0')
+  })
+  const until = async (method) => {
+    for (let i = 0; i < 600; i++) {
+      if (heard.some((m) => m.method === method)) return
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Silent(`no ${method} in 30 s`)
   }
-})
-const ask = (method, params = {}, sessionId = undefined) => new Promise((resolve, reject) => {
-  const id = ++last
-  waiting.set(id, (m) => (m.error ? reject(new Error(`${method}: ${m.error.message}`)) : resolve(m.result)))
-  browser.stdio[3].write(JSON.stringify({ id, method, params, sessionId }) + '\0')
-})
-const until = async (method) => {
-  for (let i = 0; i < 600; i++) {
-    if (heard.some((m) => m.method === method)) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
+  const end = async () => {
+    process.kill(-browser.pid, 'SIGKILL') // with its children
+    await gone
+    fs.rmSync(profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 })
   }
-  throw new Error(`no ${method} in 30 s`)
+  return { ask, until, heard, end }
 }
 
-async function look () {
+class Silent extends Error {}
+
+async function look ({ ask, until, heard }) {
   const { targetId } = await ask('Target.createTarget', { url: 'about:blank' })
   const { sessionId } = await ask('Target.attachToTarget', { targetId, flatten: true })
   const to = (method, params) => ask(method, params, sessionId)
@@ -84,7 +102,18 @@ async function look () {
   console.log(JSON.stringify({ requests, console: said, axe: found, wide, pages }))
 }
 
-look().catch((e) => { console.error(String(e)); process.exitCode = 1 }).finally(() => {
-  browser.once('exit', () => { fs.rmSync(profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }); process.exit() })
-  browser.kill()
-})
+async function main () {
+  for (let tries = 1; ; tries++) {
+    const browser = start()
+    try {
+      return await look(browser)
+    } catch (e) {
+      if (!(e instanceof Silent) || tries === 2) throw e
+      console.error(`${e.message}; another browser is asked`)
+    } finally {
+      await browser.end()
+    }
+  }
+}
+
+main().catch((e) => { console.error(String(e)); process.exitCode = 1 })

@@ -45,6 +45,7 @@ lacks() { # TEXT DIR
     while read -r file; do
         case $file in
             usr/lib/systemd/system/*) file=${file#usr/} ;;
+            usr/share/zsh/site-functions/*) file=usr/share/zsh/vendor-completions/${file##*/} ;;
         esac
         [ -e "$root/$file" ] || [ -e "$root/$file.gz" ] || { echo "not in the package: $file" >&2; return 1; }
     done < <(cd installed && find . -type f -printf '%P\n')

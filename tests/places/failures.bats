@@ -140,7 +140,7 @@ whole() {
 
 @test "no space at the place: nothing half-written, not released, and it goes on when there is some" {
     [ -n "$PLACE_FILES" ] || skip 'the server keeps no folder'
-    mount_small "$PLACE_FILES" 256k
+    mount_small "$PLACE_FILES" 384k
     chmod 700 "$PLACE_FILES"
     scene
     head -c 1m /dev/zero >"$PLACE_FILES/fill" 2>/dev/null || true
