@@ -65,14 +65,21 @@ cmd_all_options(const struct opt_spec *tables[CMD_MOST + 2], struct err *err)
     return RC_OK;
 }
 
-/* Keeps the candidate that is nearest to word; of two as near, one that begins like it: fingers
- * slip later in a word. */
+/* How likely it is that this was meant, of two as near: fingers slip later in a word, and letters
+ * change places. */
+static int
+likely(const char *candidate, const char *word)
+{
+    return 2 * (candidate[0] == word[0]) + (strlen(candidate) == strlen(word));
+}
+
+/* Keeps the candidate that is nearest to word. */
 static void
 nearer(const char **best, unsigned *distance, const char *word, const char *candidate)
 {
     unsigned d = edit_distance(word, candidate);
     if (d < *distance ||
-        (d == *distance && *best != NULL && (*best)[0] != word[0] && candidate[0] == word[0])) {
+        (d == *distance && *best != NULL && likely(candidate, word) > likely(*best, word))) {
         *best = candidate;
         *distance = d;
     }

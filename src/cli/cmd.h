@@ -132,7 +132,7 @@ void ctx_init(struct ctx *ctx);
 void ctx_release(struct ctx *ctx);
 
 /* ---- help.c ---- */
-/* keymuster alone: ten lines. here: the folder to look for a copy in ("."). */
+/* keymuster alone: one screen. here: the folder to look for a copy in ("."). */
 void help_short(struct buf *out, const char *here);
 /* All commands. */
 void help_all(struct buf *out);

@@ -80,6 +80,7 @@ help_short(struct buf *out, const char *here)
     buf_adds(out,
              "keymuster keeps the keys and passwords of your backups where a disaster does not\n"
              "reach them, and proves that they can be had back.\n\n"
+             "first      keymuster init --site SITE                   a store, at this site\n"
              "today      keymuster create KEY --purpose P --root R    a new key, wrapped\n"
              "           keymuster status                             what needs attention\n"
              "           keymuster verify                             prove that the log is whole\n"

@@ -40,6 +40,8 @@ load ../lib/cli
 @test "an unknown command is 2 and names the nearest" {
     ends 2 craete
     says create
+    ends 2 stauts
+    says 'nearest: keymuster status'
     ends 2 site ad
     says 'site add'
     ends 2 -o json craete
