@@ -182,13 +182,13 @@ same_password() {
         sim_fault "{\"match\": {\"front\": \"kms\"}, \"status\": ${pair%=*}, \"count\": -1}"
         ends "${pair#*=}" "${base[@]}"
         silent_on destroyed disabled purged 'gone for good'
-        sim_control DELETE faults
+        sim_control DELETE faults >/dev/null
     done
     for kind in html drop-before drop-after; do
         sim_fault "{\"match\": {\"front\": \"kms\"}, \"kind\": \"$kind\", \"count\": -1}"
         ends 5 "${base[@]}"
         error_is KM3004
-        sim_control DELETE faults
+        sim_control DELETE faults >/dev/null
     done
     same_password --root fra-main
 }
@@ -221,6 +221,21 @@ same_password() {
     same_password --root fra-main
     sim_fault '{"match": {"front": "kms"}, "status": 400, "body": "Bad Request: Token is expired", "count": 1}'
     same_password --root fra-main
+}
+
+@test "a rule that forbids it, and a root key that the KMS itself cannot use: what only others can mend is said so" {
+    scene_ibm
+    local reason
+    for reason in FEATURE_RESTRICTED_ERR PROTECTED_RESOURCE_ERR; do
+        sim_fault "{\"match\": {\"front\": \"kms\"}, \"status\": 403, \"reason\": \"$reason\", \"count\": -1}"
+        ends 4 -o json -C "$FRA" root create other --kms kp-fra
+        error_is KM3023
+        sim_control DELETE faults >/dev/null
+    done
+    sim_fault '{"match": {"front": "kms", "path": "unwrap"}, "status": 409, "reason": "INCOMPLETE_METADATA_ERR", "count": -1}'
+    ends 14 -o json -C "$FRA" reveal vbr/job --reason test --root fra-main --to "file:$T/none"
+    error_is KM3025
+    [ ! -e "$T/none" ]
 }
 
 @test "answers that must not be believed: 15, and nothing is recorded" {

@@ -41,3 +41,17 @@ load ../lib/cli.bash
     sha256sum -c CHECKSUMS
     [ "$(wc -l <CHECKSUMS)" -eq "$(find . -name '[0-9]*.sql' | wc -l)" ]
 }
+
+# A store on a network file system (KM2006) cannot be had where the tests run.
+@test "every error code is named by a test" {
+    local name code
+    while read -r name code; do
+        [ "$code" != 2006 ] || continue
+        grep -rqwE "KM$code|$name" "$KM_SOURCE"/tests/{unit,cli,places,fault,package,sim} || echo "no test names $name KM$code"
+    done < <(sed -nE 's/^ *X\((RC_[A-Z0-9_]+), ([0-9]+),.*/\1 \2/p' "$KM_SOURCE/src/base/errlist.h") >unnamed
+    [ "$(sed -nE 's/^ *X\((RC_[A-Z0-9_]+), ([0-9]+),.*/\1/p' "$KM_SOURCE/src/base/errlist.h" | wc -l)" -gt 100 ]
+    if [ -s unnamed ]; then
+        cat unnamed >&2
+        return 1
+    fi
+}

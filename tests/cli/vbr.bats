@@ -254,6 +254,25 @@ killed_at() { # KIND N
     error_is KM8007
 }
 
+@test "an answer that is no answer is 15, a request that the server finds wrong is 1; neither changes anything" {
+    scene
+    fra create vbr/odd --purpose backup-job --root fra-main
+    vbr_fault '{"path": "encryptionPasswords", "kind": "malformed", "count": 1000}'
+    ends 15 -o json -C "$FRA" vbr push vbr/odd
+    error_is KM8006
+    silent_on canary
+    vbr_control DELETE faults >/dev/null
+    vbr_fault '{"path": "encryptionPasswords", "status": 400, "count": 1000}'
+    ends 1 -o json -C "$FRA" vbr push vbr/odd
+    error_is KM8008
+    says planted
+    [ "$(there)" -eq 0 ]
+    [ -z "$(bodies key.delivered)" ]
+    vbr_control DELETE faults >/dev/null
+    ends 0 -C "$FRA" vbr push vbr/odd
+    judge_log 0
+}
+
 @test "a certificate nobody vouches for: refused; --ca or the pinned key alone; another key is hostile" {
     scene
     for kind in self-signed other-ca wrong-name expired; do
