@@ -9,8 +9,6 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "report/finding.h"
-#include "text/flow.h"
-#include "text/uni.h"
 
 enum { SHOWN = 10 }; /* findings of one rule that people see; others are a number */
 
@@ -101,28 +99,6 @@ keep(struct checking *c, const struct finding *f, struct err *err)
     return k->text == NULL || k->fix == NULL ? err_nomem(err) : RC_OK;
 }
 
-/* A line of a finding; on a terminal broken between words, and what follows stands under it. */
-static void
-say_line(struct checking *c, const char *before, const char *text)
-{
-    struct ctx *ctx = c->ctx;
-    struct buf line, safe;
-    unsigned width = cmd_width(ctx);
-    out_printf(ctx, "%s", before);
-    if (width == 0) {
-        out_text(ctx, text);
-        out_printf(ctx, "\n");
-        return;
-    }
-    buf_init(&line, LIMIT_ENTRY);
-    buf_init(&safe, LIMIT_ENTRY);
-    escape_terminal(&safe, text, strlen(text), ESCAPE_LINE);
-    flow(&line, buf_str(&safe), strlen(before), 2, width);
-    out_printf(ctx, "%s", buf_str(&line));
-    buf_release(&line);
-    buf_release(&safe);
-}
-
 static void
 say_rule(struct checking *c, enum finding_rule rule)
 {
@@ -132,7 +108,7 @@ say_rule(struct checking *c, enum finding_rule rule)
         (void)snprintf(before, sizeof before,
                        "- %s, %s: ", finding_severity_name(finding_rule_severity(rule)),
                        finding_rule_name(rule));
-        say_line(c, before, c->kept[rule][i].text);
+        out_line(c->ctx, before, c->kept[rule][i].text);
         if (c->kept[rule][i].fix[0] == '\0')
             continue;
         out_printf(ctx, "  ");

@@ -485,9 +485,8 @@ status_text(struct status *s, const char *site, struct err *err)
         return rc;
     status_recovered_write(s, NULL);
     for (size_t i = 0; i < warnings_kept(s); i++) {
-        out_printf(ctx, "%s- ", i == 0 ? "\n" : "");
-        out_text(ctx, s->warnings[i]);
-        out_printf(ctx, "\n");
+        out_printf(ctx, "%s", i == 0 ? "\n" : "");
+        out_line(ctx, "- ", s->warnings[i]);
     }
     if (s->warning_count > warnings_kept(s))
         out_printf(ctx, "- and %zu more; when these are settled, the next are shown\n",

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cmd_tables.h"
 #include "sys/env.h"
 #include "sys/file.h"
 #include "text/csv.h"
+#include "text/flow.h"
 #include "text/json.h"
 #include "text/uni.h"
 
@@ -132,6 +134,26 @@ out_printf(struct ctx *ctx, const char *fmt, ...)
     va_start(args, fmt);
     add_formatted(&ctx->out, fmt, args);
     va_end(args);
+}
+
+void
+out_line(struct ctx *ctx, const char *before, const char *text)
+{
+    struct buf line, safe;
+    unsigned width = cmd_width(ctx);
+    out_printf(ctx, "%s", before);
+    if (width == 0) {
+        out_text(ctx, text);
+        out_printf(ctx, "\n");
+        return;
+    }
+    buf_init(&line, LIMIT_ENTRY);
+    buf_init(&safe, LIMIT_ENTRY);
+    escape_terminal(&safe, text, strlen(text), ESCAPE_LINE);
+    flow(&line, buf_str(&safe), strlen(before), 2, width);
+    out_printf(ctx, "%s", buf_str(&line));
+    buf_release(&line);
+    buf_release(&safe);
 }
 
 void

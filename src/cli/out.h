@@ -38,6 +38,9 @@ enum rc out_object(struct ctx *ctx, struct buf *doc, struct jw *w, struct err *e
 void out_text(struct ctx *ctx, const char *text);
 /* Appends to ctx->out as it is; for our own words. */
 void out_printf(struct ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
+/* before and text, which is escaped, as a line; on a terminal broken between words, two columns in.
+ */
+void out_line(struct ctx *ctx, const char *before, const char *text);
 /* "name       value", the way all records are shown; nothing for NULL or "". */
 void out_field(struct ctx *ctx, const char *name, const char *value);
 /* One CSV cell into out, quoted where RFC 4180 wants it, with an apostrophe before what a
