@@ -195,9 +195,15 @@ same_password() {
 
 @test "while the token comes, the connection to the KMS is opened: once, with nothing of ours; who is not there delays nobody" {
     scene_ibm
-    sim_control DELETE log >/dev/null
-    same_password --root fra-main
-    [ "$(sim_log '[.[] | select(.path == "/")] | length')" -eq 1 ]
+    local opened
+    # On a busy machine the token may be there before the connection is, which is then not waited for.
+    for _ in 1 2 3 4 5; do
+        sim_control DELETE log >/dev/null
+        same_password --root fra-main
+        opened=$(sim_log '[.[] | select(.path == "/")] | length')
+        [ "$opened" -eq 0 ] || break
+    done
+    [ "$opened" -eq 1 ]
     [ "$(sim_log '[.[] | select(.path == "/")][0] | .method + .who + .instance')" = HEAD ]
     # A KMS that takes the connection and says nothing: the token is had all the same, and soon.
     local port began=$SECONDS
