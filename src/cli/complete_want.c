@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/complete.h"
-#include "cli/mint.h"
+#include "cli/keys/mint.h"
 #include "escrow/policy.h"
 #include "escrow/view.h"
 

@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "cli/out.h"
-#include "cli/place.h"
+#include "cli/places/place.h"
 #include "cli/ref.h"
 #include "copy/remote.h"
 #include "sys/env.h"

@@ -5,8 +5,8 @@
 #ifndef CLI_GATE_H
 #define CLI_GATE_H
 
-#include "cli/mint.h"
-#include "cli/showing.h"
+#include "cli/keys/mint.h"
+#include "cli/reveal/showing.h"
 
 /* A reason, of what changes a key of this purpose. RC_NO_REASON. */
 enum rc gate_reason(struct ctx *ctx, const char *purpose, struct err *err) MUST_CHECK;

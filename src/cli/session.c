@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/kms_conf.h"
+#include "cli/keys/kms_conf.h"
 #include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/ref.h"

@@ -69,7 +69,7 @@ once() {
 against() { # NAME OURS BARE
     awk -v name="$1" -v a="$2" -v b="$3" 'BEGIN { printf "%-28s %.2f times the bare loop (%.2f s against %.2f s)\n", name, a / b, a, b }'
 }
-wave=4096 # as in src/cli/cmd_import.c
+wave=4096 # as in src/cli/keys/cmd_import.c
 wrap=$("$keymuster" -C used show vbr/one --wraps -o json | jq -r '.wraps[0].ciphertext' | base64 -d)
 # The same wrap with other nonces: for the log it is another wrap, and none is opened here.
 nonces() { head -c $((rows * 24)) /dev/urandom | base64 -w32; }

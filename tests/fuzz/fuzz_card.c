@@ -1,7 +1,7 @@
 /* A recovery card, typed or scanned. */
 #include "fuzz.h"
 
-#include "cli/from.h"
+#include "cli/places/from.h"
 #include "text/enc.h"
 
 void

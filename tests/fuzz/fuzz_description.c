@@ -2,7 +2,7 @@
  */
 #include "fuzz.h"
 
-#include "cli/recording.h"
+#include "cli/keys/recording.h"
 
 void
 fuzz_one(const char *bytes, size_t len)

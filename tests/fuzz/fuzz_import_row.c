@@ -1,7 +1,7 @@
 /* A row of an import. */
 #include "fuzz.h"
 
-#include "cli/import_row.h"
+#include "cli/keys/import_row.h"
 #include "text/uni.h"
 
 void

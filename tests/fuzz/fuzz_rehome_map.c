@@ -2,8 +2,8 @@
  * reader of lines below it. */
 #include "fuzz.h"
 
+#include "cli/keys/rehome.h"
 #include "cli/lines.h"
-#include "cli/rehome.h"
 
 static void
 read_lines(const char *path, const char *bytes, size_t len)

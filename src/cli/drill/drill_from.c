@@ -1,0 +1,163 @@
+/* What a drill is done from. */
+#include "base/plant.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/drill/drill.h"
+#include "cli/out.h"
+#include "cli/places/from.h"
+#include "cli/places/from_export.h"
+#include "cli/session.h"
+
+/* Where the log says that the copy is. */
+static enum rc
+copy_site(struct drill_run *r, struct err *err)
+{
+    struct buf site;
+    if (r->copy.uuid[0] == '\0')
+        return RC_OK;
+    buf_init(&site, LIMIT_TEXT);
+    enum rc rc = field_get(r->own, r->copy.uuid, "site", &site, NULL, err);
+    if (rc == RC_OK && site.len == UUID_TEXT)
+        memcpy(r->copy_site, buf_str(&site), UUID_TEXT + 1);
+    buf_release(&site);
+    return rc;
+}
+
+/* The site of a copy bound here, by the log; 1 when it is this store's. */
+static int
+is_at_own_site(const struct store *store, const char *name)
+{
+    char uuid[UUID_TEXT + 1];
+    struct buf site;
+    struct err scratch = ERR_INIT;
+    const char *id = store_conf(store, "copy", name, "id");
+    if (id == NULL || store->site[0] == '\0')
+        return 0;
+    copy_id_to_uuid(uuid, id);
+    buf_init(&site, LIMIT_TEXT);
+    int own = field_get(store, uuid, "site", &site, NULL, &scratch) == RC_OK &&
+              strcmp(buf_str(&site), store->site) == 0;
+    buf_release(&site);
+    return own;
+}
+
+/* A copy that is away is no answer as long as there is another one; one that is hostile is. */
+static enum rc
+open_first(struct drill_run *r, int own_site)
+{
+    for (size_t i = 0;; i++) {
+        const char *name = ini_name_at(r->own->conf, "copy", i);
+        if (name == NULL)
+            return RC_COPY_NOT_BOUND;
+        if (is_at_own_site(r->own, name) != own_site)
+            continue;
+        if (r->from_rc != RC_OK)
+            out_warn(r->ctx, "copy %s cannot be reached; trying %s", r->from, name);
+        (void)snprintf(r->from, sizeof r->from, "%s", name);
+        r->from_rc = copy_open(r->own, name, &r->copy, &r->from_err);
+        if (r->from_rc != RC_COPY_UNREACHABLE)
+            return RC_OK;
+    }
+}
+
+static enum rc
+open_any(struct drill_run *r, struct err *err)
+{
+    const char *export = store_conf(r->own, "store", NULL, "export");
+    if (ini_name_at(r->own->conf, "copy", 0) == NULL && export != NULL) {
+        (void)snprintf(r->from, sizeof r->from, "%s", export);
+        r->alone = r->own; /* which knows what the export says */
+        return RC_OK;
+    }
+    if (ini_name_at(r->own->conf, "copy", 0) == NULL) {
+        (void)err_set(err, RC_COPY_NOT_BOUND, "no copy is bound here to get keys back from");
+        return err_hint(err, "bind one: keymuster copy add NAME URL --site SITE\n"
+                             "or name one: --from COPY");
+    }
+    if (open_first(r, 1) == RC_COPY_NOT_BOUND)
+        (void)open_first(r, 0);
+    return RC_OK;
+}
+
+static enum rc
+open_named(struct drill_run *r, const char *name, struct err *err)
+{
+    if (store_conf(r->own, "copy", name, "url") == NULL) {
+        enum rc rc = copy_open(r->own, name, &r->copy, err);
+        return rc != RC_OK ? rc : err_set(err, RC_INTERNAL, "copy %s", name);
+    }
+    (void)snprintf(r->from, sizeof r->from, "%s", name);
+    r->from_rc = copy_open(r->own, name, &r->copy, &r->from_err);
+    return RC_OK;
+}
+
+/* First against what this store knows and remembers of the copy, for a copy alone cannot tell that
+ * it was set back; then by itself. */
+static void
+read_copy(struct drill_run *r, int pulled)
+{
+    struct pull_report report;
+    if (r->from_rc == RC_OK && !pulled)
+        r->from_rc = pull_from(r->own, &r->copy, PULL_DRY, &report, &r->from_err);
+    if (r->from_rc == RC_OK)
+        r->from_rc = copy_alone(&r->alone, r->own, &r->copy, &report, &r->from_err);
+    if (PLANTED("own-not-copy")) {
+        copy_alone_close(r->alone);
+        r->alone = r->own;
+    }
+    if (r->from_rc == RC_OK)
+        r->from_rc = copy_lag(&r->lag, r->own, r->alone, &r->from_err);
+    r->has_lag = r->from_rc == RC_OK;
+}
+
+/* What says something of the copy is a result; what says something of this machine ends the drill.
+ */
+static int
+is_of_copy(enum rc rc)
+{
+    int code = (int)rc;
+    return (code >= 4000 && code < 5000) || rc == RC_CHAIN || rc == RC_MALFORMED;
+}
+
+enum rc
+drill_from_open(struct drill_run *r, struct err *err)
+{
+    const char *from = opt_get(&r->ctx->opts, OPT_FROM);
+    const char *name = opt_get(&r->ctx->opts, OPT_COPY);
+    enum rc rc = RC_OK;
+    r->own = r->ctx->store;
+    if (from != NULL && from_is_export(from)) {
+        (void)snprintf(r->from, sizeof r->from, "%s", from);
+        r->alone = r->own;
+        return RC_OK;
+    }
+    if (from != NULL) {
+        (void)snprintf(r->from, sizeof r->from, "%s", from);
+        struct remote_access access;
+        place_access(r->ctx, &access);
+        r->from_rc = copy_open_url(r->own, from, &access, "from", &r->copy, &r->from_err);
+    } else {
+        rc = name != NULL ? open_named(r, name, err) : open_any(r, err);
+    }
+    if (rc == RC_OK && r->alone != NULL)
+        return RC_OK;
+    if (rc == RC_OK && r->from_rc == RC_OK)
+        rc = copy_site(r, err);
+    if (rc == RC_OK)
+        read_copy(r, from != NULL);
+    if (rc != RC_OK || r->from_rc == RC_OK || is_of_copy(r->from_rc))
+        return rc;
+    *err = r->from_err;
+    return r->from_rc;
+}
+
+void
+drill_from_close(struct drill_run *r)
+{
+    if (r->alone != r->own)
+        copy_alone_close(r->alone);
+    r->alone = NULL;
+    copy_close(&r->copy);
+}
