@@ -38,7 +38,7 @@ scene_names() {
     fra person add first.operator
     export KEYMUSTER_STORE=$FRA
     mkdir "$T/bin" "$T/work"
-    ln -s "$KEYMUSTER" "$T/bin/keymuster"
+    shells_find "$KEYMUSTER"
     cd "$T/work"
     printf 'x' >rows.ndjson
     mkdir folder
@@ -49,9 +49,14 @@ END
     chmod +x "$T/args"
 }
 
+# The keymuster that the shells find. It leaves a mark when it has answered a TAB.
+shells_find() { # PROGRAM
+    printf '#!/bin/sh\n"%s" "$@"\ns=$?\n[ "$1" != completion ] || : >"%s/answered"\nexit $s\n' "$1" "$T" >"$T/bin/keymuster"
+    chmod +x "$T/bin/keymuster"
+}
+
 shell() { # COMMAND PREPARATION
     term -f /dev/null new-session -d -s t -x 200 -y 50 "env LANG=C.UTF-8 PATH='$T/bin:$PATH' $1"
-    sleep 0.3
     until_shows "$prompt"
     keys -l "$2"
     keys Enter
@@ -65,7 +70,16 @@ in_zsh() {
     "$KEYMUSTER" completion zsh >"$T/_keymuster"
     prompt='>' shell "PS1='> ' zsh -f" "fpath=($T \$fpath); autoload -Uz compinit; compinit -u -d $T/zcompdump"
 }
-in_fish() { prompt='>' shell "fish --no-config -C 'function fish_prompt; echo \"> \"; end'" 'keymuster completion fish | source'; }
+in_fish() { prompt='>' shell "fish --no-config -C 'set -g fish_autosuggestion_enabled 0; function fish_prompt; echo \"> \"; end'" 'keymuster completion fish | source'; }
+
+# A shell that finds files by itself does not ask; one that has the answer has yet to put it in.
+until_answered() {
+    for _ in {1..20}; do
+        [ ! -e "$T/answered" ] || break
+        sleep 0.03
+    done
+    sleep 0.06
+}
 
 # Types this, presses TAB, and has the words counted instead of run: the program must get exactly these.
 completes() { # TYPED WORD...
@@ -73,8 +87,10 @@ completes() { # TYPED WORD...
     shift
     rm -f "$T/args.out"
     keys -l "keymuster $typed"
+    until_shows "keymuster $typed"
+    rm -f "$T/answered"
     keys Tab
-    sleep "${pause:-0.4}"
+    until_answered
     keys C-a
     keys -l "$T/args "
     keys Enter
@@ -136,7 +152,7 @@ everyday() {
 
 @test "bash: a program that does not quote is caught" {
     scene_names
-    ln -sf "$KM_TOOLS/plant-no-quote" "$T/bin/keymuster"
+    shells_find "$KM_TOOLS/plant-no-quote"
     in_bash
     completes 'show vbr/c' show vbr/config
     run completes 'show a' show 'a $(touch PWNED)'
@@ -206,7 +222,6 @@ everyday() {
 @test "fish: commands, options, names, files; a hostile name is quoted and never run" {
     scene_names
     in_fish
-    pause=0.8
     everyday
     completes 'list --purpose=config-b' list --purpose=config-backup
     completes 'root rotate fra-main --credential kp-mad=pro' root rotate fra-main --credential kp-mad=prompt

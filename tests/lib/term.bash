@@ -18,9 +18,9 @@ terminal() {
 keys() { term send-keys -t t "$@"; }
 until_shows_times() { # COUNT TEXT
 
-    for _ in {1..200}; do
+    for _ in {1..400}; do
         [ "$(term capture-pane -p -J -t t 2>/dev/null | grep -cF -- "$2")" -lt "$1" ] || return 0
-        sleep 0.1
+        sleep 0.05
     done
     term capture-pane -p -t t >&2
     return 1
