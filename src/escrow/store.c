@@ -13,6 +13,7 @@
 #include "escrow/store_key.h"
 #include "sys/env.h"
 #include "text/enc.h"
+#include "text/time.h"
 
 enum { WAIT_MS = 10000 };
 
@@ -85,6 +86,31 @@ escrow_id(char out[AUTHOR_TEXT + 1], const struct sign_public *founder)
     hex_encode(out, hash, 16);
 }
 
+/* What would count for nothing if it were misspelt: a copy that never becomes due. */
+static enum rc
+check_values(const struct ini *conf, struct err *err)
+{
+    static const char *const switches[] = {"removable", "program"};
+    const char *name;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && (name = ini_name_at(conf, "copy", i)) != NULL; i++) {
+        int64_t ms;
+        const char *every = ini_get(conf, "copy", name, "every");
+        if (every != NULL && duration_parse(&ms, every, "every", err) != RC_OK)
+            rc = err->code = RC_CONFIG;
+        for (size_t n = 0; rc == RC_OK && n < sizeof switches / sizeof switches[0]; n++) {
+            const char *value = ini_get(conf, "copy", name, switches[n]);
+            if (value == NULL || strcmp(value, "yes") == 0 || strcmp(value, "no") == 0)
+                continue;
+            (void)err_set(err, RC_CONFIG, "%s: %.40s is neither yes nor no", switches[n], value);
+            rc = err_hint(err, "write yes, or no, or leave it out");
+        }
+        if (rc != RC_OK)
+            rc = err_wrap(err, "keymuster.conf, [copy \"%.64s\"]", name);
+    }
+    return rc;
+}
+
 /* ---- configuration ---- */
 
 static enum rc
@@ -103,6 +129,8 @@ conf_load(struct store *store, struct err *err)
         rc = ini_parse(&conf, buf_str(&text), text.len, path, err);
     if (rc == RC_OK)
         rc = ini_check(conf, conf_rules, err);
+    if (rc == RC_OK)
+        rc = check_values(conf, err);
     if (rc == RC_OK) {
         ini_free(store->conf);
         store->conf = conf;

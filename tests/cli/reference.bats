@@ -30,7 +30,7 @@ keys_of_program() {
 
 @test "configuration.md: each key at its default and at the ends of its range is taken; beyond them it ends 2" {
     scene_copy
-    local was=$T/was
+    local line was=$T/was
     cp "$FRA/keymuster.conf" "$was"
     with() { sed "/^\[$1/a $2" "$was" >"$FRA/keymuster.conf"; } # SECTION LINE
     printf '[network]\n' >>"$was"
@@ -42,6 +42,12 @@ keys_of_program() {
     ends 0 -C "$FRA" sync
     with 'copy "usb' 'removable = no'
     ends 0 -C "$FRA" sync
+    # what is not understood is not taken for nothing: such a copy would never be due
+    for line in 'every = soon' 'every = 201y' 'removable = true' 'program = 1'; do
+        with 'copy "usb' "$line"
+        ends 2 -C "$FRA" sync
+        grep -qF '[copy "usb"]' <<<"$stderr"
+    done
     with 'copy "usb' 'colour = red'
     ends 2 -C "$FRA" sync
     with 'copy "usb' 'removable = no\nremovable = no'
