@@ -7,7 +7,6 @@
 #include "cli/session.h"
 #include "copy/memory.h"
 #include "crypt/hash.h"
-#include "escrow/apply.h"
 #include "escrow/log.h"
 #include "sys/term.h"
 #include "text/uni.h"

@@ -4,8 +4,9 @@
 
 #include "cli/cmd.h"
 #include "escrow/author.h"
+#include "escrow/key.h"
 #include "escrow/view.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/table.h"
 
 extern const struct cmd cmd_setup_table[];

@@ -7,7 +7,7 @@
 
 #include "cli/out.h"
 #include "sys/env.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 /* ---- candidates ---- */
 

@@ -2,6 +2,7 @@
 #include "cli/complete.h"
 #include "copy/recovery_scripts.h"
 #include "escrow/author.h"
+#include "escrow/key.h"
 #include "escrow/runbooks.h"
 #include "escrow/runs.h"
 #include "escrow/view.h"

@@ -5,8 +5,8 @@
 
 #include "cli/complete.h"
 #include "cli/keys/mint.h"
+#include "escrow/key.h"
 #include "escrow/policy.h"
-#include "escrow/view.h"
 
 enum { WORD = COMPLETE_WORD };
 

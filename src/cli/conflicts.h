@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/conflict.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /* Appends one sentence: what, the values and their sites, and the command that settles it. */
 enum rc conflict_tell(const struct store *store, const struct conflict *c, struct buf *out,

@@ -5,7 +5,7 @@
 #include "cli/out.h"
 #include "sys/file.h"
 #include "text/flow.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 enum { WIDTH = 80, OPTION_COLUMN = 30, COMMAND_COLUMN = 26 };
 

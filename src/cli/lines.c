@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sys/env.h"
+#include "sys/process.h"
 
 enum rc
 lines_open(struct lines *l, const char *path, struct err *err)

@@ -11,6 +11,7 @@
 #include "cli/session.h"
 #include "crypt/hash.h"
 #include "sys/env.h"
+#include "sys/process.h"
 
 extern char **environ;
 

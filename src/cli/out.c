@@ -10,9 +10,10 @@
 #include "cli/cmd_tables.h"
 #include "sys/env.h"
 #include "sys/file.h"
+#include "sys/process.h"
 #include "text/csv.h"
 #include "text/flow.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 /* Remarks and errors are short; this bounds even a hostile server's text in them. */

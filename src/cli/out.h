@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "cli/cmd.h"
+#include "text/jw.h"
 
 struct jw;
 

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "cli/cmd.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct preview_author;
 

@@ -12,7 +12,7 @@
 #include "copy/publish.h"
 #include "escrow/cut.h"
 #include "escrow/log.h"
-#include "sys/env.h"
+#include "sys/process.h"
 
 enum { POOL_MAX = 32 };
 

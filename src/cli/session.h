@@ -3,10 +3,11 @@
 #define CLI_SESSION_H
 
 #include "cli/cmd.h"
+#include "escrow/key.h"
 #include "escrow/store.h"
 #include "escrow/view.h"
 #include "kms/kms.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/time.h"
 
 /* Opens ctx->store as the command's flags say; a writer's memory is checked first (RC_STORE_OLD).

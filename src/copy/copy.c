@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "copy/identity.h"
 #include "copy/known.h"
 #include "crypt/hash.h"
+#include "sys/dir.h"
 #include "text/enc.h"
 
 /* ---- opening ---- */

@@ -2,7 +2,9 @@
 #ifndef COPY_FRESH_H
 #define COPY_FRESH_H
 
-#include "copy/copy.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "escrow/store.h"
 
 struct freshness {
     char reached_at[TIME_TEXT + 1]; /* "" when it never was, or is not known */

@@ -6,6 +6,7 @@
 
 #include "text/enc.h"
 #include "text/json.h"
+#include "text/jw.h"
 #include "text/time.h"
 
 enum { HEADS_IN_GROUP = 1000 };

@@ -1,10 +1,12 @@
-/* The two objects that say what a place is: escrow.json and copy.json. */
+#include "copy/identity.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "copy/copy.h"
 #include "text/enc.h"
 #include "text/json.h"
+#include "text/jw.h"
 
 void
 copy_id_to_uuid(char uuid[UUID_TEXT + 1], const char *id)

@@ -6,6 +6,7 @@
 
 #include "copy/contradict.h"
 #include "copy/held.h"
+#include "copy/identity.h"
 #include "copy/newest.h"
 #include "copy/recovery_files.h"
 #include "copy/segment.h"

@@ -6,9 +6,12 @@
 
 #include "copy/held.h"
 #include "escrow/log.h"
+#include "sys/dir.h"
 #include "sys/env.h"
+#include "sys/file.h"
 #include "text/enc.h"
 #include "text/json.h"
+#include "text/jw.h"
 
 enum { WARNING = 256 };
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sys/env.h"
+#include "sys/process.h"
 
 enum { DIGITS = 10, HINT_MAX = DIGITS + 1 };
 

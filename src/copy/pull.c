@@ -10,8 +10,8 @@
 #include "copy/newest.h"
 #include "copy/pull_author.h"
 #include "copy/pull_views.h"
-#include "escrow/apply.h"
 #include "escrow/log.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
 #include "text/enc.h"
 

@@ -7,8 +7,8 @@
 #include "copy/newest.h"
 #include "copy/pull_own.h"
 #include "copy/segment.h"
-#include "escrow/apply.h"
 #include "escrow/log.h"
+#include "escrow/settle.h"
 
 /* One author being pulled. */
 struct taking {

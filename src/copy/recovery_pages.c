@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "escrow/key.h"
 #include "escrow/view.h"
 #include "text/uni.h"
 

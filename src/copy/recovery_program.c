@@ -9,6 +9,7 @@
 #include "copy/known.h"
 #include "crypt/hash.h"
 #include "escrow/log.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 
 enum { PROGRAM_MOST = 256 * 1024 * 1024, NAMES = 4 };

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "copy/remote_kind.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 
 /* What a failure of sys/file means for a copy. Names the object and the place. */
 static enum rc

@@ -3,7 +3,7 @@
 #define COPY_REMOTE_KIND_H
 
 #include "copy/remote.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 /*
  * One try each; remote.c makes remote.h's promises of them. Errors name the object and the place:

@@ -5,7 +5,9 @@
 
 #include "copy/head.h"
 #include "copy/held.h"
+#include "escrow/index.h"
 #include "escrow/log.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
 
 struct heads {

@@ -2,7 +2,7 @@
 #ifndef COPY_VERIFY_H
 #define COPY_VERIFY_H
 
-#include "escrow/apply.h"
+#include "escrow/digest.h"
 #include "escrow/store.h"
 
 struct verify_report {

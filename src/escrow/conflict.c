@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "escrow/policy.h"
+#include "escrow/view.h"
 #include "text/enc.h"
 
 /* ---- what the object is called ---- */

@@ -5,7 +5,7 @@
 #ifndef ESCROW_CONFLICT_H
 #define ESCROW_CONFLICT_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 enum conflict_what { CONFLICT_FIELD, CONFLICT_GENERATION, CONFLICT_NAME };
 

@@ -1,7 +1,8 @@
-#include "escrow/apply.h"
+#include "escrow/digest.h"
 
 #include <stdio.h>
 
+#include "escrow/store.h"
 #include "text/enc.h"
 
 /* Every derived table, all columns, rows in the order of their values: independent of the order of

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "escrow/log.h"
+#include "escrow/view.h"
 #include "text/time.h"
 
 static const char *const outcomes[] = {

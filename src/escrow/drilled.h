@@ -8,7 +8,7 @@
 #ifndef ESCROW_DRILLED_H
 #define ESCROW_DRILLED_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 enum drill_outcome { DRILL_PROVEN, DRILL_FAILED, DRILL_INCONCLUSIVE };
 const char *drill_outcome_name(enum drill_outcome outcome);

@@ -10,7 +10,7 @@
 #define ESCROW_DUTY_H
 
 #include "escrow/consumer.h"
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 enum duty_lacks { DUTY_SUCCESSOR, DUTY_DELIVERY, DUTY_DRILL, DUTY_CONSUMERS };
 

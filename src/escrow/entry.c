@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "text/enc.h"
+#include "text/jw.h"
 #include "text/time.h"
 
 static enum rc

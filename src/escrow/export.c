@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "escrow/view.h"
 #include "text/time.h"
 
 /* Said again in every export, for a person who has the file and nothing else. */

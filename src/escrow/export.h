@@ -5,7 +5,7 @@
 #ifndef ESCROW_EXPORT_H
 #define ESCROW_EXPORT_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 #define EXPORT_TRUSTED "keymuster export 1"
 /* What JSON of 200,000 nodes (text/json.h) comes to, with room. */

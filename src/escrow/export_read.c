@@ -8,6 +8,7 @@
 #include "escrow/log.h"
 #include "text/enc.h"
 #include "text/json.h"
+#include "text/jw.h"
 #include "text/time.h"
 
 static const char start[] = "{\"type\":\"export\",";

@@ -7,6 +7,7 @@
 #include "crypt/hash.h"
 #include "escrow/log.h"
 #include "text/enc.h"
+#include "text/jw.h"
 
 /* ---- whose it was ---- */
 

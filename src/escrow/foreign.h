@@ -6,7 +6,7 @@
 #ifndef ESCROW_FOREIGN_H
 #define ESCROW_FOREIGN_H
 
-#include "escrow/view.h"
+#include "escrow/store.h"
 #include "kms/activity.h"
 
 /* ---- whose it was ---- */

@@ -1,8 +1,9 @@
-/* The indexes of the log, made again from its lines. */
+#include "escrow/index.h"
+
 #include <string.h>
 
-#include "escrow/apply.h"
 #include "escrow/cut.h"
+#include "escrow/digest.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 

@@ -1,10 +1,11 @@
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "escrow/key_row.h"
+#include "escrow/view.h"
 #include "text/enc.h"
 #include "text/time.h"
 #include "text/uni.h"

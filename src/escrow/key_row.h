@@ -3,7 +3,7 @@
 #define ESCROW_KEY_ROW_H
 
 #include "db/db.h"
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 /* Of a key that two entries tell of, the row of the smaller hash counts. So written, a walk by name
  * follows the index key_name, and nothing is sorted or held. The last column is the row's number.

@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "escrow/apply.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
+#include "sys/lock.h"
 #include "text/enc.h"
 #include "text/uni.h"
 

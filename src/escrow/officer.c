@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "escrow/key_row.h"
+#include "escrow/view.h"
 #include "text/enc.h"
 
 /* A walk over passphrases by name and generation: the name that it is at. */

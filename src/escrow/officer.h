@@ -7,7 +7,7 @@
 #ifndef ESCROW_OFFICER_H
 #define ESCROW_OFFICER_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 #define OFFICER_PURPOSE "restore-secret"
 #define OFFICER_FIELD "with"

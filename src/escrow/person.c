@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "escrow/log.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "text/enc.h"
 
 enum { KEY_RAW = 42 }; /* "Ed", key id, key */

@@ -30,7 +30,7 @@ int person_has_login(const struct person *p, const char *login);
 /* Whether they did what the entry says. */
 int person_did(const struct person *p, const struct entry *e);
 
-/* The person whose account acts (sys/env.h): *found 0 when it is nobody's, several persons', or
+/* The person whose account acts (sys/process.h): *found 0 when it is nobody's, several persons', or
  * that of one who left. */
 enum rc person_acting(const struct store *store, struct object *out, int *found,
                       struct err *err) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text/json.h"
 #include "text/time.h"
 
 static const char *const purposes[POLICY_PURPOSES] = {

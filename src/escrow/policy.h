@@ -7,7 +7,8 @@
 #ifndef ESCROW_POLICY_H
 #define ESCROW_POLICY_H
 
-#include "escrow/view.h"
+#include "base/err.h"
+#include "escrow/store.h"
 
 enum policy_rule {
     POLICY_WRAPS,     /* how many root keys a key must be wrapped under */

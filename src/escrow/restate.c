@@ -6,6 +6,7 @@
 
 #include "escrow/log.h"
 #include "text/enc.h"
+#include "text/jw.h"
 
 void
 restated_release(struct restated *map)

@@ -1,8 +1,9 @@
-/* All accepted lines into the derived tables: what is new, everything again, or into another
- * database to compare with. */
+#include "escrow/settle.h"
+
 #include <stdio.h>
 
 #include "escrow/apply.h"
+#include "escrow/digest.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 

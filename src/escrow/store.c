@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "crypt/hash.h"
-#include "escrow/apply.h"
 #include "escrow/log.h"
+#include "escrow/settle.h"
 #include "escrow/store_key.h"
+#include "sys/dir.h"
 #include "sys/env.h"
+#include "sys/file.h"
 #include "text/enc.h"
 #include "text/time.h"
 

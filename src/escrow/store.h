@@ -13,7 +13,7 @@
 #include "crypt/hash.h"
 #include "crypt/sign.h"
 #include "db/db.h"
-#include "sys/file.h"
+#include "sys/path.h"
 #include "text/ini.h"
 
 /* Raised whenever apply.c would make other tables of the same lines: the derived tables are then
@@ -40,8 +40,8 @@ struct store {
     char appended[HASH_TEXT + 1]; /* hash of the newest own entry of this transaction; or "" */
     char stored[HASH_TEXT + 1];   /* hash of the newest one that is durable; or "" */
     /* Of the log that grows now, own or received, while its entries come one after the other: its
-     * end, and how many are in the tables already. Known is 0 when the tables `entry` and `accepted`
-     * must be asked; so after rolling back, too. */
+     * end, and how many are in the tables already. Known is 0 when the tables `entry` and
+     * `accepted` must be asked; so after rolling back, too. */
     struct {
         int known;
         char author[AUTHOR_TEXT + 1]; /* `author renew` goes on as another one */

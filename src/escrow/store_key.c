@@ -10,6 +10,8 @@
 
 #include "escrow/log.h"
 #include "escrow/store.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 
 #define KEY_NAME "author.key"
 #define KEY_NEW "author.key.new"

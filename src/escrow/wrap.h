@@ -2,7 +2,8 @@
 #ifndef ESCROW_WRAP_H
 #define ESCROW_WRAP_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
+#include "text/jw.h"
 
 /* Appends wrap.added in the running transaction; of wrap, id, at and retired are not looked at.
  * hash_out (HASH_TEXT + 1) may be NULL. */

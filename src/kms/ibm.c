@@ -7,6 +7,7 @@
 
 #include "kms/provider.h"
 #include "text/enc.h"
+#include "text/jw.h"
 
 enum { WAVE = 1024, PLAIN_BASE64 = 4096, REPLY_MOST = 64 * 1024 };
 

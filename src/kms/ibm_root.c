@@ -6,6 +6,7 @@
 #include "crypt/hash.h"
 #include "kms/ibm.h"
 #include "text/enc.h"
+#include "text/jw.h"
 
 enum { PAGE = 200, PAGES_MOST = 1000 };
 

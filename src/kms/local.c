@@ -14,6 +14,7 @@
 #include "crypt/hash.h"
 #include "kms/local.h"
 #include "kms/provider.h"
+#include "sys/file.h"
 
 /* ---- wrap, unwrap, rewrap ---- */
 

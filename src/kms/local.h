@@ -23,7 +23,7 @@
 #include "base/secret.h"
 #include "crypt/seal.h"
 #include "kms/kms.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 enum { LOCAL_UUID = 16, LOCAL_MATERIAL = SEAL_NONCE + SEAL_KEY + SEAL_TAG };
 

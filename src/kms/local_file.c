@@ -3,6 +3,7 @@
 
 #include "crypt/hash.h"
 #include "kms/local.h"
+#include "sys/file.h"
 #include "text/enc.h"
 #include "text/json.h"
 #include "text/time.h"

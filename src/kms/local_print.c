@@ -1,7 +1,8 @@
 #include "crypt/hash.h"
 #include "kms/local.h"
+#include "sys/file.h"
 #include "text/enc.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/time.h"
 
 static void

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "crypt/hash.h"
 #include "kms/local.h"
+#include "sys/lock.h"
 #include "text/enc.h"
 #include "text/time.h"
 #include "text/uni.h"

@@ -4,6 +4,7 @@
 #include "kms/local.h"
 #include "text/enc.h"
 #include "text/json.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 /* The associated data of a wrap begins with it, zero byte included. */

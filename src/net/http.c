@@ -12,7 +12,7 @@
 #include "net/transfer.h"
 #include "net/url.h"
 #include "net/wait.h"
-#include "sys/env.h"
+#include "sys/process.h"
 
 enum {
     TRIES = 5,

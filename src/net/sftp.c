@@ -11,8 +11,8 @@
 #include "net/http.h"
 #include "net/libcurl.h"
 #include "net/url.h"
-#include "sys/env.h"
 #include "sys/file.h"
+#include "sys/process.h"
 #include "text/enc.h"
 
 enum {

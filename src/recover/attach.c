@@ -8,6 +8,8 @@
 #include "copy/held.h"
 #include "copy/publish.h"
 #include "escrow/log.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 
 /* ---- which folder ---- */
 

@@ -13,7 +13,9 @@
 
 #include "base/clock.h"
 #include "base/plant.h"
+#include "sys/dir.h"
 #include "sys/env.h"
+#include "sys/file.h"
 
 #define FOLDER "keymuster-"
 #define FILE_NAME "secret"

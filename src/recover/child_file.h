@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "recover/template.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 /*
  * A file in a new folder (0700) on a file system in memory: $XDG_RUNTIME_DIR, else /dev/shm; where

@@ -9,6 +9,7 @@
 
 #include "recover/screen.h"
 #include "sys/env.h"
+#include "sys/file.h"
 #include "sys/term.h"
 
 static enum rc

@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 enum deliver_kind { DELIVER_STDOUT, DELIVER_TTY, DELIVER_FILE, DELIVER_FD };
 

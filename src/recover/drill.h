@@ -6,6 +6,7 @@
 #define RECOVER_DRILL_H
 
 #include "escrow/drilled.h"
+#include "escrow/view.h"
 #include "kms/kms.h"
 
 /* One thing to find out of a key. rc RC_OK: it is to be tried; else err says why it fails untried.

@@ -8,8 +8,10 @@
 #include "escrow/trust.h"
 #include "escrow/view.h"
 #include "sys/env.h"
+#include "sys/file.h"
+#include "sys/process.h"
 #include "text/enc.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 #define FALLBACK_NAME "from"

@@ -2,7 +2,7 @@
 #ifndef RECOVER_JOIN_H
 #define RECOVER_JOIN_H
 
-#include "copy/copy.h"
+#include "copy/identity.h"
 #include "copy/pull.h"
 
 /* What a person should see before trusting a copy that nothing anchors. */

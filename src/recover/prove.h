@@ -3,7 +3,7 @@
 #ifndef RECOVER_PROVE_H
 #define RECOVER_PROVE_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 #include "kms/kms.h"
 
 /* The verdict on one value. Invariant: rc is RC_OK only after proof_take saw the right value. */

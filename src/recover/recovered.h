@@ -8,7 +8,7 @@
 #ifndef RECOVER_RECOVERED_H
 #define RECOVER_RECOVERED_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 struct recovered {
     char run[UUID_TEXT + 1];

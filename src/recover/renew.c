@@ -7,6 +7,7 @@
 #include "escrow/log.h"
 #include "recover/join.h"
 #include "text/enc.h"
+#include "text/jw.h"
 
 static enum rc
 append_admitted(struct store *store, const struct sign_public *pub, const struct log_author *old,

@@ -6,7 +6,7 @@
 #include "escrow/log.h"
 #include "escrow/wrap.h"
 #include "sys/term.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /* Turns a failure to write into the answer "no record, so nothing is shown", with its cause. */
 static enum rc

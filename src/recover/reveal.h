@@ -5,7 +5,7 @@
 #ifndef RECOVER_REVEAL_H
 #define RECOVER_REVEAL_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 #include "recover/unwrap.h"
 
 struct reveal {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escrow/key.h"
 #include "escrow/log.h"
-#include "escrow/view.h"
 #include "text/json.h"
 #include "text/uni.h"
 

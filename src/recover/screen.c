@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "sys/env.h"
+#include "sys/file.h"
 #include "sys/term.h"
 #include "text/uni.h"
 

@@ -2,6 +2,7 @@
 #ifndef RECOVER_UNWRAP_H
 #define RECOVER_UNWRAP_H
 
+#include "escrow/key.h"
 #include "escrow/view.h"
 #include "kms/kms.h"
 

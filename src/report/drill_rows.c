@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "escrow/view.h"
 #include "text/enc.h"
 
 void

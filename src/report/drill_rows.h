@@ -5,7 +5,7 @@
 #include "escrow/drilled.h"
 #include "escrow/entry.h"
 #include "report/sheet.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct drill_row {
     const struct entry *e; /* borrowed */

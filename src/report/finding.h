@@ -8,8 +8,8 @@
 #ifndef REPORT_FINDING_H
 #define REPORT_FINDING_H
 
+#include "escrow/key.h"
 #include "escrow/policy.h"
-#include "escrow/view.h"
 
 enum finding_severity { FINDING_LOW, FINDING_MEDIUM, FINDING_HIGH, FINDING_SEVERITIES };
 /* "low", "medium", "high". */

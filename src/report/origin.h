@@ -6,7 +6,7 @@
 #include "escrow/evidence.h"
 #include "escrow/log.h"
 #include "report/sheet.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct origin {
     /* One for each account, session and author. */

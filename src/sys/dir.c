@@ -1,4 +1,5 @@
-/* Folders: the dir_ part of sys/file.h. */
+#include "sys/dir.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,8 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "sys/file.h"
 
 int
 dir_exists(const char *path)

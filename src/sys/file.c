@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "sys/env.h"
+#include "sys/dir.h"
+#include "sys/process.h"
 
 enum { CHUNK = 4096, TEMP_TRIES = 16 };
 

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "sys/path.h"
 
 /* Reads the whole file (regular, not a link) into out; out->max bounds it. RC_NOT_FOUND, RC_IO,
  * RC_BAD_VALUE. */
@@ -46,9 +47,6 @@ enum rc file_replace(const char *path, const void *bytes, size_t len, mode_t mod
 enum rc file_create_once(const char *path, const void *bytes, size_t len, mode_t mode,
                          struct err *err) MUST_CHECK;
 
-/* Most bytes of a path, with its zero (PATH_MAX). */
-enum { PATH_SIZE = 4096 };
-
 /*
  * The same for a file that is written piece by piece and never held: it gets its name at the end,
  * whole and durable, or not at all. file_new_drop after any failure; it takes a zeroed struct and
@@ -75,52 +73,8 @@ enum rc file_each_piece(const char *path, file_piece_fn fn, void *arg, struct er
  */
 enum rc file_room(const char *folder, size_t len, struct err *err) MUST_CHECK;
 
-/* mkdir of all missing components, with mode; the last one's parents are synced. */
-enum rc dir_make(const char *path, mode_t mode, struct err *err) MUST_CHECK;
-/*
- * The folder that name (with slashes, relative) lies in, beneath root, opened without following a
- * link below root, so that nobody who can write there leads a writer elsewhere. Missing ones are
- * made with mode, unless that is 0 (RC_NOT_FOUND then); RC_BAD_VALUE when something else is in the
- * way. path names the file through *fd, which the caller closes (-1 on failure).
- */
-enum rc dir_beneath(int *fd, char path[PATH_SIZE], const char *root, const char *name, mode_t mode,
-                    struct err *err) MUST_CHECK;
-/* Syncs a folder; EINVAL, ENOTSUP, EBADF, ENOTTY, ENOENT and EACCES (seen on shares) are no
- * failure. */
-enum rc dir_sync(const char *path, struct err *err) MUST_CHECK;
-/* Sorted names in a folder, "." and ".." left out; calls fn for each, stops at its first failure.
- */
-typedef enum rc (*dir_fn)(void *arg, const char *name, struct err *err);
-enum rc dir_each(const char *path, dir_fn fn, void *arg, struct err *err) MUST_CHECK;
-
 /* 1 exists (anything), 0 not, -1 cannot tell (errno). Links are not followed. */
 int file_exists(const char *path);
-/* path is a folder (a link to one counts). */
-int dir_exists(const char *path);
-
-/* a + "/" + b into out. RC_BAD_VALUE if too long. */
-enum rc path_join(char out[PATH_SIZE], const char *a, const char *b, struct err *err) MUST_CHECK;
-/* Makes a path absolute against the working folder, resolving nothing. */
-enum rc path_absolute(char out[PATH_SIZE], const char *path, struct err *err) MUST_CHECK;
-
-/*
- * Whether a folder lies on a network file system (NFS, SMB/CIFS, AFS, FUSE sshfs, 9p, ...), by
- * statfs type. 1 yes, 0 no or unknown; name of the type in *type.
- */
-int fs_is_network(const char *path, const char **type);
-/* The same from statfs's f_type and, for FUSE, the type in /proc/self/mountinfo ("fuse.sshfs") or
- * NULL. */
-int fs_type_is_network(long magic, const char *fstype);
-/* 1 when both paths lie on the same device. */
-int fs_same_device(const char *a, const char *b);
-
-/*
- * Exclusive lock on path (created, 0600), waiting up to wait_ms. The holder's pid and start time
- * are written into the file; RC_STORE_BUSY names them. *lock_fd is closed by lock_release, which
- * takes -1.
- */
-enum rc lock_take(int *lock_fd, const char *path, int64_t wait_ms, struct err *err) MUST_CHECK;
-void lock_release(int lock_fd);
 
 /* RC_CREDENTIAL_OPEN when a secret file can be read or written by group or others, or is another
  * user's. */

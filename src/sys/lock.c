@@ -1,6 +1,7 @@
-/* The store's lock: the lock_ part of sys/file.h. */
 #define _GNU_SOURCE /* F_OFD_SETLK: belongs to the descriptor, and another host sees it over NFS   \
                      */
+#include "sys/lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,8 +11,7 @@
 
 #include "base/clock.h"
 #include "base/plant.h"
-#include "sys/env.h"
-#include "sys/file.h"
+#include "sys/process.h"
 
 enum { HOLDER_TEXT = 96, PAUSE_MS = 50 };
 

@@ -1,4 +1,5 @@
-/* Paths and the file systems they lie on: the path_ and fs_ part of sys/file.h. */
+#include "sys/path.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,8 +8,6 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#include "sys/file.h"
 
 enum rc
 path_join(char out[PATH_SIZE], const char *a, const char *b, struct err *err)

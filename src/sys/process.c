@@ -1,4 +1,5 @@
-/* Hardening, signals, who acts: the process part of sys/env.h. */
+#include "sys/process.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>

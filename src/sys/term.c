@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "sys/env.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 /* The kernel keeps no more of a line than this, its line feed not counted, and drops the rest
  * without a word; so a line of this length counts as too long. */

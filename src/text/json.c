@@ -12,6 +12,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/limits.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 enum {

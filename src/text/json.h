@@ -1,12 +1,9 @@
 /*
- * Strict JSON. The only user of cJSON.
+ * Strict JSON, read; text/jw.h writes. The only user of cJSON.
  *
- * Reading: the whole input is one value; UTF-8 without byte-order mark; no duplicate member names;
+ * The whole input is one value; UTF-8 without byte-order mark; no duplicate member names;
  * no NUL escape; no raw control bytes; no unpaired surrogates; numbers within 2^53 and no leading
  * zeros; depth at most 32; at most 200,000 nodes. Member names are case-sensitive.
- *
- * Writing: struct jw streams into a buf, members in the order written, no spaces; sticky failure as
- * in buf. Texts are UTF-8; a byte that is not becomes U+FFFD, so that the output is always valid.
  */
 #ifndef TEXT_JSON_H
 #define TEXT_JSON_H
@@ -16,7 +13,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/limits.h"
 
 struct json; /* a value inside a document; borrowed until json_free of the document */
 
@@ -47,28 +43,5 @@ const char *json_name(const struct json *item); /* member name of an item of an 
 size_t json_count(const struct json *v);
 /* Appends the value as compact JSON, members in their order. */
 void json_print(struct buf *out, const struct json *v);
-
-/* ---- writing ---- */
-struct jw {
-    struct buf *out;
-    unsigned char comma[LIMIT_JSON_DEPTH + 1]; /* whether a comma is due at this depth */
-    unsigned depth;
-};
-
-void jw_init(struct jw *w, struct buf *out);
-/* name NULL inside an array or at the top. */
-void jw_obj(struct jw *w, const char *name);
-void jw_arr(struct jw *w, const char *name);
-void jw_end_obj(struct jw *w);
-void jw_end_arr(struct jw *w);
-void jw_str(struct jw *w, const char *name, const char *text); /* NULL writes null */
-void jw_strn(struct jw *w, const char *name, const char *text, size_t len);
-void jw_opt(struct jw *w, const char *name, const char *text); /* nothing for NULL or "" */
-void jw_base64(struct jw *w, const char *name, const void *bytes, size_t len);
-void jw_int(struct jw *w, const char *name, int64_t n);
-void jw_bool(struct jw *w, const char *name, int yes);
-void jw_null(struct jw *w, const char *name);
-void jw_raw(struct jw *w, const char *name, const char *json,
-            size_t len); /* JSON already made, trusted */
 
 #endif

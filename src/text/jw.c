@@ -1,10 +1,10 @@
-/* The writing half of json.h. */
+#include "text/jw.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "text/enc.h"
-#include "text/json.h"
 #include "text/uni.h"
 
 void

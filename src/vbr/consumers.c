@@ -61,7 +61,7 @@ look_into(struct finding_uses *f, const struct json *v, struct err *err)
         if (type == JSON_OBJECT && strcmp(json_name(m), "encryption") == 0)
             rc = setting(f, "job", m, err);
         else
-            rc = look_into(f, m, err); /* json.h bounds the depth */
+            rc = look_into(f, m, err); /* text/json.h bounds the depth */
     }
     return rc;
 }

@@ -5,7 +5,7 @@
 #ifndef VBR_DESCRIPTION_H
 #define VBR_DESCRIPTION_H
 
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 /* Bytes of the moniker; the WDEK stands behind " | ". Cut at the last one, for a moniker may
  * contain one. -1: there is none. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sys/env.h"
+#include "sys/process.h"
 #include "vbr/keylist_in.h"
 
 enum { BROKEN_MOST = 100000 };

@@ -2,7 +2,6 @@
 #ifndef VBR_KEYLIST_IN_H
 #define VBR_KEYLIST_IN_H
 
-#include "text/json.h"
 #include "vbr/keylist.h"
 
 enum { KEYLIST_COLUMNS = 64, KEYLIST_PEEK = 4096 };

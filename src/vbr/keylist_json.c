@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "text/json.h"
 #include "text/uni.h"
 #include "vbr/keylist_in.h"
 

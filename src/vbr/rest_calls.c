@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "text/enc.h"
+#include "text/jw.h"
 #include "text/time.h"
 #include "vbr/rest_ask.h"
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "crypt/hash.h"
-#include "sys/env.h"
+#include "sys/file.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

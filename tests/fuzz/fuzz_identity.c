@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "copy/copy.h"
+#include "copy/identity.h"
 #include "text/enc.h"
 
 struct objects {

@@ -2,6 +2,7 @@
  * text/json.h. */
 #include "fuzz.h"
 
+#include "base/limits.h"
 #include "text/json.h"
 #include "text/uni.h"
 

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "text/json.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 void

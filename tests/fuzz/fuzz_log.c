@@ -6,8 +6,8 @@
  */
 #include "fuzz.h"
 
-#include "escrow/apply.h"
 #include "escrow/log.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
 #include "text/enc.h"
 #include "text/uni.h"

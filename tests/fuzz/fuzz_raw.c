@@ -14,6 +14,7 @@
 /* The file itself, without its waiting for a writer. */
 #define nanosleep(time, rest) ((void)(time), (void)(rest), 0)
 #include "../../src/db/raw.c"
+#include "sys/file.h"
 #undef nanosleep
 
 static char *database; /* a whole one, made once */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "sys/file.h"
+#include "sys/lock.h"
 
 int
 main(int argc, char **argv)

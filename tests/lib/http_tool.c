@@ -8,6 +8,7 @@
 #include "crypt/hash.h"
 #include "net/http.h"
 #include "sys/env.h"
+#include "sys/process.h"
 
 extern char **environ;
 

@@ -3,6 +3,7 @@
 #define TESTS_LIB_KEYS_H
 
 #include "crypt/check.h"
+#include "escrow/key.h"
 #include "escrow/view.h"
 #include "kms/kms.h"
 #include "stores.h"

@@ -16,6 +16,7 @@
 #include "crypt/hash.h"
 #include "kms/kms.h"
 #include "kms/local.h"
+#include "sys/file.h"
 
 enum { CHEAP_MEM = 8 * 1024, CHEAP_OPS = 1 };
 

@@ -10,9 +10,7 @@
 #include "crypt/hash.h"
 #include "escrow/log.h"
 #include "escrow/store.h"
-#include "sys/file.h"
 #include "text/enc.h"
-#include "text/json.h"
 #include "unit.h"
 
 #define STORES_SITE "11111111-2222-4333-8444-555555555555"

@@ -1,8 +1,9 @@
 /* What entries say becomes tables: each body that is not whole is kept unapplied, with the member
  * that it lacks, and writes nothing; what may be left out may. */
 #include "../lib/stores.h"
-
-#include "escrow/apply.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "escrow/store.h"
 
 #define U1 "11111111-2222-4333-8444-000000000001"
 #define U2 "11111111-2222-4333-8444-000000000002"

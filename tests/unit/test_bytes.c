@@ -12,10 +12,10 @@
 #include "copy/publish.h"
 #include "copy/pull.h"
 #include "copy/verify.h"
-#include "escrow/apply.h"
 #include "escrow/export.h"
 #include "escrow/trust.h"
 #include "escrow/view.h"
+#include "sys/file.h"
 
 #define ROOT "22222222-2222-4333-8444-555555555555"
 #define KMS "33333333-2222-4333-8444-555555555555"

@@ -11,14 +11,17 @@
 #include "copy/copy.h"
 #include "copy/head.h"
 #include "copy/held.h"
+#include "copy/identity.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
 #include "copy/pull.h"
 #include "copy/segment.h"
-#include "escrow/apply.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
 #include "escrow/view.h"
-#include "sys/env.h"
+#include "sys/dir.h"
+#include "sys/file.h"
+#include "sys/process.h"
 
 /* Whoever acts does so on the machine of his store. */
 static void

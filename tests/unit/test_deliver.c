@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "recover/deliver.h"
-#include "sys/env.h"
+#include "sys/process.h"
 
 static char folder[] = "/tmp/keymuster-deliver-XXXXXX";
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sys/env.h"
+#include "sys/process.h"
 
 static char *const original[] = {
     (char *)(uintptr_t) "HOME=/home/a",

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "sys/dir.h"
 #include "sys/file.h"
+#include "sys/lock.h"
 
 static char root[64];
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "text/json.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 static enum rc

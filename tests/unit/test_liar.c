@@ -7,6 +7,8 @@
 #include "copy/segment.h"
 #include "escrow/entry.h"
 #include "escrow/trust.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 
 enum { LINES = 4 };
 

@@ -2,7 +2,6 @@
  * before; and what verification says of lines that were altered. */
 #include "../lib/stores.h"
 
-#include "escrow/apply.h"
 #include "escrow/trust.h"
 
 #define SITE2 "11111111-2222-4333-8444-000000000002"

@@ -4,6 +4,8 @@
 #include "copy/held.h"
 #include "copy/memory.h"
 #include "copy/publish.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 
 #define COPY_ID "00112233445566778899aabbccddeeff"
 #define AUTHOR_ID "ffeeddccbbaa99887766554433221100"

@@ -7,7 +7,7 @@
 
 #include "../lib/mutate.h"
 #include "../lib/stores.h"
-#include "escrow/apply.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
 
 enum { ORDERS = 300, AUTHORS = 4, LINES = 64 };

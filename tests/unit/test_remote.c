@@ -10,6 +10,8 @@
 
 #include "../lib/stores.h"
 #include "copy/remote.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 
 static struct remote *
 place(const char *name)

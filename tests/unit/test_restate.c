@@ -1,8 +1,8 @@
 #include "../lib/stores.h"
 
-#include "escrow/apply.h"
 #include "escrow/author.h"
 #include "escrow/restate.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
 
 #define OLD "1111111111111111111111111111111111111111111111111111111111111111"

@@ -17,7 +17,7 @@
 #include "copy/pull.h"
 #include "copy/segment.h"
 #include "escrow/export.h"
-#include "escrow/view.h"
+#include "sys/file.h"
 
 #define ROOT "22222222-2222-4333-8444-555555555555"
 #define KMS "33333333-2222-4333-8444-555555555555"

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "sys/term.h"
 
 enum { PATIENCE_MS = 20000 };

@@ -1,6 +1,6 @@
 #include "../lib/stores.h"
 
-#include "escrow/apply.h"
+#include "escrow/settle.h"
 #include "escrow/trust.h"
 #include "escrow/view.h"
 

@@ -3,7 +3,7 @@
 #define CLI_DOCTOR_H
 
 #include "cli/cmd.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct doctor {
     struct ctx *ctx;

@@ -5,7 +5,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/inventory.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 enum list_field_flags {
     LIST_TEXT = 1, /* in the table that people see when they ask for nothing */

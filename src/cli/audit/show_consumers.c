@@ -4,6 +4,7 @@
 
 #include "cli/out.h"
 #include "escrow/consumer.h"
+#include "escrow/view.h"
 
 static enum rc
 write_one(struct ctx *ctx, const struct consumer *c, struct jw *w, struct err *err)

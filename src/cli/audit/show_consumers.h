@@ -3,8 +3,8 @@
 #define CLI_SHOW_CONSUMERS_H
 
 #include "cli/cmd.h"
-#include "escrow/view.h"
-#include "text/json.h"
+#include "escrow/key.h"
+#include "text/jw.h"
 
 /* As lines, or with w as "used_by", "needed_by" and "use_seen" of an object that is begun. */
 enum rc show_consumers(struct ctx *ctx, const struct key *k, struct jw *w,

@@ -3,10 +3,10 @@
 #define CLI_STATUS_H
 
 #include "cli/cmd.h"
-#include "escrow/apply.h"
+#include "escrow/digest.h"
 #include "escrow/inventory.h"
 #include "recover/recovered.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 enum { WARNINGS_MAX = 32 };
 

@@ -11,7 +11,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "escrow/log.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "text/time.h"
 
 enum { WAVE = 512 };

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/out.h"
 #include "escrow/policy.h"
+#include "escrow/view.h"
 #include "text/time.h"
 
 enum { PLACES = 64 }; /* more root keys and sites than a key has */

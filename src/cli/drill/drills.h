@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/drilled.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /* Lines of text, or with w the member "drills": of each root key the newest result at each site. */
 enum rc drills_show(struct ctx *ctx, const struct key *key, const struct drilled_state *state,

@@ -9,8 +9,8 @@
 #define CLI_BULK_H
 
 #include "cli/cmd.h"
-#include "escrow/view.h"
-#include "text/json.h"
+#include "escrow/key.h"
+#include "text/jw.h"
 
 struct bulk {
     struct ctx *ctx;

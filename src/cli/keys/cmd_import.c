@@ -9,7 +9,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/keys/import_list.h"
 #include "cli/out.h"
-#include "sys/env.h"
+#include "sys/process.h"
 
 /* What the files said of themselves, for the list is to be whole. */
 struct import_files {

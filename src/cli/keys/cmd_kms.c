@@ -11,6 +11,7 @@
 #include "cli/ref.h"
 #include "cli/session.h"
 #include "crypt/hash.h"
+#include "sys/file.h"
 #include "text/uni.h"
 
 static enum rc

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sys/env.h"
+#include "sys/process.h"
 #include "text/uni.h"
 #include "vbr/description.h"
 

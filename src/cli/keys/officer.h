@@ -5,7 +5,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/officer.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /* Row of an option table. */
 /* clang-format off */

@@ -9,7 +9,7 @@
 #include "cli/session.h"
 #include "escrow/log.h"
 #include "escrow/wrap.h"
-#include "sys/env.h"
+#include "sys/process.h"
 
 /* As many payloads of 32 bytes as one place for secrets holds. */
 enum { WAVE = SECRET_SLOT / 32 };

@@ -12,7 +12,7 @@
 #include "escrow/wrap.h"
 #include "recover/prove.h"
 #include "recover/unwrap.h"
-#include "sys/env.h"
+#include "sys/process.h"
 
 /* A wave: so many to be renewed, or so many looked at. */
 enum { WAVE = 1024, LOOKED = 4096, PAGE = 256 };

@@ -8,6 +8,7 @@
 #define CLI_REWRAP_H
 
 #include "cli/progress.h"
+#include "escrow/key.h"
 #include "escrow/view.h"
 
 enum { REWRAP_ROOTS = 512 };

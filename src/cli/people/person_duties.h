@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/person.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /* Open duties of the keys that they saw, knew, adopted or typed: lines of text, or with w the
  * member "duties". */

@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "escrow/export.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 
 enum { FILE_NAME = 256, STEM_MAX = 180, PREFIX = 16 };

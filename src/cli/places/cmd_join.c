@@ -9,7 +9,7 @@
 #include "cli/ref.h"
 #include "cli/session.h"
 #include "copy/memory.h"
-#include "escrow/apply.h"
+#include "escrow/digest.h"
 #include "escrow/log.h"
 #include "escrow/trust.h"
 #include "sys/file.h"

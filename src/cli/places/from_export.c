@@ -10,6 +10,8 @@
 #include "copy/memory.h"
 #include "escrow/export.h"
 #include "escrow/trust.h"
+#include "escrow/view.h"
+#include "sys/file.h"
 #include "text/time.h"
 
 static const char *

@@ -6,7 +6,7 @@
 #include "cli/ref.h"
 #include "cli/session.h"
 #include "copy/copy.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 enum { ASKED_MOST = 4, ASKED_WHAT = 512 };
 

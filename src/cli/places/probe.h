@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "copy/remote.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /* Lines for people. */
 void probe_lines(struct ctx *ctx, const struct remote_verdict *v);

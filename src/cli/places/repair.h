@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "copy/inspect.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct repair_item {
     struct damaged d;

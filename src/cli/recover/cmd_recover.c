@@ -21,6 +21,7 @@
 #include "cli/session.h"
 #include "escrow/runs.h"
 #include "sys/file.h"
+#include "sys/lock.h"
 #include "sys/term.h"
 #include "text/uni.h"
 

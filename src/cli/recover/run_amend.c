@@ -6,7 +6,7 @@
 #include "cli/keys/officer.h"
 #include "cli/recover/run_entry.h"
 #include "cli/session.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 static enum rc
 set_word(struct ctx *ctx, struct run *run, const char *text, struct err *err)

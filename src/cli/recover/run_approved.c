@@ -3,7 +3,7 @@
 
 #include "cli/out.h"
 #include "cli/recover/run_approve.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 static void

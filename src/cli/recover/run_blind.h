@@ -7,7 +7,7 @@
 #define CLI_RUN_BLIND_H
 
 #include "cli/cmd.h"
-#include "escrow/view.h"
+#include "escrow/key.h"
 #include "recover/run.h"
 #include "text/ini.h"
 

@@ -5,7 +5,7 @@
 #include "cli/recover/run_blind.h"
 #include "cli/reveal/showing.h"
 #include "cli/session.h"
-#include "copy/copy.h"
+#include "copy/identity.h"
 #include "sys/term.h"
 #include "text/enc.h"
 #include "text/flow.h"

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/keys/kms_conf.h"
+#include "escrow/key.h"
 #include "text/json.h"
 #include "text/time.h"
 

@@ -10,7 +10,7 @@
 
 #include "cli/ref_command.h"
 #include "sys/env.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 enum { WORDS = 128 };
 

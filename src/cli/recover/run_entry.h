@@ -3,7 +3,7 @@
 #define CLI_RUN_ENTRY_H
 
 #include "cli/cmd.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /* Begins the body with the run's id. */
 void run_entry(struct buf *body, struct jw *w, const char *run);

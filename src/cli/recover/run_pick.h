@@ -6,6 +6,7 @@
 #define CLI_RUN_PICK_H
 
 #include "cli/cmd.h"
+#include "text/jw.h"
 #include "vbr/bco.h"
 #include "vbr/description.h"
 

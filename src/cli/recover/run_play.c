@@ -16,7 +16,7 @@
 #include "cli/session.h"
 #include "sys/term.h"
 #include "text/enc.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/time.h"
 #include "text/uni.h"
 

@@ -5,7 +5,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/person.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 /*
  * Signs with a sealed key file; the passphrase comes from a reference. RC_KMS_PASSPHRASE,

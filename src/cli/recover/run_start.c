@@ -13,7 +13,7 @@
 #include "cli/session.h"
 #include "recover/run.h"
 #include "sys/term.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct starting {
     struct ctx *ctx;

@@ -6,7 +6,7 @@
 #include "cli/recover/run_entry.h"
 #include "recover/run.h"
 #include "text/ini.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct play {
     struct ctx *ctx;

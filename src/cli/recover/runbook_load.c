@@ -8,11 +8,11 @@
 #include "cli/ref_command.h"
 #include "cli/session.h"
 #include "copy/recovery_scripts.h"
+#include "escrow/key.h"
 #include "escrow/runbooks.h"
-#include "escrow/view.h"
 #include "sys/file.h"
 #include "text/diff.h"
-#include "text/json.h"
+#include "text/jw.h"
 #include "text/uni.h"
 
 enum { WORDS = 64, SAID = 4, DIFF = 1024 * 1024 }; /* of a command line; of the findings; bytes */

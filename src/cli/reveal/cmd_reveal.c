@@ -19,7 +19,7 @@
 #include "copy/memory.h"
 #include "recover/child.h"
 #include "recover/deliver.h"
-#include "sys/env.h"
+#include "sys/process.h"
 
 /* ---- several keys ---- */
 

@@ -3,7 +3,8 @@
 #define CLI_SHOW_REQUEST_H
 
 #include "cli/cmd.h"
-#include "escrow/view.h"
+#include "escrow/key.h"
+#include "kms/kms.h"
 
 /* One call for each wrap of the keys that is not retired, under root (UUID; NULL: any); answers. */
 enum rc show_request_keys(struct ctx *ctx, const struct key *keys, size_t count, enum kms_verb verb,

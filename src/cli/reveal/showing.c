@@ -9,7 +9,7 @@
 #include "cli/out.h"
 #include "cli/places/from.h"
 #include "cli/session.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "sys/term.h"
 #include "text/time.h"
 #include "text/uni.h"

@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "cli/people/who.h"
-#include "escrow/view.h"
+#include "escrow/key.h"
 #include "recover/deliver.h"
 #include "recover/reveal.h"
 #include "recover/unwrap.h"

@@ -6,7 +6,7 @@
 
 #include "cli/out.h"
 #include "cli/vbr/adopt.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "text/enc.h"
 #include "vbr/keylist.h"
 

@@ -11,6 +11,8 @@
 #include "cli/session.h"
 #include "cli/vbr/identify_url.h"
 #include "cli/vbr/identify_walk.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 #include "text/uni.h"
 
 struct identifying {

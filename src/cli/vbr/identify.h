@@ -6,8 +6,7 @@
 #define CLI_IDENTIFY_H
 
 #include "cli/cmd.h"
-#include "escrow/view.h"
-#include "text/json.h"
+#include "escrow/key.h"
 #include "vbr/bco.h"
 #include "vbr/description.h"
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/out.h"
-#include "sys/file.h"
+#include "sys/dir.h"
 
 struct walking {
     struct ctx *ctx;

@@ -6,7 +6,7 @@
 
 #include "cli/out.h"
 #include "cli/vbr/reconcile.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "vbr/keylist.h"
 
 static enum rc

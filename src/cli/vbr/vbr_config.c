@@ -8,7 +8,7 @@
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/vbr/consumers_record.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "sys/term.h"
 #include "text/time.h"
 

@@ -3,6 +3,7 @@
 #define CLI_VBR_CONFIG_H
 
 #include "cli/vbr/vbr_push.h"
+#include "escrow/key.h"
 
 /* Gives the configuration backup this password, runs it, waits for its end, and looks whether it
  * still has it. RC_VBR_JOB. */

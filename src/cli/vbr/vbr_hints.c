@@ -6,7 +6,7 @@
 
 #include "cli/out.h"
 #include "escrow/log.h"
-#include "sys/env.h"
+#include "sys/process.h"
 #include "vbr/description.h"
 
 enum { WAVE = 32 };

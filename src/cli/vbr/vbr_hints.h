@@ -7,7 +7,7 @@
 #define CLI_VBR_HINTS_H
 
 #include "cli/vbr/vbr_known.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct vbr_hints {
     struct ctx *ctx;

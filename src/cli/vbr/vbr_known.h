@@ -7,7 +7,7 @@
 
 #include "cli/cmd.h"
 #include "cli/vbr/vbr_server.h"
-#include "escrow/view.h"
+#include "escrow/key.h"
 
 struct vbr_known {
     char key[UUID_TEXT + 1], server[UUID_TEXT + 1];

@@ -7,7 +7,7 @@
 #define CLI_VBR_PUSH_H
 
 #include "cli/vbr/vbr_known.h"
-#include "text/json.h"
+#include "text/jw.h"
 
 struct vbr_pushed {
     char id[UUID_TEXT + 1];       /* in VBR */

@@ -8,7 +8,7 @@
 
 #include "cli/cmd.h"
 #include "escrow/view.h"
-#include "sys/file.h"
+#include "sys/path.h"
 #include "vbr/rest.h"
 
 struct vbr_server {
