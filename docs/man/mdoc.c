@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FILL = 72, WORD = 256 };
+enum { FILL = 70, WORD = 256 };
 
 /* ---- text ---- */
 
@@ -43,10 +43,34 @@ ends_sentence(const char *word, size_t len)
     return len > 1 && strchr(".!?", word[len - 1]) != NULL;
 }
 
+/* One word of running text. An option and what stands between ` are typed: bold, and their dashes
+ * are no hyphens. *typed: between them. */
+static void
+add_text(struct buf *out, const char *word, size_t len, int *typed)
+{
+    size_t option = word[0] == '-' ? 1 + strspn(word + 1, "-abcdefghijklmnopqrstuvwxyz") : 0;
+    int bold = option > 1 && option <= len && !*typed;
+    for (size_t i = 0; i < len; i++) {
+        if (bold && i == 0)
+            buf_adds(out, "\\fB");
+        if (bold && i == option)
+            buf_adds(out, "\\fR");
+        if (word[i] == '`') {
+            buf_adds(out, *typed ? "\\fR" : "\\fB");
+            *typed = !*typed;
+        } else {
+            add_char(out, word[i], *typed || i < option);
+        }
+    }
+    if (bold && option == len)
+        buf_adds(out, "\\fR");
+}
+
 void
 mdoc_text(struct buf *out, const char *text)
 {
     size_t column = 0;
+    int typed = 0;
     text += strspn(text, " ");
     while (*text != '\0') {
         size_t len = strcspn(text, " ");
@@ -58,10 +82,9 @@ mdoc_text(struct buf *out, const char *text)
             buf_addc(out, ' ');
         else
             guard(out, text[0]);
-        /* An option is typed: its dashes are no hyphens. */
-        for (size_t i = 0; i < len; i++)
-            add_char(out, text[i], i == 0 || (i == 1 && text[0] == '-') || text[0] == '`');
-        column += len + (column > 0);
+        size_t before = out->len;
+        add_text(out, text, len, &typed);
+        column += out->len - before + (column > 0);
         if (ends_sentence(text, len)) {
             buf_addc(out, '\n');
             column = 0;

@@ -3,16 +3,18 @@
  * keymuster-errors(7), from the tables of commands, options, errors and exit statuses.
  * A build tool, not shipped:
  *
- *   man_pages OUT PARTS
+ *   man_pages OUT PARTS TEXT...
  *
  * OUT: an existing folder with man1 and man7. PARTS: the folder of this file; what a table does
- * not say of a page stands there as NAME.mdoc, a part of its DESCRIPTION.
+ * not say of keymuster(1) stands there as NAME.mdoc. TEXT: what people wrote of the commands, see
+ * about.h.
  */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "about.h"
 #include "mdoc.h"
 
 #include "base/err.h"
@@ -23,6 +25,7 @@
 enum { PAGE_MOST = 1024 * 1024 };
 
 static const char *out_dir, *parts_dir;
+static struct buf told; /* all TEXTs */
 
 /* ---- files ---- */
 
@@ -117,23 +120,24 @@ option_list(struct buf *page, const struct opt_spec *specs)
 }
 
 static void
-exit_status(struct buf *page, const struct cmd *cmd)
+command_exit(struct buf *page, const struct cmd *cmd, const struct about *about)
 {
     buf_adds(page, ".Sh EXIT STATUS\n");
-    if (cmd != NULL && cmd->flags & CMD_EXEC) {
+    if (cmd->flags & CMD_EXEC)
         buf_adds(page, "The status of the command that it ran; 128 and the number of the signal\n"
-                       "that ended it; 125 when keymuster failed before the command ran.\n");
-        return;
-    }
-    if (cmd != NULL) {
-        buf_adds(page, ".Bl -tag -width Ds -compact\n.It 0\nDone.\n"
-                       ".It 2\nThe command line or configuration is wrong; nothing was touched.\n"
-                       ".It 3\nFinished, but partly or with findings.\n"
-                       ".It 5\nTemporary: try again.\n.El\n.Pp\n"
-                       "The others are in\n.Xr keymuster 1 .\n");
-        return;
-    }
-    buf_adds(page, ".Bl -tag -width 125x -compact\n");
+                       "that ended it.\n.Pp\n");
+    buf_adds(page, ".Bl -tag -width Ds -compact\n");
+    if (!(cmd->flags & CMD_EXEC))
+        buf_adds(page, ".It 0\nDone.\n");
+    about_items(page, about, "exit", "");
+    buf_adds(page, ".El\n.Pp\nThose that any command may end with, such as 2 for a command line\n"
+                   "that is wrong, are in\n.Xr keymuster 1 .\n");
+}
+
+static void
+main_exit(struct buf *page)
+{
+    buf_adds(page, ".Sh EXIT STATUS\n.Bl -tag -width 125x -compact\n");
     for (unsigned i = 0; err_status_at(i).text != NULL; i++) {
         struct err_status s = err_status_at(i);
         buf_addf(page, ".It %d\n", s.number);
@@ -155,12 +159,14 @@ break_at(const char *line, size_t len, size_t width)
     return at;
 }
 
-static void
-examples(struct buf *page, const char *text)
+/* One example, with the lines that go on from it; returns what is behind it. */
+static const char *
+example(struct buf *page, const char *text)
 {
-    enum { EXAMPLE_WIDTH = 73 }; /* of 80, with what stands around it */
-    buf_adds(page, ".Sh EXAMPLES\n.Bd -literal\n");
-    while (*text != '\0') {
+    enum { EXAMPLE_WIDTH = 71 }; /* of 80, with what stands around it */
+    int more = 1;
+    buf_adds(page, ".Bd -literal -offset 2n\n");
+    while (more && *text != '\0') {
         size_t len = strcspn(text, "\n");
         size_t at = break_at(text, len, EXAMPLE_WIDTH);
         char line[128];
@@ -170,56 +176,103 @@ examples(struct buf *page, const char *text)
             (void)snprintf(line, sizeof line, "   %.*s", (int)(len - at), text + at);
             mdoc_literal(page, line, strlen(line));
         }
+        more = len > 0 && text[len - 1] == '\\';
         text += len + (text[len] == '\n');
     }
     buf_adds(page, ".Ed\n");
+    return text;
 }
 
-/* The pages of the same noun, and those that all have; in the order of names. */
+/* The sentences, each with its example: the table's one by one, or the one that stands below it. */
 static void
-see_also(struct buf *page, const struct cmd *cmd)
+examples(struct buf *page, const struct cmd *cmd, const struct about *about)
 {
-    const struct cmd *other;
-    const char *last = "";
-    buf_adds(page, ".Sh SEE ALSO\n.Xr keymuster 1 ,\n");
-    for (;;) { /* the next name after last */
-        char best[CMD_NAME + 16] = "", name[CMD_NAME + 16];
-        static char kept[CMD_NAME + 16];
-        for (size_t i = 0; (other = cmd_at(i)) != NULL; i++) {
-            page_name(name, other);
-            if (other != cmd && other->noun != NULL && cmd->noun != NULL &&
-                strcmp(other->noun, cmd->noun) == 0 && !(other->flags & CMD_HIDDEN) &&
-                strcmp(name, last) > 0 && (best[0] == '\0' || strcmp(name, best) < 0))
-                memcpy(best, name, sizeof best);
-        }
-        if (best[0] == '\0')
-            break;
-        memcpy(kept, best, sizeof kept);
-        last = kept;
-        buf_addf(page, ".Xr %s 1 ,\n", kept);
-    }
-    buf_adds(page, ".Xr keymuster.conf 5 ,\n.Xr keymuster-errors 7 ,\n.Xr keymuster-recovery 7\n");
-}
-
-static void
-environment(struct buf *page, const struct cmd *cmd)
-{
-    buf_adds(page, ".Sh ENVIRONMENT\n.Bl -tag -width KEYMUSTER_STORE\n");
-    if (!(cmd->flags & CMD_NO_STORE))
-        buf_adds(page, ".It Ev KEYMUSTER_STORE\nThe store, where\n.Fl C\nis not said.\n");
-    buf_adds(page, ".It Ev KEYMUSTER_OUTPUT\nThe format, where\n.Fl o\nis not said.\n"
-                   ".El\n.Pp\nThe others are in\n.Xr keymuster 1 .\n");
-}
-
-static void
-files(struct buf *page, const struct cmd *cmd)
-{
-    if (cmd->flags & CMD_NO_STORE)
+    const char *own = cmd->examples != NULL ? cmd->examples : "";
+    struct buf text, run;
+    int first = 1;
+    if (*own == '\0' && !about_has(about, "eg"))
         return;
-    buf_adds(page, ".Sh FILES\n.Bl -tag -width Ds\n.It Pa escrow.db , author.key\n"
-                   "The store:\n.Xr keymuster-store 5 .\n.It Pa keymuster.conf\n"
-                   "In the store, what this machine knows of KMSs, copies and servers:\n"
-                   ".Xr keymuster.conf 5 .\n.El\n");
+    buf_adds(page, ".Sh EXAMPLES\n");
+    for (const char *at = NULL; (at = about_next(&text, about, "eg", at)) != NULL; first = 0) {
+        buf_adds(page, first ? "" : ".Pp\n");
+        mdoc_text(page, buf_str(&text));
+        buf_release(&text);
+        const char *next = strchr(at, '\n');
+        if (next != NULL && about_next(&run, about, "run", at) == next + 1)
+            (void)example(page, buf_str(&run));
+        else
+            own = example(page, own);
+        buf_release(&run);
+    }
+    while (*own != '\0')
+        own = example(page, own);
+    buf_release(&text);
+}
+
+/* ---- other pages ---- */
+
+struct pages {
+    char name[32][CMD_NAME + 16]; /* "1 keymuster-kms-add": by section, then by name */
+    size_t count;
+};
+
+static void
+also(struct pages *p, const char *name, size_t len, char section)
+{
+    char page[CMD_NAME + 16];
+    size_t at = 0;
+    (void)snprintf(page, sizeof page, "%c %.*s", section, (int)len, name);
+    while (at < p->count && strcmp(p->name[at], page) < 0)
+        at++;
+    if ((at < p->count && strcmp(p->name[at], page) == 0) ||
+        p->count == sizeof p->name / sizeof p->name[0])
+        return;
+    memmove(p->name + at + 1, p->name + at, (p->count - at) * sizeof p->name[0]);
+    memcpy(p->name[at], page, sizeof page);
+    p->count++;
+}
+
+/* The pages of the same noun, those that the text names, and those that all have. */
+static void
+see_also(struct buf *page, const struct cmd *cmd, const struct about *about)
+{
+    struct pages p = {.count = 0};
+    struct buf text;
+    const struct cmd *other;
+    char name[CMD_NAME + 16];
+    also(&p, "keymuster", 9, '1');
+    for (size_t i = 0; (other = cmd_at(i)) != NULL; i++) {
+        page_name(name, other);
+        if (other != cmd && other->noun != NULL && cmd->noun != NULL &&
+            strcmp(other->noun, cmd->noun) == 0 && !(other->flags & CMD_HIDDEN))
+            also(&p, name, strlen(name), '1');
+    }
+    for (const char *at = NULL; (at = about_next(&text, about, "see", at)) != NULL;) {
+        size_t len = strcspn(buf_str(&text), "(");
+        also(&p, buf_str(&text), len, len < text.len ? text.data[len + 1] : '1');
+        buf_release(&text);
+    }
+    buf_release(&text);
+    also(&p, "keymuster-errors", 16, '7');
+    buf_adds(page, ".Sh SEE ALSO\n");
+    for (size_t i = 0; i < p.count; i++)
+        buf_addf(page, ".Xr %s %c%s\n", p.name[i] + 2, p.name[i][0], i + 1 < p.count ? " ," : "");
+    for (const char *at = NULL; (at = about_next(&text, about, "doc", at)) != NULL;) {
+        buf_addf(page, ".Pp\nIn the documentation:\n.Pa %s\n", buf_str(&text));
+        buf_release(&text);
+    }
+    buf_release(&text);
+}
+
+static void
+tagged(struct buf *page, const struct about *about, const char *title, const char *word,
+       const char *macro)
+{
+    if (!about_has(about, word))
+        return;
+    buf_addf(page, ".Sh %s\n.Bl -tag -width Ds\n", title);
+    about_items(page, about, word, macro);
+    buf_adds(page, ".El\n");
 }
 
 /* ---- pages ---- */
@@ -228,21 +281,25 @@ static void
 command_page(const struct cmd *cmd)
 {
     struct buf page;
-    char name[CMD_NAME + 16];
+    struct about about = {"", ""};
+    char words[CMD_NAME], name[CMD_NAME + 16];
     page_name(name, cmd);
+    cmd_name(words, cmd);
     head(&page, name, 1, cmd->summary);
     buf_adds(&page, ".Sh SYNOPSIS\n.Nm keymuster\n");
     buf_addf(&page, ".Cm %s%s%s\n", cmd->noun == NULL ? "" : cmd->noun,
              cmd->noun == NULL ? "" : " ", cmd->verb);
     mdoc_synopsis(&page, cmd->synopsis);
     buf_adds(&page, ".Sh DESCRIPTION\n");
-    mdoc_text(&page, cmd->summary);
+    if (about_find(&about, buf_str(&told), words))
+        about_description(&page, &about);
+    else
+        mdoc_text(&page, cmd->summary); /* a test tells of it */
     if (cmd->flags & CMD_DESTRUCTIVE)
         buf_adds(&page, "It destroys something, so it wants the name typed, or\n"
                         ".Fl -confirm Ar NAME .\n");
     if (cmd->flags & CMD_EMERGENCY)
         buf_adds(&page, "It is part of a recovery:\n.Xr keymuster-recovery 7 .\n");
-    (void)add_part(&page, name);
     buf_adds(&page, ".Pp\n");
     if (cmd->options != NULL && cmd->options->id != OPT_NONE) {
         buf_adds(&page, "The options are:\n");
@@ -250,12 +307,11 @@ command_page(const struct cmd *cmd)
         buf_adds(&page, ".Pp\n");
     }
     buf_adds(&page, "Options of every command are in\n.Xr keymuster 1 .\n");
-    environment(&page, cmd);
-    files(&page, cmd);
-    exit_status(&page, cmd);
-    if (cmd->examples != NULL)
-        examples(&page, cmd->examples);
-    see_also(&page, cmd);
+    tagged(&page, &about, "ENVIRONMENT", "env", "Ev");
+    tagged(&page, &about, "FILES", "file", "Pa");
+    command_exit(&page, cmd, &about);
+    examples(&page, cmd, &about);
+    see_also(&page, cmd, &about);
     write_page(name, 1, &page);
 }
 
@@ -293,7 +349,7 @@ main_page(void)
                     "A long option is written out in full;\n.Fl -\nends the options.\n");
     option_list(&page, opt_global);
     (void)add_part(&page, "keymuster-environment");
-    exit_status(&page, NULL);
+    main_exit(&page);
     (void)add_part(&page, "keymuster-end");
     write_page("keymuster", 1, &page);
 }
@@ -365,17 +421,25 @@ int
 main(int argc, char **argv)
 {
     const struct cmd *cmd;
-    if (argc != 3) {
-        (void)fputs("Usage: man_pages OUT PARTS\n", stderr);
+    if (argc < 3) {
+        (void)fputs("Usage: man_pages OUT PARTS TEXT...\n", stderr);
         return 2;
     }
     out_dir = argv[1];
     parts_dir = argv[2];
+    buf_init(&told, PAGE_MOST);
+    for (int i = 3; i < argc; i++) {
+        struct err err = ERR_INIT;
+        if (file_read(&told, argv[i], &err) != RC_OK)
+            give_up(&err);
+        buf_addc(&told, '\n');
+    }
     for (size_t i = 0; (cmd = cmd_at(i)) != NULL; i++) {
         if (!(cmd->flags & CMD_HIDDEN))
             command_page(cmd);
     }
     main_page();
     errors_page();
+    buf_release(&told);
     return 0;
 }

@@ -56,7 +56,6 @@ examples_of_page() { # FILE
         # shellcheck disable=SC2086
         options_of_help help $command | diff - <(options_of_page "$(page_of "$command")") || { echo "$command" >&2; return 1; }
         grep -q "^\.Sh EXIT STATUS" "$(page_of "$command")"
-        grep -q "^\.Sh ENVIRONMENT" "$(page_of "$command")"
         grep -q "^\.Sh SEE ALSO" "$(page_of "$command")"
     done <"$T/commands"
     find "$T/man" -name 'keymuster-*.1' -printf '%f\n' | sed 's/^keymuster-//; s/\.1$//' | sort | diff - <(tr ' ' - <"$T/commands" | sort)
@@ -65,6 +64,45 @@ examples_of_page() { # FILE
     # a page that lacks one is told
     sed -i '0,/^\.It Fl -root/ { /^\.It Fl -root/d }' "$T/man/keymuster-create.1"
     run diff <(options_of_help help create) <(options_of_page "$T/man/keymuster-create.1")
+    [ "$status" -eq 1 ]
+}
+
+# What people wrote of the commands; headings, one a line.
+told() { cat "$KM_SOURCE"/docs/man/commands/*.txt; }
+told_of() { told | awk -v c="== $1" '/^== / { on = $0 == c; next } on'; } # COMMAND
+# Says what a command's text lacks, if it lacks something.
+lacks() { # FILE: the text of one
+    local words
+    words=$(grep -vE '^(exit|env|file|eg|run|see|doc) ' "$1" | wc -w)
+    [ "$words" -ge 12 ] || echo "a description: $words words"
+    grep -q '^eg ' "$1" || echo 'an example with its sentence'
+    [ "$(grep -c '^run ' "$1")" -le "$(grep -c '^eg ' "$1")" ] || echo 'a sentence for an example'
+    # after SIGPIPE, 125 and 3 any number that the program knows
+    sed -n 's/^exit \([^ ]*\) .*/\1/p' "$1" | grep -vxF "$(cat "$T/exits")" | sed 's/^/an exit status that is one, not /' || true
+    sed -n 's/^doc //p' "$1" | while read -r page; do [ -e "$KM_SOURCE/docs/$page" ] || echo "the page $page"; done
+}
+
+@test "every command has a text of its own: what it does, an example with a sentence, its exit statuses; none is of a command that is not there" {
+    scene_pages
+    local command
+    told | sed -n 's/^== //p' | sort | diff - "$T/commands"
+    ask '.exits[].exit' explain >"$T/exits"
+    while read -r command; do
+        told_of "$command" >"$T/text"
+        lacks "$T/text" >"$T/lacking"
+        [ ! -s "$T/lacking" ] || { echo "$command lacks $(cat "$T/lacking")" >&2; return 1; }
+        # each sentence has an example: the table's come first
+        sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$(page_of "$command")" >"$T/shown"
+        [ "$(grep -c '^eg ' "$T/text")" -eq "$(grep -c '^\.Bd ' "$T/shown")" ] || { echo "$command: sentences and examples" >&2; return 1; }
+        grep -q '^\.Ed' "$T/shown"
+    done <"$T/commands"
+    # what a text lacks is told
+    printf 'Does it.\nexit 3 x\n' >"$T/text"
+    [ "$(lacks "$T/text" | wc -l)" -eq 2 ]
+    { told_of create && printf 'exit 99 x\ndoc how-to/nothing.md\n'; } >"$T/text"
+    [ "$(lacks "$T/text" | wc -l)" -eq 2 ]
+    told | sed 's/^== create$/== created/' | sed -n 's/^== //p' | sort >"$T/other"
+    run diff "$T/other" "$T/commands"
     [ "$status" -eq 1 ]
 }
 
@@ -114,7 +152,8 @@ examples_of_page() { # FILE
         # shellcheck disable=SC2086
         "$KEYMUSTER" help $command | awk '/^Examples:/ { on = 1; next } /^Exit status:/ { on = 0 } on' |
             sed -e ':a; /\\$/ { N; s/ *\\\n */ /; ba }' | sed -n 's/^  //p' | grep -E '^(keymuster|source) ' >"$T/helped" || true
-        examples_of_page "$(page_of "$command")" | diff "$T/helped" - || { echo "$command" >&2; return 1; }
+        # the page has these, in that order, and some more
+        { examples_of_page "$(page_of "$command")" | grep -Fxf "$T/helped" || true; } | diff "$T/helped" - || { echo "$command" >&2; return 1; }
     done <"$T/commands"
     for page in "$T"/man/*.[17]; do examples_of_page "$page"; done | sort -u >"$T/examples"
     [ "$(wc -l <"$T/examples")" -gt 90 ]

@@ -310,7 +310,7 @@ static const struct opt_spec state_options[] = {
 const struct cmd cmd_state_table[] = {
     {NULL, "state", "KEY... [STATE --reason TEXT] [--owner TEXT] [option]...",
      "Sets the state of a key, or its owner and the like; nothing of it stops a recovery.",
-     state_options, 1, -1, CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_state,
+     state_options, 1, -1, CMD_WRITE, GROUP_EVERY_DAY, run_state,
      "keymuster state vbr/config@1 deactivated --reason \"replaced\"\n"
      "keymuster state vbr/config --owner backup-team --needed-until 2y\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

@@ -294,7 +294,7 @@ const struct cmd cmd_wrap_table[] = {
      at_options, 1, -1, CMD_READ, GROUP_EVERY_DAY, run_wrap_list, NULL},
     {"wrap", "retire", "KEY WRAP --reason TEXT",
      "Marks a wrap as no longer wanted; the last one of a key is refused.", at_options, 2, 2,
-     CMD_WRITE | CMD_DESTRUCTIVE, GROUP_EVERY_DAY, run_wrap_retire,
+     CMD_WRITE, GROUP_EVERY_DAY, run_wrap_retire,
      "keymuster wrap retire vbr/config 3fa9c1d2 --reason \"moved to mad-main\"\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},
 };
