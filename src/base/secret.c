@@ -82,6 +82,14 @@ secret_arena_open(enum secret_flags flags, struct err *err)
     return rc;
 }
 
+/* Wipes what calls that have returned left on the stack: working memory, saved registers. */
+static void
+wipe_stack(void)
+{
+    if (!PLANTED("no-stack-wipe"))
+        sodium_stackzero(STACK_TRACES);
+}
+
 void
 secret_arena_close(void)
 {
@@ -90,7 +98,7 @@ secret_arena_close(void)
     /* Opening may have failed before the slots became writable: then nothing is there to wipe. */
     if (mprotect(arena.slots, arena.slots_len, PROT_READ | PROT_WRITE) == 0)
         sodium_memzero(arena.slots, arena.slots_len);
-    secret_wipe_stack();
+    wipe_stack();
     (void)munmap(arena.map, arena.map_len); /* unlocks, too */
     memset(&arena, 0, sizeof arena);
 }
@@ -140,7 +148,7 @@ secret_free(struct secret *s)
     sodium_memzero(s->bytes, SECRET_SLOT);
     s->bytes = NULL;
     s->len = 0;
-    secret_wipe_stack();
+    wipe_stack();
 }
 
 enum rc
@@ -174,11 +182,4 @@ secret_wipe(void *bytes, size_t len)
 {
     if (len > 0)
         sodium_memzero(bytes, len);
-}
-
-void
-secret_wipe_stack(void)
-{
-    if (!PLANTED("no-stack-wipe"))
-        sodium_stackzero(STACK_TRACES);
 }

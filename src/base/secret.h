@@ -50,7 +50,5 @@ int secret_equal(const struct secret *a, const struct secret *b);
 /* Wipes memory in a way that the compiler keeps; for the few borrowed scratch bytes outside the
  * arena. */
 void secret_wipe(void *bytes, size_t len);
-/* Wipes what calls that have returned left on the stack: working memory, saved registers. */
-void secret_wipe_stack(void);
 
 #endif

@@ -427,12 +427,6 @@ stmt_int(struct stmt *q, int at, int64_t n)
     remember(q, sqlite3_bind_int64(q->raw, at, n));
 }
 
-void
-stmt_null(struct stmt *q, int at)
-{
-    remember(q, sqlite3_bind_null(q->raw, at));
-}
-
 enum rc
 stmt_row(struct stmt *q, struct err *err)
 {
@@ -521,12 +515,6 @@ int64_t
 db_changes(struct db *db)
 {
     return sqlite3_changes64(db->raw);
-}
-
-const char *
-db_library_version(void)
-{
-    return sqlite3_libversion();
 }
 
 /* "unable to get the page. error code=N": N tells a damaged page from one that was not read. */

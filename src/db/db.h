@@ -80,7 +80,6 @@ void stmt_text(struct stmt *q, int at,
 void stmt_textn(struct stmt *q, int at, const char *text, size_t len);
 void stmt_blob(struct stmt *q, int at, const void *bytes, size_t len);
 void stmt_int(struct stmt *q, int at, int64_t n);
-void stmt_null(struct stmt *q, int at);
 enum rc stmt_row(struct stmt *q, struct err *err) MUST_CHECK;
 int stmt_more(const struct stmt *q); /* whether the last stmt_row found a row */
 /* Runs to the end, for statements without rows, and gives the statement back. */
@@ -99,8 +98,6 @@ int col_count(struct stmt *q);
 
 int64_t db_changes(struct db *db); /* rows changed by the last statement */
 
-/* Version of SQLite in use. */
-const char *db_library_version(void);
 /* integrity_check; RC_STORE_CORRUPT with its first line. */
 enum rc db_integrity(struct db *db, struct err *err) MUST_CHECK;
 /* Number of the newest migration in this program. */

@@ -335,7 +335,7 @@ consumers_users(const struct consumer *list, size_t count)
 }
 
 /* The rest alone tells too little. */
-const char *
+static const char *
 consumers_seen(const struct consumers *c, const char *server)
 {
     const struct head *jobs = newest(c, server, "jobs"), *all = newest(c, server, "export");

@@ -35,9 +35,6 @@ void consumers_free(struct consumers *c); /* takes NULL */
 const struct consumer *consumers_of(const struct consumers *c, const char *key, size_t *count);
 /* How many of them use it; they come first. */
 size_t consumers_users(const struct consumer *list, size_t count);
-/* When that server ("": a list that names none) was last looked at for who uses keys, its jobs
- * among them; NULL: never. */
-const char *consumers_seen(const struct consumers *c, const char *server);
 /* The same for all servers that a key is on record at: the oldest of them. NULL: one of them never
  * was looked at, or it is at none. */
 enum rc consumers_seen_of(const struct consumers *c, const struct store *store, const char *key,

@@ -63,7 +63,8 @@ take_rows(struct evidence *ev, struct stmt *q, struct err *err)
 
 /* ---- a run ---- */
 
-int
+/* Whether a reason names the run: its command was started by a step. reason may be NULL. */
+static int
 evidence_names(const char *reason, const char *run)
 {
     char begins[SHORT_ID + 8];
@@ -231,7 +232,8 @@ evidence_between(const struct store *store, const struct entry *from, const stru
 
 /* ---- a drill ---- */
 
-enum rc
+/* Newest first. */
+static enum rc
 drill_record_each(const struct store *store, drill_record_fn fn, void *arg, struct err *err)
 {
     struct stmt *q = NULL;

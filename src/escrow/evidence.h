@@ -18,14 +18,12 @@ struct evidence {
 void evidence_release(struct evidence *ev);
 
 /*
- * Of a run: its run.* entries; showings and drill results whose reason names it ("run XXXXXXXX",
- * see evidence_names); and those that its author's log has between the beginning of a step and its
- * end, whatever their reason.
+ * Of a run: its run.* entries; showings and drill results whose reason names it ("run XXXXXXXX":
+ * its command was started by a step); and those that its author's log has between the beginning of
+ * a step and its end, whatever their reason.
  */
 enum rc evidence_of_run(struct evidence *out, const struct store *store, const char *run,
                         struct err *err) MUST_CHECK;
-/* Whether a reason names the run: its command was started by a step. reason may be NULL. */
-int evidence_names(const char *reason, const char *run);
 
 /* What an author's log has between two entries, by kind. */
 typedef enum rc (*evidence_kind_fn)(void *arg, const char *kind, int64_t count, struct err *err);
@@ -40,9 +38,6 @@ struct drill_record {
     int64_t results;
 };
 typedef enum rc (*drill_record_fn)(void *arg, const struct drill_record *r, struct err *err);
-/* Newest first. */
-enum rc drill_record_each(const struct store *store, drill_record_fn fn, void *arg,
-                          struct err *err) MUST_CHECK;
 /* By its id or the beginning of it; ref NULL: the newest. RC_NOT_FOUND names some that there are;
  * RC_AMBIGUOUS. */
 enum rc drill_record_find(const struct store *store, const char *ref, struct drill_record *out,

@@ -125,9 +125,6 @@ enum rc inventory_text(const struct inventory_item *item, enum inventory_field f
                        struct buf *out, struct err *err) MUST_CHECK;
 /* A field that holds a time, in milliseconds; 0 for none. */
 int64_t inventory_time(const struct inventory_item *item, enum inventory_field field);
-/* A root key by UUID, kept until inventory_close; *out NULL: not known here. */
-enum rc inventory_root(struct inventory *inv, const char *uuid, const struct root **out,
-                       struct err *err) MUST_CHECK;
 /* The name of an object, kept likewise; the UUID when it is not known here. */
 enum rc inventory_name(struct inventory *inv, const char *uuid, const char **out,
                        struct err *err) MUST_CHECK;

@@ -12,7 +12,8 @@ enum { KEPT = 256 }; /* names and acknowledgements; more are looked up each time
 
 /* ---- looked up once ---- */
 
-enum rc
+/* A root key by UUID, kept until inventory_close; *out NULL: not known here. */
+static enum rc
 inventory_root(struct inventory *inv, const char *uuid, const struct root **out, struct err *err)
 {
     struct object object;

@@ -66,9 +66,6 @@ enum rc ibm_error_state(struct err *err, const struct root_info *info, enum kms_
 
 /* A yes to wrap, unwrap, rewrap: fills op's outputs. RC_KMS_REPLY. */
 enum rc ibm_reply_op(struct kms_op *op, const char *text, size_t len, struct err *err) MUST_CHECK;
-/* One key resource. RC_KMS_REPLY when id or state is missing or odd. */
-enum rc ibm_reply_root(struct root_info *out, const struct json *resource,
-                       struct err *err) MUST_CHECK;
 /* The only resource of an answer; asked is the id, or alias, that was asked for: an answer about
  * another one is RC_KMS_REPLY. */
 enum rc ibm_reply_one(struct root_info *out, const char *asked, const char *text, size_t len,

@@ -134,7 +134,8 @@ take_destruction(struct root_info *out, const struct json *r)
         out->restore_until_ms = out->deleted_ms + (int64_t)RESTORE_DAYS * 86400000;
 }
 
-enum rc
+/* One key resource. RC_KMS_REPLY when id or state is missing or odd. */
+static enum rc
 ibm_reply_root(struct root_info *out, const struct json *r, struct err *err)
 {
     static const enum root_state states[] = {ROOT_PREACTIVE,   ROOT_ACTIVE,  ROOT_SUSPENDED,

@@ -46,7 +46,7 @@ audit_list_add(struct audit_list *l, const char *const *cells, enum sheet_mark m
     return RC_OK;
 }
 
-void
+static void
 audit_list_release(struct audit_list *l)
 {
     for (size_t i = 0; i < l->count; i++) {

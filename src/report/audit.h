@@ -47,7 +47,6 @@ struct audit_list {
 /* Copies the cells, one for each column; beyond the most there is room for only total grows. */
 enum rc audit_list_add(struct audit_list *l, const char *const *cells, enum sheet_mark mark,
                        int64_t number, struct err *err) MUST_CHECK;
-void audit_list_release(struct audit_list *l);
 
 struct audit {
     const struct store *store; /* perhaps a view of an earlier time */

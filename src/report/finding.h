@@ -72,10 +72,9 @@ enum finding_rule {
     FINDING_POLICY_UNKNOWN,
     FINDING_RULES
 };
-/* Its name and severity, and what it means in a few words; rule below FINDING_RULES. */
+/* Its name and severity; rule below FINDING_RULES. */
 const char *finding_rule_name(enum finding_rule rule);
 enum finding_severity finding_rule_severity(enum finding_rule rule);
-const char *finding_rule_meaning(enum finding_rule rule);
 
 /* Everything is borrowed for the call. */
 struct finding {

@@ -75,9 +75,6 @@ enum rc vbr_create(struct vbr *vbr, const struct secret *password, const char *h
 /* The hint alone; the secret is untouched. What the server made of it comes back into p. */
 enum rc vbr_set_hint(struct vbr *vbr, struct vbr_password *p, const char *hint,
                      struct err *err) MUST_CHECK;
-/* Secret and hint together. */
-enum rc vbr_change(struct vbr *vbr, const char *id, const struct secret *password, const char *hint,
-                   struct err *err) MUST_CHECK;
 enum rc vbr_delete(struct vbr *vbr, const char *id, struct err *err) MUST_CHECK;
 
 /* 15 wrong tries in a minute lock the call for five; so this stops after a few before that. */

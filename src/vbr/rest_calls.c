@@ -215,23 +215,6 @@ just_ask(struct vbr *vbr, struct vbr_ask *q, struct err *err)
 }
 
 enum rc
-vbr_change(struct vbr *vbr, const char *id, const struct secret *password, const char *hint,
-           struct err *err)
-{
-    struct vbr_ask q;
-    struct jw w;
-    vbr_ask_init(&q, "POST", "changing a password", "/encryptionPasswords/%s/changepassword", id);
-    enum rc rc = begin_secret(&q, &w, password, err);
-    if (rc != RC_OK) {
-        vbr_ask_release(&q);
-        return rc;
-    }
-    jw_str(&w, "hint", hint);
-    jw_end_obj(&w);
-    return just_ask(vbr, &q, err);
-}
-
-enum rc
 vbr_delete(struct vbr *vbr, const char *id, struct err *err)
 {
     struct vbr_ask q;

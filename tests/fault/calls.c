@@ -119,7 +119,7 @@ call_changes(int number)
            number != SYS_ioctl;
 }
 
-const char *
+static const char *
 call_name(int number)
 {
     const struct about *a = about(number);

@@ -93,7 +93,7 @@ base64_read(const char *text, size_t *n)
     return decode(text, cut, standard, n);
 }
 
-unsigned char *
+static unsigned char *
 base64url_read(const char *text, size_t *n)
 {
     return decode(text, strlen(text), url_safe, n);

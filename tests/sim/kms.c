@@ -134,7 +134,8 @@ fail(struct call *c, int status, const char *code, const char *target, const cha
     cJSON_AddItemToArray(cJSON_AddArrayToObject(one, "reasons"), reason);
 }
 
-void
+/* without reasons, and so without a code */
+static void
 fail_bare(struct call *c, int status, const char *message)
 {
     char text[512];

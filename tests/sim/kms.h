@@ -36,8 +36,6 @@ struct route {
 
 /* target: name of a field, or NULL. */
 void fail(struct call *c, int status, const char *code, const char *target, const char *message);
-void fail_bare(struct call *c, int status,
-               const char *message); /* without reasons, and so without a code */
 /* The body as an object. 0: it is no JSON object, and the error is in the answer. *out is NULL when
  * there is none. */
 int body_read_json(struct call *c, cJSON **out);

@@ -50,7 +50,6 @@ char *base64url_of(const unsigned char *p, size_t n);
 /* Strict: standard alphabet, padded. NULL when it is not base64; *n is then the offset of the first
  * wrong byte. */
 unsigned char *base64_read(const char *text, size_t *n);
-unsigned char *base64url_read(const char *text, size_t *n);
 void random_fill(void *p, size_t n);
 /* AES-GCM with a key of 16, 24 or 32 bytes; out gets the ciphertext and the tag. */
 enum { IV_LEN = 16, TAG_LEN = 12 };
