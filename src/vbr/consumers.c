@@ -12,7 +12,7 @@
 #include "vbr/rest_ask.h"
 
 /* A job has all that it backs up in it. */
-enum { JOBS = 50, TIERS = 50, PAGES = 2000, JOBS_REPLY = 16 * 1024 * 1024 };
+enum { PAGE = 50, PAGES = 2000, REPLY = 16 * 1024 * 1024 };
 
 struct finding_uses {
     vbr_use_fn fn;
@@ -93,12 +93,6 @@ look_at_tiers(struct finding_uses *f, const struct json *v, struct err *err)
     return rc == RC_OK && key != NULL ? tell(f, "archive-tier", key, err) : rc;
 }
 
-struct asking {
-    const char *path, *doing;
-    int most;
-    enum rc (*look)(struct finding_uses *f, const struct json *v, struct err *err);
-};
-
 static void
 name_it(struct vbr_use *use, const struct json *v, const char *name, const char *id)
 {
@@ -110,60 +104,48 @@ name_it(struct vbr_use *use, const struct json *v, const char *name, const char 
     (void)snprintf(use->id, sizeof use->id, "%s", own != NULL ? own : "");
 }
 
+/* Walks a list of things in which a password may be set. */
+struct looking {
+    struct finding_uses uses;
+    enum rc (*look)(struct finding_uses *f, const struct json *v, struct err *err);
+};
+
 static enum rc
-page(struct vbr *vbr, const struct asking *a, struct finding_uses *f, int64_t skip, size_t *count,
-     struct err *err)
+look_at(void *arg, const struct json *item, struct err *err)
 {
-    struct vbr_ask q;
-    struct json *doc = NULL;
-    *count = 0;
-    vbr_ask_init(&q, "GET", a->doing, "%s?skip=%lld&limit=%d&orderColumn=Name&orderAsc=true",
-                 a->path, (long long)skip, a->most);
-    q.most = JOBS_REPLY;
-    enum rc rc = vbr_ask(vbr, &q, &doc, err);
-    const struct json *data = json_get(doc, "data");
-    if (rc == RC_OK && json_type(data) != JSON_ARRAY)
-        rc = vbr_odd(vbr, "it has no list", err);
-    for (const struct json *v = rc == RC_OK ? json_first(data) : NULL; rc == RC_OK && v != NULL;
-         v = json_next(v)) {
-        name_it(f->use, v, "name", "id");
-        rc = a->look(f, v, err);
-        ++*count;
-    }
-    json_free(doc);
-    vbr_ask_release(&q);
-    return rc;
+    struct looking *l = arg;
+    name_it(l->uses.use, item, "name", "id");
+    return l->look(&l->uses, item, err);
 }
 
 static enum rc
-all_pages(struct vbr *vbr, const struct asking *a, vbr_use_fn fn, void *arg, struct err *err)
+each_use(struct vbr *vbr, const struct vbr_list *list, struct looking *l, struct err *err)
 {
-    struct finding_uses f = {fn, arg, calloc(1, sizeof *f.use)};
-    size_t count = (size_t)a->most;
-    int64_t skip = 0;
-    enum rc rc = f.use != NULL ? RC_OK : err_nomem(err);
-    for (int n = 0; rc == RC_OK && count == (size_t)a->most; n++) {
-        rc = n < PAGES ? page(vbr, a, &f, skip, &count, err)
-                       : vbr_odd(vbr, "its list does not end", err);
-        skip += (int64_t)count;
-    }
-    free(f.use);
+    l->uses.use = calloc(1, sizeof *l->uses.use);
+    enum rc rc = l->uses.use != NULL ? vbr_each_item(vbr, list, look_at, l, err) : err_nomem(err);
+    free(l->uses.use);
     return rc;
 }
 
 enum rc
 vbr_each_job(struct vbr *vbr, vbr_use_fn fn, void *arg, struct err *err)
 {
-    static const struct asking jobs = {"/jobs", "listing the jobs", JOBS, look_into};
-    return all_pages(vbr, &jobs, fn, arg, err);
+    static const struct vbr_list jobs = {"/jobs", "listing the jobs", "Name", PAGE, PAGES, REPLY};
+    struct looking l = {.uses = {.fn = fn, .arg = arg}, .look = look_into};
+    return each_use(vbr, &jobs, &l, err);
 }
 
 enum rc
 vbr_each_tier(struct vbr *vbr, vbr_use_fn fn, void *arg, struct err *err)
 {
-    static const struct asking tiers = {"/backupInfrastructure/scaleOutRepositories",
-                                        "listing the scale-out repositories", TIERS, look_at_tiers};
-    return all_pages(vbr, &tiers, fn, arg, err);
+    static const struct vbr_list tiers = {"/backupInfrastructure/scaleOutRepositories",
+                                          "listing the scale-out repositories",
+                                          "Name",
+                                          PAGE,
+                                          PAGES,
+                                          REPLY};
+    struct looking l = {.uses = {.fn = fn, .arg = arg}, .look = look_at_tiers};
+    return each_use(vbr, &tiers, &l, err);
 }
 
 /* ---- a list by script ---- */

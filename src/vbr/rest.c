@@ -413,3 +413,43 @@ vbr_ask(struct vbr *vbr, struct vbr_ask *q, struct json **doc, struct err *err)
     }
     return rc;
 }
+
+/* One page; *count how many it has. */
+static enum rc
+page(struct vbr *vbr, const struct vbr_list *list, int64_t skip, vbr_item_fn fn, void *arg,
+     int *count, struct err *err)
+{
+    struct vbr_ask q;
+    struct json *doc = NULL;
+    *count = 0;
+    vbr_ask_init(&q, "GET", list->doing, "%s?skip=%lld&limit=%d&orderColumn=%s&orderAsc=true",
+                 list->path, (long long)skip, list->page, list->order);
+    q.most = list->most;
+    enum rc rc = vbr_ask(vbr, &q, &doc, err);
+    const struct json *data = json_get(doc, "data");
+    if (rc == RC_OK && json_type(data) != JSON_ARRAY)
+        rc = vbr_odd(vbr, "it has no list", err);
+    for (const struct json *v = rc == RC_OK ? json_first(data) : NULL; rc == RC_OK && v != NULL;
+         v = json_next(v)) {
+        rc = fn(arg, v, err);
+        ++*count;
+    }
+    json_free(doc);
+    vbr_ask_release(&q);
+    return rc;
+}
+
+enum rc
+vbr_each_item(struct vbr *vbr, const struct vbr_list *list, vbr_item_fn fn, void *arg,
+              struct err *err)
+{
+    int count = list->page;
+    int64_t skip = 0;
+    enum rc rc = RC_OK;
+    for (int n = 0; rc == RC_OK && count >= list->page; n++) {
+        rc = n < list->pages ? page(vbr, list, skip, fn, arg, &count, err)
+                             : vbr_odd(vbr, "its list does not end", err);
+        skip += count;
+    }
+    return rc;
+}

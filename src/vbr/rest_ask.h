@@ -1,4 +1,4 @@
-/* One request to VBR: what rest.c and rest_calls.c share. */
+/* One request to VBR, or as many as a list has pages: what the calls are made of. */
 #ifndef VBR_REST_ASK_H
 #define VBR_REST_ASK_H
 
@@ -41,5 +41,19 @@ void vbr_ask_release(struct vbr_ask *q);
  * error. */
 enum rc vbr_ask(struct vbr *vbr, struct vbr_ask *q, struct json **doc, struct err *err) MUST_CHECK;
 enum rc vbr_odd(const struct vbr *vbr, const char *why, struct err *err);
+
+/* A list that comes in pages. */
+struct vbr_list {
+    const char *path, *doing; /* as in struct vbr_ask */
+    const char *order;        /* the column by which it is ordered */
+    int page;                 /* items a request */
+    int pages;                /* more of them, and the list is odd: RC_VBR_REPLY */
+    size_t most;              /* largest page, bytes; 0: the usual */
+};
+/* Each item, borrowed for the call; ends at the first failure of fn. Nothing holds the list while
+ * it is walked: what is added or removed meanwhile may come twice, or not. */
+typedef enum rc (*vbr_item_fn)(void *arg, const struct json *item, struct err *err);
+enum rc vbr_each_item(struct vbr *vbr, const struct vbr_list *list, vbr_item_fn fn, void *arg,
+                      struct err *err) MUST_CHECK;
 
 #endif

@@ -8,7 +8,7 @@
 #include "text/time.h"
 #include "vbr/rest_ask.h"
 
-enum { PAGE = 200, PAGES_MOST = 1000, WINDOW_MS = 65000, LOCKED_MS = 5 * 60000 };
+enum { WINDOW_MS = 65000, LOCKED_MS = 5 * 60000 };
 
 /* ---- models ---- */
 
@@ -68,49 +68,31 @@ vbr_info(struct vbr *vbr, struct vbr_info *out, struct err *err)
 
 /* ---- passwords ---- */
 
-/* One page; *count how many it has. */
+struct each_password {
+    struct vbr *vbr;
+    vbr_password_fn fn;
+    void *arg;
+};
+
 static enum rc
-page(struct vbr *vbr, int64_t skip, vbr_password_fn fn, void *arg, size_t *count, struct err *err)
+tell_password(void *arg, const struct json *item, struct err *err)
 {
+    const struct each_password *e = arg;
     struct vbr_password p;
-    struct vbr_ask q;
-    struct json *doc = NULL;
-    *count = 0;
-    vbr_ask_init(&q, "GET", "listing the encryption passwords",
-                 "/encryptionPasswords?skip=%lld&limit=%d&orderColumn=ModificationTime&orderAsc="
-                 "true",
-                 (long long)skip, PAGE);
-    enum rc rc = vbr_ask(vbr, &q, &doc, err);
-    const struct json *data = json_get(doc, "data");
-    if (rc == RC_OK && json_type(data) != JSON_ARRAY)
-        rc = vbr_odd(vbr, "it has no list", err);
-    for (const struct json *v = rc == RC_OK ? json_first(data) : NULL; rc == RC_OK && v != NULL;
-         v = json_next(v)) {
-        rc = read_password(vbr, v, &p, err);
-        if (rc == RC_OK)
-            rc = fn(arg, &p, err);
-        ++*count;
-    }
-    json_free(doc);
-    vbr_ask_release(&q);
-    return rc;
+    enum rc rc = read_password(e->vbr, item, &p, err);
+    return rc == RC_OK ? e->fn(e->arg, &p, err) : rc;
 }
 
 enum rc
 vbr_each(struct vbr *vbr, vbr_password_fn fn, void *arg, struct err *err)
 {
-    size_t count = PAGE;
-    enum rc rc = RC_OK;
-    int64_t skip = 0;
-    for (int n = 0; rc == RC_OK && count > 0; n++) {
-        if (n == PAGES_MOST)
-            return vbr_odd(vbr, "its list does not end", err);
-        rc = page(vbr, skip, fn, arg, &count, err);
-        skip += (int64_t)count;
-        if (count < PAGE)
-            break;
-    }
-    return rc;
+    static const struct vbr_list passwords = {.path = "/encryptionPasswords",
+                                              .doing = "listing the encryption passwords",
+                                              .order = "ModificationTime",
+                                              .page = 200,
+                                              .pages = 1000};
+    struct each_password e = {vbr, fn, arg};
+    return vbr_each_item(vbr, &passwords, tell_password, &e, err);
 }
 
 struct finding {
