@@ -1,5 +1,6 @@
 /*
- * One try of a request, and what is wrong with it in words. Used by http.c only.
+ * One try of a request: started, taken back, and what is wrong with it in words. Used by http.c,
+ * which decides when to try, and how often.
  */
 #ifndef NET_TRANSFER_H
 #define NET_TRANSFER_H
@@ -7,6 +8,16 @@
 #include "net/http.h"
 #include "net/libcurl.h"
 #include "net/url.h"
+
+/* What all requests of a client have in common. */
+struct http {
+    CURLM *multi;
+    char *ca;
+    char *pin;
+    char *proxy;                         /* "": none */
+    const struct secret *proxy_login[2]; /* borrowed; NULL */
+    int64_t timeout_ms;
+};
 
 /* One request on its way. */
 struct transfer {
@@ -23,6 +34,12 @@ struct transfer {
     int proxy_login;   /* it was given one */
     char detail[CURL_ERROR_SIZE];
 };
+
+/* Hands it to libcurl, the answer of an earlier try wiped. RC_NO_MEMORY, in the request's err, too:
+ * transfer_stop it then. */
+enum rc transfer_start(struct http *h, struct transfer *t, int64_t now) MUST_CHECK;
+/* Takes it back, at whatever point it is. */
+void transfer_stop(struct http *h, struct transfer *t);
 
 enum fault { FAULT_NONE, FAULT_UNCONNECTED, FAULT_BROKEN, FAULT_UNTRUSTED, FAULT_REPLY, FAULT_OWN };
 
