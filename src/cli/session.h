@@ -37,6 +37,9 @@ enum rc session_kms(struct ctx *ctx, const struct object *kms, struct kms **out,
 enum rc session_kms_lend(struct ctx *ctx, const struct object *kms, struct kms **open,
                          struct err *err) MUST_CHECK;
 
+/* Closes all that are open; session_close does it, too. */
+void session_kms_close(struct ctx *ctx);
+
 /* --show-request: what would be sent for op (NULL: to look at the root key), as curl commands
  * without token; see kms_show. */
 enum rc session_show(struct ctx *ctx, const struct root *root, struct kms_op *op, struct buf *out,
