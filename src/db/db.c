@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,29 +9,12 @@
 
 #include "base/limits.h"
 #include "base/plant.h"
+#include "db/db_in.h"
 #include "db/migrate.h"
 #include "db/raw.h"
 #include "db/schema.h"
 #include "db/vfs.h"
 #include "sys/file.h"
-
-enum { STMT_MAX = 256 };
-
-struct stmt {
-    struct db *db;
-    const char *sql; /* its address is the key of the cache */
-    sqlite3_stmt *raw;
-    int bound;  /* first failure of a bind, or SQLITE_OK */
-    int more;   /* the last step found a row */
-    int in_use; /* given out, not yet done */
-};
-
-struct db {
-    sqlite3 *raw;
-    char path[PATH_SIZE];
-    struct stmt stmts[STMT_MAX];
-    size_t stmt_count;
-};
 
 const char *
 db_path(const struct db *db)
@@ -87,9 +69,8 @@ hint(enum rc rc, int code, struct err *err)
         (void)hint_damaged(err);
 }
 
-/* What SQLite said becomes our code; the texts are SQLite's own and hold no bound value. */
-static enum rc
-fail(struct db *db, int code, const char *doing, struct err *err)
+enum rc
+db_fail(struct db *db, int code, const char *doing, struct err *err)
 {
     const char *text = db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code);
     int os = db->raw != NULL ? sqlite3_system_errno(db->raw) : 0;
@@ -112,7 +93,7 @@ settings(struct db *db, int wait_ms, struct err *err)
     if (code == SQLITE_OK)
         code = sqlite3_db_config(db->raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     if (code != SQLITE_OK)
-        return fail(db, code, "setting up", err);
+        return db_fail(db, code, "setting up", err);
     enum rc rc =
         db_exec(db,
                 "PRAGMA mmap_size=0; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA "
@@ -157,7 +138,7 @@ connect_raw(struct db *db, const char *path, int flags, int wait_ms, struct err 
     if (vfs == NULL)
         return err_nomem(err);
     int code = sqlite3_open_v2(path, &db->raw, flags | SQLITE_OPEN_NOMUTEX, vfs);
-    return code == SQLITE_OK ? settings(db, wait_ms, err) : fail(db, code, "opening", err);
+    return code == SQLITE_OK ? settings(db, wait_ms, err) : db_fail(db, code, "opening", err);
 }
 
 static enum rc
@@ -267,7 +248,7 @@ db_copy(struct db **out, struct db *from, enum db_copy_where where, struct err *
     }
     if (code == SQLITE_OK)
         return RC_OK;
-    rc = fail(*out, code, "copying", err);
+    rc = db_fail(*out, code, "copying", err);
     db_close(*out);
     *out = NULL;
     return rc;
@@ -317,7 +298,7 @@ enum rc
 db_exec(struct db *db, const char *sql, struct err *err)
 {
     int code = sqlite3_exec(db->raw, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? RC_OK : fail(db, code, "writing", err);
+    return code == SQLITE_OK ? RC_OK : db_fail(db, code, "writing", err);
 }
 
 enum rc
@@ -325,14 +306,14 @@ db_begin(struct db *db, struct err *err)
 {
     const char *begin = PLANTED("no-lock") ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE";
     int code = sqlite3_exec(db->raw, begin, NULL, NULL, NULL);
-    return code == SQLITE_OK ? RC_OK : fail(db, code, "starting to write", err);
+    return code == SQLITE_OK ? RC_OK : db_fail(db, code, "starting to write", err);
 }
 
 enum rc
 db_look(struct db *db, struct err *err)
 {
     int code = sqlite3_exec(db->raw, "BEGIN DEFERRED", NULL, NULL, NULL);
-    return code == SQLITE_OK ? RC_OK : fail(db, code, "starting to read", err);
+    return code == SQLITE_OK ? RC_OK : db_fail(db, code, "starting to read", err);
 }
 
 enum rc
@@ -341,7 +322,7 @@ db_commit(struct db *db, struct err *err)
     int code = sqlite3_exec(db->raw, "COMMIT", NULL, NULL, NULL);
     if (code == SQLITE_OK || PLANTED("ignore-sync"))
         return RC_OK;
-    enum rc rc = fail(db, code, "writing", err);
+    enum rc rc = db_fail(db, code, "writing", err);
     /*
      * Busy and full are said before anything is decided. Any other failure may have come after the
      * point of no return (the journal's removal), so only a fresh look at the file can tell.
@@ -362,153 +343,6 @@ db_rollback(struct db *db)
     if (db != NULL && db->raw != NULL && sqlite3_get_autocommit(db->raw) == 0)
         (void)sqlite3_exec(db->raw, "ROLLBACK", NULL, NULL,
                            NULL); /* the journal does it at the next opening */
-}
-
-enum rc
-db_query(struct db *db, struct stmt **out, const char *sql, struct err *err)
-{
-    *out = NULL;
-    for (size_t i = 0; i < db->stmt_count; i++) {
-        struct stmt *q = &db->stmts[i];
-        if (q->sql == sql && !q->in_use) {
-            q->in_use = 1;
-            q->bound = SQLITE_OK;
-            q->more = 0;
-            *out = q;
-            return RC_OK;
-        }
-    }
-    size_t at = 0; /* one that db_reopen gave up, or a new one */
-    while (at < db->stmt_count && (db->stmts[at].sql != NULL || db->stmts[at].in_use))
-        at++;
-    if (at == STMT_MAX)
-        return err_set(err, RC_INTERNAL, "more than %d statements", STMT_MAX);
-    struct stmt *q = &db->stmts[at];
-    int code = sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->raw, NULL);
-    if (code != SQLITE_OK) {
-        enum rc rc = fail(db, code, "reading", err);
-        assert(rc != RC_OK); /* there is no statement */
-        return rc;
-    }
-    db->stmt_count += at == db->stmt_count;
-    *q = (struct stmt){.db = db, .sql = sql, .raw = q->raw, .bound = SQLITE_OK, .in_use = 1};
-    *out = q;
-    return RC_OK;
-}
-
-static void
-remember(struct stmt *q, int code)
-{
-    if (q->bound == SQLITE_OK)
-        q->bound = code;
-}
-
-void
-stmt_text(struct stmt *q, int at, const char *text)
-{
-    remember(q, sqlite3_bind_text(q->raw, at, text, -1, SQLITE_STATIC));
-}
-
-void
-stmt_textn(struct stmt *q, int at, const char *text, size_t len)
-{
-    remember(q, sqlite3_bind_text64(q->raw, at, text, len, SQLITE_STATIC, SQLITE_UTF8));
-}
-
-void
-stmt_blob(struct stmt *q, int at, const void *bytes, size_t len)
-{
-    remember(q, sqlite3_bind_blob64(q->raw, at, bytes, len, SQLITE_STATIC));
-}
-
-void
-stmt_int(struct stmt *q, int at, int64_t n)
-{
-    remember(q, sqlite3_bind_int64(q->raw, at, n));
-}
-
-enum rc
-stmt_row(struct stmt *q, struct err *err)
-{
-    q->more = 0;
-    if (q->bound != SQLITE_OK)
-        return fail(q->db, q->bound, "reading", err);
-    int code = sqlite3_step(q->raw);
-    if (code == SQLITE_ROW) {
-        q->more = 1;
-        return RC_OK;
-    }
-    return code == SQLITE_DONE ? RC_OK : fail(q->db, code, "using", err);
-}
-
-int
-stmt_more(const struct stmt *q)
-{
-    return q->more;
-}
-
-enum rc
-stmt_run(struct stmt *q, struct err *err)
-{
-    enum rc rc;
-    do
-        rc = stmt_row(q, err);
-    while (rc == RC_OK && q->more);
-    stmt_done(q);
-    return rc;
-}
-
-void
-stmt_again(struct stmt *q)
-{
-    if (q->raw == NULL)
-        return;                  /* lost by db_reopen */
-    (void)sqlite3_reset(q->raw); /* repeats the error that stmt_row reported */
-    (void)sqlite3_clear_bindings(q->raw);
-    q->bound = SQLITE_OK;
-    q->more = 0;
-}
-
-void
-stmt_done(struct stmt *q)
-{
-    if (q == NULL)
-        return;
-    stmt_again(q);
-    q->in_use = 0;
-}
-
-const char *
-col_text(struct stmt *q, int i)
-{
-    const unsigned char *text = sqlite3_column_text(q->raw, i);
-    return text != NULL ? (const char *)text : "";
-}
-
-const void *
-col_blob(struct stmt *q, int i, size_t *len)
-{
-    const void *bytes = sqlite3_column_blob(q->raw, i);
-    *len = (size_t)sqlite3_column_bytes(q->raw, i);
-    return bytes != NULL ? bytes : ""; /* NULL, or nothing */
-}
-
-int64_t
-col_int(struct stmt *q, int i)
-{
-    return sqlite3_column_int64(q->raw, i);
-}
-
-int
-col_null(struct stmt *q, int i)
-{
-    return sqlite3_column_type(q->raw, i) == SQLITE_NULL;
-}
-
-int
-col_count(struct stmt *q)
-{
-    return sqlite3_column_count(q->raw);
 }
 
 int64_t
