@@ -346,6 +346,15 @@ key_ref(char out[KEY_REF], const struct store *store, const struct key *key, str
     return rc;
 }
 
+const char *
+key_ref_said(char out[KEY_REF], const struct store *store, const struct key *key)
+{
+    struct err unread = ERR_INIT; /* who said this says the cause, or meets it again */
+    if (key_ref(out, store, key, &unread) != RC_OK)
+        (void)snprintf(out, KEY_REF, "%s", key->uuid);
+    return out;
+}
+
 int
 key_ref_is_name(const char *ref)
 {

@@ -44,6 +44,8 @@ enum rc key_is_known(const struct store *store, const char *ref, int *known,
 enum { KEY_REF = KEY_NAME_BYTES + 32 };
 enum rc key_ref(char out[KEY_REF], const struct store *store, const struct key *key,
                 struct err *err) MUST_CHECK;
+/* The same for a hint or warning: the UUID where the store cannot be read. Returns out. */
+const char *key_ref_said(char out[KEY_REF], const struct store *store, const struct key *key);
 /* 1 for NAME, 0 for NAME@GEN and UUID. */
 int key_ref_is_name(const char *ref);
 /* By name, then generation, then UUID. name NULL: all. */

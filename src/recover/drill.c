@@ -48,18 +48,19 @@ drill_judge(enum rc rc)
 }
 
 void
-drill_hint(struct err *err, const struct key *key)
+drill_hint(struct err *err, const struct store *own, const struct key *key)
 {
+    char ref[KEY_REF];
     if (err->code == RC_OK || err->hint[0] != '\0')
         return;
     if (drill_judge(err->code) == DRILL_INCONCLUSIVE)
         (void)err_hint(err, "this says nothing of the key; when it is back: keymuster drill %s",
-                       key->uuid);
+                       key_ref_said(ref, own, key));
     else if (err->code == RC_CIPHERTEXT)
         (void)err_hint(err,
                        "compare its AAD and root key with where it comes from: keymuster show %s "
                        "--wraps\nanother wrap while the key can be got back: keymuster wrap add",
-                       key->uuid);
+                       key_ref_said(ref, own, key));
     else
         (void)err_hint(err, "what it means: keymuster explain KM%04d", (int)err->code);
 }
@@ -201,6 +202,7 @@ take_newest(void *arg, const struct wrap *w, struct err *err)
 static void
 say_missing(const struct planning *p, const struct place *n, struct drill_path *path)
 {
+    char ref[KEY_REF];
     const char *root = path->root.object.name[0] != '\0' ? path->root.object.name : n->root;
     if (n->here) {
         (void)err_set(&path->err, RC_COPY_STALE, "the copy lacks the wrap of %s under %s",
@@ -209,7 +211,8 @@ say_missing(const struct planning *p, const struct place *n, struct drill_path *
         (void)err_hint(&path->err, "keymuster sync");
     } else {
         (void)err_set(&path->err, RC_NOT_FOUND, "%s has no wrap under %s", p->key->name, root);
-        (void)err_hint(&path->err, "keymuster wrap add %s --root %s", p->key->uuid, root);
+        (void)err_hint(&path->err, "keymuster wrap add %s --root %s",
+                       key_ref_said(ref, p->plan->alone, p->key), root);
     }
     path->rc = path->err.code;
 }
@@ -309,11 +312,13 @@ tell_not_there(struct planning *p, struct err *err)
 static enum rc
 tell_primary(struct planning *p, struct err *err)
 {
+    char ref[KEY_REF];
     struct err why = ERR_INIT;
     (void)err_set(&why, RC_PURPOSE_SITE, "%s@%lld would be lost with the site it protects",
                   p->key->name, (long long)p->key->generation);
     (void)err_why(&why, "it has no wrap under a KMS at another site");
-    (void)err_hint(&why, "keymuster wrap add %s --root ROOT", p->key->uuid);
+    (void)err_hint(&why, "keymuster wrap add %s --root ROOT",
+                   key_ref_said(ref, p->plan->alone, p->key));
     return tell_whole(p, &why, err);
 }
 
@@ -321,11 +326,13 @@ tell_primary(struct planning *p, struct err *err)
 static enum rc
 tell_none(struct planning *p, struct err *err)
 {
+    char ref[KEY_REF];
     struct err why = ERR_INIT;
     if (p->count == 0) {
         (void)err_set(&why, RC_NOT_FOUND, "%s@%lld has no wrap that is not retired", p->key->name,
                       (long long)p->key->generation);
-        (void)err_hint(&why, "see its wraps: keymuster show %s --wraps", p->key->uuid);
+        (void)err_hint(&why, "see its wraps: keymuster show %s --wraps",
+                       key_ref_said(ref, p->plan->alone, p->key));
     } else if (p->skipped[SKIP_CREDENTIAL] > 0) {
         why = p->credential;
     } else {
@@ -333,7 +340,8 @@ tell_none(struct planning *p, struct err *err)
                       (long long)p->key->generation);
         (void)err_why(&why,
                       "its KMSs are at sites that are marked lost, or at the one it protects");
-        (void)err_hint(&why, "keymuster wrap add %s --root ROOT", p->key->uuid);
+        (void)err_hint(&why, "keymuster wrap add %s --root ROOT",
+                       key_ref_said(ref, p->plan->alone, p->key));
     }
     return tell_whole(p, &why, err);
 }

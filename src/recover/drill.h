@@ -61,7 +61,7 @@ enum rc drill_plan_key(const struct drill_plan *plan, const struct key *key,
 /* A failure that says nothing of the key: what was asked is out of reach for now. */
 enum drill_outcome drill_judge(enum rc rc);
 
-/* A way out for a failure that comes without one. */
-void drill_hint(struct err *err, const struct key *key);
+/* A way out for a failure that comes without one, with the key named as own knows it. */
+void drill_hint(struct err *err, const struct store *own, const struct key *key);
 
 #endif

@@ -149,10 +149,12 @@ by_promise(const void *a, const void *b)
 static enum rc
 none_at_all(const struct hunt *h, struct err *err)
 {
+    char ref[KEY_REF];
     if (h->root == NULL)
         return err_set(err, RC_NOT_FOUND, "key %s has no wrap", h->key->name);
     (void)err_set(err, RC_NOT_FOUND, "key %s has no wrap under that root key", h->key->name);
-    return err_hint(err, "see its wraps: keymuster show %s --wraps", h->key->uuid);
+    return err_hint(err, "see its wraps: keymuster show %s --wraps",
+                    key_ref_said(ref, h->store, h->key));
 }
 
 /* ---- one of them ---- */
@@ -186,6 +188,7 @@ unwrap_aad_release(struct unwrap_aad *aad)
 static enum rc
 compare(const struct hunt *h, const struct secret *text, const struct root *root, struct err *err)
 {
+    char ref[KEY_REF];
     int match = 0;
     if (!h->has_check)
         return RC_OK;
@@ -199,7 +202,7 @@ compare(const struct hunt *h, const struct secret *text, const struct root *root
     return err_hint(err,
                     "treat the wrap as hostile; another one: --root ROOT\n"
                     "see them: keymuster show %s --wraps",
-                    h->key->uuid);
+                    key_ref_said(ref, h->store, h->key));
 }
 
 static void

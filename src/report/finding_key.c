@@ -40,10 +40,7 @@ ago_of(char out[AGO_TEXT], const struct one *o, const char *at)
 static const char *
 ref(struct one *o)
 {
-    struct err unread = ERR_INIT; /* the walk will meet it again */
-    if (o->ref[0] == '\0' && key_ref(o->ref, o->w->store, o->key, &unread) != RC_OK)
-        return o->key->uuid;
-    return o->ref;
+    return o->ref[0] != '\0' ? o->ref : key_ref_said(o->ref, o->w->store, o->key);
 }
 
 /* The same of its newest generation. */
@@ -132,8 +129,7 @@ debts(struct one *o, struct err *err)
     char ago[AGO_TEXT];
     ago_of(ago, o, o->key->created_at);
     for (size_t d = 0; rc == RC_OK && d < i->debt_count; d++) {
-        finding_fix(o->w, "keymuster wrap add %s --root %s", ref(o),
-                    i->debts[d]->object.name);
+        finding_fix(o->w, "keymuster wrap add %s --root %s", ref(o), i->debts[d]->object.name);
         rc = SAY(o, FINDING_OWED, err, "%s has no wrap under %s, owed since it was made %s",
                  o->label, i->debts[d]->object.name, ago);
     }

@@ -228,7 +228,7 @@ caught() { # KEY OUTCOME CODE HINT [STORE]
     ends 0 -C "$FRA" drill
     forge "{\"kind\":\"wrap.added\",\"body\":{\"key\":\"$(uuid_of x/aad)\",\"wrap\":$(wrap_of x/aad '.aad = ["wrong"]')}}"
     ends 3 -o json -C "$FRA" drill
-    caught x/aad failed KM3009 'compare its AAD'
+    caught x/aad failed KM3009 'where it comes from: keymuster show x/aad --wraps'
     ends 0 -C "$FRA" status
     says 'could not be got back under fra-main (KM3009)'
 }
@@ -239,7 +239,7 @@ caught() { # KEY OUTCOME CODE HINT [STORE]
     fra create x/swapped --purpose other --root fra-main
     forge "{\"kind\":\"wrap.added\",\"body\":{\"key\":\"$(uuid_of x/swapped)\",\"wrap\":$(wrap_of x/whole)}}"
     ends 3 -o json -C "$FRA" drill
-    caught x/swapped failed KM3012 'treat the wrap as hostile'
+    caught x/swapped failed KM3012 'see them: keymuster show x/swapped --wraps'
 }
 
 @test "fault 3 of 12: disabled root key" {

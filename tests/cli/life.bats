@@ -120,6 +120,7 @@ load ../lib/cli.bash
     fra create vbr/kept --purpose backup-job --root fra-main --needed-until 2y
     fra create vbr/free --purpose backup-job --root fra-main
     ends 17 -o json -C "$FRA" state vbr/kept destroyed --reason x --confirm vbr/kept
+    says 'keymuster state vbr/kept deactivated'
     error_is KM6001
     says 'needed'
     ends 2 -C "$FRA" --no-input state vbr/free destroyed --reason x --yes
@@ -305,6 +306,7 @@ wrap_id() { # KEY ROOT
     ends 17 -C "$FRA" wrap retire vbr/job-sql "${id:0:12}"
     says --reason
     ends 2 -C "$FRA" wrap retire vbr/job-sql "${id:0:3}" --reason x
+    says 'see them: keymuster wrap list vbr/job-sql'
     ends 2 -C "$FRA" wrap retire vbr/job-sql 'xyzw' --reason x
     ends 13 -C "$FRA" wrap retire vbr/config "${id:0:12}" --reason x
     ends 0 -C "$FRA" wrap retire vbr/job-sql "${id:0:12}" --reason x -n
@@ -315,7 +317,7 @@ wrap_id() { # KEY ROOT
     json '.retired == false'
     ends 17 -o json -C "$FRA" wrap retire vbr/job-sql "$other" --reason x
     error_is KM6001
-    says 'wrap add'
+    says 'wrap add vbr/job-sql --root ROOT' 'state vbr/job-sql destroyed'
     mv "$T/kp-mad.kms" "$T/away" # a retired wrap does not stop a recovery
     password_of "$FRA" vbr/job-sql "$T/after"
     cmp "$T/before" "$T/after"

@@ -211,8 +211,9 @@ show_duties(const struct list_row *row, struct err *err)
 {
     const struct inventory_item *i = row->item;
     struct buf text;
-    char next[DUTY_NEXT] = "";
+    char next[DUTY_NEXT] = "", ref[KEY_REF];
     buf_init(&text, LIMIT_TEXT);
+    (void)key_ref_said(ref, row->ctx->store, &i->key);
     if (i->exposed)
         duty_next(next, &i->duty);
     if (i->exposed && i->duty.left[0] != '\0')
@@ -220,12 +221,12 @@ show_duties(const struct list_row *row, struct err *err)
     else if (i->exposed)
         buf_addf(&text, "seen by a person since %s; %s", i->duty.since, next);
     if (i->exposed && i->duty.lacks == DUTY_SUCCESSOR)
-        buf_adds(&text, ": keymuster rekey");
+        buf_addf(&text, ": keymuster rekey %s", ref);
     out_field(row->ctx, "EXPOSED", buf_str(&text));
     for (size_t d = 0; d < i->debt_count; d++) {
         buf_clear(&text);
         buf_addf(&text, "no wrap under %s yet: keymuster wrap add %s --root %s",
-                 i->debts[d]->object.name, i->key.uuid, i->debts[d]->object.name);
+                 i->debts[d]->object.name, ref, i->debts[d]->object.name);
         out_field(row->ctx, "DEBT", buf_str(&text));
     }
     enum rc rc = buf_check(&text, "a duty", err);

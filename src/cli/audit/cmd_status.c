@@ -43,15 +43,6 @@ warnings_kept(const struct status *s)
     return s->warning_count < WARNINGS_MAX ? s->warning_count : WARNINGS_MAX;
 }
 
-const char *
-status_ref(const struct status *s, const struct key *k, char out[KEY_REF])
-{
-    struct err unread = ERR_INIT;
-    if (key_ref(out, s->ctx->store, k, &unread) != RC_OK)
-        (void)snprintf(out, KEY_REF, "%s", k->uuid);
-    return out;
-}
-
 /* Wraps and copies that are missing: owed when the key was made, or asked for by policy. */
 static void
 status_debts(struct status *s, const struct inventory_item *i)
@@ -68,7 +59,8 @@ status_debts(struct status *s, const struct inventory_item *i)
             s,
             "debt: %s@%lld has no wrap under %s, owed since it was made %s: keymuster wrap add %s "
             "--root %s",
-            k->name, (long long)k->generation, root, ago, status_ref(s, k, ref), root);
+            k->name, (long long)k->generation, root, ago, key_ref_said(ref, s->ctx->store, k),
+            root);
     }
     s->debts += i->wraps_wanting + i->copies_wanting;
     if (i->wraps_wanting > 0)
@@ -76,7 +68,7 @@ status_debts(struct status *s, const struct inventory_item *i)
                     "debt: %s@%lld lacks %lld of the wraps that policy asks for: keymuster wrap "
                     "add %s --root ROOT",
                     k->name, (long long)k->generation, (long long)i->wraps_wanting,
-                    status_ref(s, k, ref));
+                    key_ref_said(ref, s->ctx->store, k));
     if (i->copies_wanting > 0)
         status_warn(s,
                     "debt: the record of %s@%lld is missing on %lld of the copies that policy asks "
@@ -118,12 +110,12 @@ status_key(void *arg, const struct inventory_item *i, struct err *err)
             s,
             "hole: %s@%lld is in use since %s, and nobody has its password: keymuster rekey "
             "%s --root ROOT --to DEST",
-            k->name, (long long)k->generation, k->created_at, status_ref(s, k, ref));
+            k->name, (long long)k->generation, k->created_at, key_ref_said(ref, s->ctx->store, k));
     } else if (i->unconfirmed) {
         status_warn(s,
                     "%s@%lld is unconfirmed: type it as the backup server has it: keymuster check "
                     "%s",
-                    k->name, (long long)k->generation, status_ref(s, k, ref));
+                    k->name, (long long)k->generation, key_ref_said(ref, s->ctx->store, k));
     }
     if (!i->released) {
         s->unreleased++;

@@ -41,8 +41,6 @@ struct status {
 };
 
 void status_warn(struct status *s, const char *fmt, ...) PRINTF(2, 3);
-/* What a command line calls it (key_ref); its UUID where that cannot be read. Returns out. */
-const char *status_ref(const struct status *s, const struct key *k, char out[KEY_REF]);
 /* What drills say of a key; then of all (cli/audit/status_drills.c). */
 enum rc status_drills_key(struct status *s, const struct inventory_item *item,
                           struct err *err) MUST_CHECK;

@@ -19,7 +19,7 @@ warn_failing(struct status *s, const struct key *k, const struct drilled_state *
         char ref[KEY_REF];
         status_warn(s, "drill: %s@%lld could not be got back%s%s (%s): keymuster drill %s", k->name,
                     (long long)k->generation, root[0] != '\0' ? " under " : "", root,
-                    d->failing_code, status_ref(s, k, ref));
+                    d->failing_code, key_ref_said(ref, s->ctx->store, k));
     }
     return rc;
 }

@@ -61,7 +61,7 @@ status_recovered_key(struct status *s, const struct key *k, struct err *err)
     }
     if (newest == NULL) {
         if (l->never++ == 0)
-            (void)status_ref(s, k, l->never_key);
+            (void)key_ref_said(l->never_key, s->ctx->store, k);
         if (l->never == 1)
             memcpy(l->never_name, k->name, sizeof l->never_name);
         return RC_OK;

@@ -203,8 +203,9 @@ take(void *arg, struct kms_op *op)
 }
 
 static void
-collect(struct drill_job *j, const struct kms_op *op)
+collect(const struct drill_run *r, struct drill_job *j, const struct kms_op *op)
 {
+    char ref[KEY_REF];
     j->checked = j->proof.has_check;
     j->rc = proof_outcome(&j->proof, op, &j->err);
     memcpy(j->result.request, op->request, sizeof j->result.request);
@@ -214,7 +215,7 @@ collect(struct drill_job *j, const struct kms_op *op)
         (void)err_hint(&j->err,
                        "treat the wrap as hostile, and get the key back by another one\n"
                        "see them: keymuster show %s --wraps",
-                       j->path.key.uuid);
+                       key_ref_said(ref, r->own, &j->path.key));
     j->kms->tried++;
     j->kms->away += kms_is_away(j->rc) || j->rc == RC_IAM_REFUSED;
 }
@@ -271,7 +272,7 @@ ask(struct drill_run *r, struct drill_kms *k, struct err *err)
     if (rc == RC_OK)
         batch_run(&b, k->kms);
     for (size_t i = 0; rc == RC_OK && i < b.count; i++)
-        collect(b.jobs[i], &b.ops[i]);
+        collect(r, b.jobs[i], &b.ops[i]);
     batch_release(&b);
     free(takings);
     give_up(r, k);
@@ -319,7 +320,7 @@ static enum rc
 settle(struct drill_run *r, struct drill_job *j, struct err *err)
 {
     struct drilled *d = &j->result;
-    drill_hint(&j->err, &j->path.key);
+    drill_hint(&j->err, r->own, &j->path.key);
     memcpy(d->key, j->path.key.uuid, sizeof d->key);
     memcpy(d->root, j->path.root.object.uuid, sizeof d->root);
     memcpy(d->copy, r->copy.uuid, sizeof d->copy);

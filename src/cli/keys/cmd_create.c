@@ -226,7 +226,7 @@ push_made(struct ctx *ctx, struct vbr_server *s, const struct mint *m, const str
           struct err *err)
 {
     struct vbr_pushed p;
-    char former[UUID_TEXT + 1] = "";
+    char former[UUID_TEXT + 1] = "", ref[KEY_REF];
     int config = 0;
     enum rc rc = m->follows[0] != '\0'
                      ? vbr_delivered_id(ctx->store, m->follows, s->object.uuid, former, err)
@@ -236,7 +236,7 @@ push_made(struct ctx *ctx, struct vbr_server *s, const struct mint *m, const str
     if (rc != RC_OK)
         return err_hint(err,
                         "the key is made and escrowed; go on with: keymuster vbr push %s --to %s",
-                        m->uuid, s->object.name);
+                        key_ref_said(ref, ctx->store, key), s->object.name);
     rc = vbr_config_settle(ctx, s, key, former, &p, &config, err);
     vbr_push_tell(ctx, s, &p);
     if (config && !out_is_json(ctx))
@@ -496,13 +496,14 @@ static enum rc
 check_newest(struct ctx *ctx, struct mint *m, const struct key *former, struct err *err)
 {
     struct standing s = {.m = m, .former = former};
+    char ref[KEY_REF];
     enum rc rc = key_each(ctx->store, former->name, look_standing, &s, err);
     if (rc != RC_OK || s.newest.generation == former->generation)
         return rc;
     (void)err_set(err, RC_EXISTS, "%s@%lld has a successor already", former->name,
                   (long long)former->generation);
     return err_hint(err, "the newest is %s@%lld: keymuster rekey %s", s.newest.name,
-                    (long long)s.newest.generation, s.newest.name);
+                    (long long)s.newest.generation, key_ref_said(ref, ctx->store, &s.newest));
 }
 
 static enum rc

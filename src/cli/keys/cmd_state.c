@@ -33,14 +33,15 @@ check_state(const char *state, struct err *err)
 static enum rc
 check_needed(const struct ctx *ctx, const struct key *key, struct err *err)
 {
-    char until[TIME_TEXT + 1];
+    char until[TIME_TEXT + 1], ref[KEY_REF];
     int64_t ms = 0;
     enum rc rc = field_latest(ctx->store, key->uuid, "needed_until", until, err);
     if (rc != RC_OK || time_parse(&ms, until) != 0 || ms <= clock_now_ms())
         return rc;
     (void)err_set(err, RC_POLICY, "%s@%lld is still needed", key->name, (long long)key->generation);
     (void)err_why(err, "its backups are kept until %s", until);
-    return err_hint(err, "until then: keymuster state %s deactivated --reason TEXT", key->uuid);
+    return err_hint(err, "until then: keymuster state %s deactivated --reason TEXT",
+                    key_ref_said(ref, ctx->store, key));
 }
 
 static enum rc

@@ -154,11 +154,13 @@ count_wrap(void *arg, const struct wrap *w, struct err *err)
 static enum rc
 find_wrap(struct retire *r, struct err *err)
 {
+    char ref[KEY_REF];
     size_t len = strlen(r->prefix);
     if (len < PREFIX_MIN || strspn(r->prefix, "0123456789abcdef") != len) {
         (void)err_set(err, RC_USAGE, "wrap retire: want %d or more digits of a wrap's id",
                       PREFIX_MIN);
-        return err_hint(err, "see them: keymuster wrap list %s", r->key.uuid);
+        return err_hint(err, "see them: keymuster wrap list %s",
+                        key_ref_said(ref, r->ctx->store, &r->key));
     }
     enum rc rc = wrap_each(r->ctx->store, r->key.uuid, match_wrap, r, err);
     if (rc != RC_OK)
@@ -171,16 +173,19 @@ find_wrap(struct retire *r, struct err *err)
     else
         (void)err_set(err, RC_NOT_FOUND, "%s@%lld has no wrap that begins with %.64s", r->key.name,
                       (long long)r->key.generation, r->prefix);
-    return err_hint(err, "see them: keymuster wrap list %s", r->key.uuid);
+    return err_hint(err, "see them: keymuster wrap list %s",
+                    key_ref_said(ref, r->ctx->store, &r->key));
 }
 
 /* A key keeps a wrap that can open, and one that outlives the site it protects if it had one. */
 static enum rc
 check_left(struct retire *r, struct err *err)
 {
+    char ref[KEY_REF];
     enum rc rc = wrap_each(r->ctx->store, r->key.uuid, count_wrap, r, err);
     if (rc != RC_OK)
         return rc;
+    (void)key_ref_said(ref, r->ctx->store, &r->key);
     if (r->left == 0) {
         (void)err_set(err, RC_POLICY, "it is the last wrap of %s@%lld", r->key.name,
                       (long long)r->key.generation);
@@ -189,7 +194,7 @@ check_left(struct retire *r, struct err *err)
                         "first add another: keymuster wrap add %s --root ROOT\n"
                         "if the key is no longer wanted: keymuster state %s destroyed "
                         "--reason TEXT",
-                        r->key.uuid, r->key.uuid);
+                        ref, ref);
     }
     if (!purpose_must_outlive(r->key.purpose) || !r->elsewhere || r->left_there > 0)
         return RC_OK;
@@ -206,7 +211,7 @@ check_left(struct retire *r, struct err *err)
     return err_hint(err,
                     "first add another: keymuster wrap add %s --root ROOT\n"
                     "or on your responsibility: --accept-risk \"why\"",
-                    r->key.uuid);
+                    ref);
 }
 
 static enum rc

@@ -126,6 +126,7 @@ static enum rc
 plan_named(struct rehome *r, const char *ref, struct target *to, int64_t line, struct err *err)
 {
     struct key key;
+    char said[KEY_REF];
     struct look l = {.r = r, .target = to};
     enum rc rc = session_key(r->ctx, ref, &key, err);
     if (rc == RC_OK)
@@ -148,7 +149,8 @@ plan_named(struct rehome *r, const char *ref, struct target *to, int64_t line, s
     }
     (void)err_set(err, RC_NOT_FOUND, "%s@%lld has no wrap under %s", key.name,
                   (long long)key.generation, r->from.name);
-    return err_hint(err, "see its wraps: keymuster wrap list %s", key.uuid);
+    return err_hint(err, "see its wraps: keymuster wrap list %s",
+                    key_ref_said(said, r->ctx->store, &key));
 }
 
 static enum rc

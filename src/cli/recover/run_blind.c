@@ -275,6 +275,7 @@ static void
 tell(const struct blind *b)
 {
     struct err scratch = ERR_INIT;
+    char ref[KEY_REF];
     const struct run_step *s = &b->run->steps[0];
     struct counting c = {b->run->record.id, 0};
     if (s->state != RUN_DONE)
@@ -282,7 +283,8 @@ tell(const struct blind *b)
     if (recovered_each(b->ctx->store, is_this, &c, &scratch) == RC_OK && !c.counts)
         out_warn(b->ctx, "that was the administrator; status waits for somebody else");
     out_note(b->ctx, "%s knows it now, so a new one must follow: keymuster rekey %s",
-             b->who.name[0] != '\0' ? b->who.name : s->person, b->key.name);
+             b->who.name[0] != '\0' ? b->who.name : s->person,
+             key_ref_said(ref, b->ctx->store, &b->key));
     out_note(b->ctx, "what their machine recorded comes with: keymuster sync");
 }
 

@@ -71,13 +71,15 @@ enum rc
 run_blind_check(const struct ctx *ctx, const struct key *key, struct check_value *out,
                 struct err *err)
 {
+    char ref[KEY_REF];
     int found = 0;
     enum rc rc = key_check(ctx->store, key->uuid, out, &found, err);
     if (rc != RC_OK || found)
         return rc;
     (void)err_set(err, RC_NOT_FOUND, "%s has no check value to compare with", key->name);
     (void)err_why(err, "it was recorded without its password being seen or proven");
-    return err_hint(err, "a drill that shows nothing finds it: keymuster drill %s", key->uuid);
+    return err_hint(err, "a drill that shows nothing finds it: keymuster drill %s",
+                    key_ref_said(ref, ctx->store, key));
 }
 
 enum rc

@@ -144,6 +144,7 @@ static enum rc
 put_right(struct paying *p, const struct vbr_known *k, const struct key *key,
           struct vbr_password *there, const char *hint, const char *wrap, struct err *err)
 {
+    char ref[KEY_REF];
     int ours = 0, same = strcmp(there->hint, hint) == 0;
     int quiet = strcmp(there->modified, k->modified) == 0;
     enum rc rc = same ? RC_OK : is_ours(p->h->ctx, key, there->hint, &ours, err);
@@ -153,7 +154,8 @@ put_right(struct paying *p, const struct vbr_known *k, const struct key *key,
         out_warn(p->h->ctx,
                  "hint behind: %s@%lld has a hint at %s that keymuster did not write; it is left "
                  "as it is: keymuster vbr verify %s, then vbr push",
-                 key->name, (long long)key->generation, p->s->object.name, key->uuid);
+                 key->name, (long long)key->generation, p->s->object.name,
+                 key_ref_said(ref, p->h->ctx->store, key));
         p->h->behind++;
         return RC_OK;
     }
@@ -174,7 +176,7 @@ pay_one(struct paying *p, const struct vbr_known *k, struct err *err)
 {
     struct key key;
     struct buf hint;
-    char wrap[HASH_TEXT + 1];
+    char wrap[HASH_TEXT + 1], ref[KEY_REF];
     struct vbr_password *there = calloc(1, sizeof *there);
     if (there == NULL)
         return err_nomem(err);
@@ -190,7 +192,8 @@ pay_one(struct paying *p, const struct vbr_known *k, struct err *err)
         err_clear(err);
         out_warn(p->h->ctx,
                  "%s@%lld is at %s no more; to put it there again: keymuster vbr push %s", key.name,
-                 (long long)key.generation, p->s->object.name, key.uuid);
+                 (long long)key.generation, p->s->object.name,
+                 key_ref_said(ref, p->h->ctx->store, &key));
         rc = note(p, k, "gone", "", "", err);
     }
     buf_release(&hint);
