@@ -26,7 +26,6 @@ static const char conf_template[] = "# keymuster.conf: this machine's own bindin
 
 /* Sections and keys that may stand in keymuster.conf. */
 static const struct ini_rule conf_rules[] = {
-    {"store", 0, "site"},
     {"store", 0, "export"}, /* what it was told, and nothing else, before its first copy */
     {"notify", 0, "command"},
     {"network", 0, "proxy"},
@@ -129,6 +128,11 @@ conf_load(struct store *store, struct err *err)
     struct ini *conf = NULL;
     if (rc == RC_OK)
         rc = ini_parse(&conf, buf_str(&text), text.len, path, err);
+    if (rc == RC_OK && ini_get(conf, "store", NULL, "site") != NULL) {
+        (void)err_set(err, RC_CONFIG, "%s: unknown key \"site\" in [store]", path);
+        rc = err_hint(err, "take the line out; at which site this store stands is in the log, which "
+                           "init and join wrote: keymuster site list");
+    }
     if (rc == RC_OK)
         rc = ini_check(conf, conf_rules, err);
     if (rc == RC_OK)

@@ -193,7 +193,7 @@ newest_segment() {
     bounded 'the same section 9,000 times' 2 -C "$FRA" list
     { seq -f '[kms "%g"]' 9000; } >"$FRA/keymuster.conf"
     bounded '9,000 sections' 0 -C "$FRA" list
-    { printf '[store]\nsite = '; head -c 900000 /dev/zero | tr '\0' x; } >"$FRA/keymuster.conf"
+    { printf '[store]\nexport = '; head -c 900000 /dev/zero | tr '\0' x; } >"$FRA/keymuster.conf"
     bounded 'a long value' 0,2 -C "$FRA" list
     yes '' | head -n 900000 >"$FRA/keymuster.conf"
     bounded 'lines without end' 2 -C "$FRA" list

@@ -212,3 +212,15 @@ application_id() { sqlite3 "$FRA/escrow.db" 'PRAGMA application_id'; }
     chmod 644 "$FRA/author.key"
     ends 2 -C "$FRA" copy add usb2 "file://$USB" --site fra
 }
+
+@test "a key that keymuster.conf does not know is named with its line; the site of a store is in the log alone" {
+    ends 0 -C "$FRA" init --site fra
+    printf '[network]\nproxi = http://192.0.2.9:3128\n' >"$FRA/keymuster.conf"
+    ends 2 -o json -C "$FRA" site list
+    error_is KM1002
+    says 'line 2: unknown key \"proxi\"' 'the nearest known name is \"proxy\"'
+    printf '[store]\nsite = mad\n' >"$FRA/keymuster.conf"
+    ends 2 -o json -C "$FRA" site list
+    error_is KM1002
+    says 'unknown key \"site\"' 'keymuster site list'
+}

@@ -4,8 +4,9 @@
 #include "text/ini.h"
 
 static const struct ini_rule rules[] = {
-    {"store", 0, "site"}, {"kms", 1, "credential"}, {"kms", 1, "file"},      {"kms", 1, "endpoint"},
-    {"copy", 1, "url"},   {"copy", 1, "id"},        {"network", 0, "proxy"}, {NULL, 0, NULL},
+    {"store", 0, "export"},  {"kms", 1, "credential"}, {"kms", 1, "file"},
+    {"kms", 1, "endpoint"},  {"copy", 1, "url"},       {"copy", 1, "id"},
+    {"network", 0, "proxy"}, {NULL, 0, NULL},
 };
 
 static struct ini *
