@@ -84,13 +84,18 @@ plain
 \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80
 \xff\xc0\x80\xed\xa0\x80
 END
-printf '# bindings\n[store]\nsite = fra\n\n[kms "kp-mad"]\ncredential = file:/etc/kp\nfile = /x.kms\n[copy "usb"]\nurl = file:///media/usb\n' | seed ini whole
+printf '# bindings\n[store]\nexport = /media/usb/export\n\n[kms "kp-mad"]\ncredential = file:/etc/kp\nfile = /x.kms\n[copy "usb"]\nurl = file:///media/usb\n' | seed ini whole
 printf '[network]\nproxy = http://192.0.2.9:3128\n' | seed ini proxy
 printf ';x\r\n[kms "a b"]\r\nfile=1\r\n' | seed ini crlf
 printf '[store]\n[store]\n' | seed ini twice
 printf '[kms "unclosed\n' | seed ini unclosed
 printf 'a = 1\n' | seed ini outside
 cp "$top/fra/keymuster.conf" "$top/conf" && seed ini conf <"$top/conf"
+seed bco hint <"$data/bco/made-by-us-seed-hint.bco"
+seed bco officer <"$data/bco/made-by-us-seed-hint-security-officer.bco"
+# Laid out otherwise: no slots, and cut off behind the hint.
+{ head -c 16 "$data/bco/made-by-us-seed-hint.bco"; printf '\0'; tail -c +18 "$data/bco/made-by-us-seed-hint.bco"; } >"$top/elsewhere"
+head -c 3018 "$top/elsewhere" | seed bco elsewhere
 lines enc <<'END'
 YQ==
 YWI=
