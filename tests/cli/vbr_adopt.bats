@@ -216,6 +216,29 @@ bodies() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -c --arg k "$1" 'sele
     judge_log 0
 }
 
+@test "--all goes on behind a key that no copy has, and says all of them; with a copy in reach the same command goes on" {
+    scene
+    script_made vbr/a
+    script_made vbr/c
+    script_made vbr/z
+    fra vbr adopt vbr-fra vbr/z --purpose backup-job
+    script_made vbr/b
+    mv "$USB" "$T/away"
+    ends 3 -o json -C "$FRA" vbr adopt vbr-fra --all --purpose backup-job --yes
+    json '([.items[] | [.name, .verdict]] | sort) == [["vbr/a", "refused"], ["vbr/b", "refused"], ["vbr/c", "refused"], ["vbr/z", "there"]]
+          and .adopted == 0 and .left == 3 and .unprotected == 3'
+    json '[.items[] | select(.verdict == "refused") | (.why | contains("not been released")) and (.next | contains("keymuster sync"))] | all'
+    # Recorded, and nothing was shown to the server.
+    ends 0 -C "$FRA" show vbr/a vbr/b vbr/c
+    [ "$(bodies reveal.intended | wc -l)" -eq 1 ]
+    ends 3 -C "$FRA" vbr adopt vbr-fra --all --purpose backup-job --yes
+    says 'refused         vbr/a@1' 'refused         vbr/b@1' 'still unprotected: '
+    mv "$T/away" "$USB"
+    ends 0 -o json -C "$FRA" vbr adopt vbr-fra --all --purpose backup-job --yes
+    json '([.items[].verdict] | sort) == ["adopted", "adopted", "adopted", "there"] and .left == 0 and .unprotected == 0'
+    judge_log 0
+}
+
 @test "where policy wants a reason, push, delivered and adopt want one" {
     scene
     script_made vbr/a

@@ -61,10 +61,13 @@ next_of(const struct adopting *x, const struct vbr_adoption *p, struct buf *out)
     case ADOPT_LATER:
         buf_addf(out, "in five minutes: keymuster vbr adopt %s %s", server, p->id);
         break;
+    case ADOPT_REFUSED:
+        for (const char *c = p->why.hint; *c != '\0'; c++)
+            buf_addf(out, *c == '\n' ? "; or " : "%c", *c);
+        break;
     case ADOPT_OPEN: /* the same command again */
     case ADOPT_THERE:
     case ADOPT_PLANNED:
-    case ADOPT_REFUSED:
         break;
     }
     buf_release(&name);

@@ -8,6 +8,7 @@
 #include "cli/out.h"
 #include "cli/reveal/showing.h"
 #include "cli/vbr/adopt.h"
+#include "recover/reveal.h"
 #include "vbr/description.h"
 
 /* ---- what is there ---- */
@@ -79,6 +80,26 @@ leave_unverified(struct adopting *x)
             x->chosen[i]->outcome = ADOPT_UNSURE;
 }
 
+/* One that no copy has, all copies having just been tried, or that does not open any more, is
+ * refused; the others go on. */
+static enum rc
+verify_one(struct adopting *x, struct vbr_adoption *p, struct err *err)
+{
+    const struct ctx *ctx = x->a.ctx;
+    struct err why = ERR_INIT;
+    enum rc rc = ctx->unsynced ? RC_OK : reveal_released(ctx->store, &p->key, &why);
+    if (rc == RC_OK)
+        rc = vbr_adopt_verify(&x->a, p, &why);
+    if (rc == RC_NOT_RELEASED || err_exit(rc) == 14) {
+        p->outcome = ADOPT_REFUSED;
+        p->why = why;
+        return RC_OK;
+    }
+    if (rc != RC_OK)
+        *err = why;
+    return rc;
+}
+
 /* What is verified is sent there; so a person says yes for all of them. */
 static enum rc
 verify_all(struct adopting *x, struct err *err)
@@ -99,7 +120,7 @@ verify_all(struct adopting *x, struct err *err)
         rc = confirm_yes(ctx, question, err);
     for (size_t i = 0; rc == RC_OK && i < x->chosen_count; i++) {
         if (x->chosen[i]->outcome == ADOPT_OPEN)
-            rc = vbr_adopt_verify(&x->a, x->chosen[i], err);
+            rc = verify_one(x, x->chosen[i], err);
     }
     return rc;
 }
