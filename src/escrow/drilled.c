@@ -256,6 +256,30 @@ drilled_under(const struct store *store, const char *key, const char *root, stru
     return rc;
 }
 
+struct opened {
+    const char *site;
+    char *at;
+};
+
+static enum rc
+look_opened(void *arg, const struct drilled *d, struct err *err)
+{
+    struct opened *o = arg;
+    (void)err;
+    if (o->at[0] == '\0' && d->outcome == DRILL_PROVEN && strcmp(d->site, o->site) == 0)
+        memcpy(o->at, d->at, sizeof d->at);
+    return RC_OK;
+}
+
+enum rc
+drilled_opened_at(const struct store *store, const char *key, const char *site,
+                  char at[TIME_TEXT + 1], struct err *err)
+{
+    struct opened o = {site, at};
+    at[0] = '\0';
+    return drilled_each(store, key, look_opened, &o, err);
+}
+
 int
 drilled_is_due(const struct drilled_state *s, int64_t every_ms, int64_t now_ms)
 {

@@ -59,6 +59,9 @@ enum rc drilled_state(const struct store *store, const struct key *key, struct d
 /* The newest result under one root key, at any site; *found 0: none. */
 enum rc drilled_under(const struct store *store, const char *key, const char *root,
                       struct drilled *out, int *found, struct err *err) MUST_CHECK;
+/* The newest time at which a drill at this site (UUID) opened it, counting or not; "": never. */
+enum rc drilled_opened_at(const struct store *store, const char *key, const char *site,
+                          char at[TIME_TEXT + 1], struct err *err) MUST_CHECK;
 /* Never proven, or so long ago (or in the future: one of two clocks is wrong) that it is time.
  * every_ms: by policy (POLICY_DRILL). */
 int drilled_is_due(const struct drilled_state *s, int64_t every_ms, int64_t now_ms);

@@ -61,6 +61,35 @@ result() { # KEY [ROOT]
     json '.results == []'
 }
 
+@test "--due at the site that a key protects: opened as often as policy asks, and due at the other one" {
+    scene_two
+    ends 0 -o json -C "$FRA" drill --due
+    json '.keys == 2 and .not_counting == 1 and .due_elsewhere == 0'
+    # It will not count however often it is done: not at every timer.
+    ends 0 -o json -C "$FRA" drill --due
+    json '.keys == 0 and .results == [] and .due_elsewhere == 1'
+    ends 0 -C "$FRA" drill --due
+    says 'vbr/config@1 opens from here' 'must outlive fra' 'keymuster drill --due at mad'
+    ends 0 -o json -C "$FRA" show vbr/config
+    json '.drill_due'
+    fra policy set drill=1s --reason 'it opens again when that time has passed'
+    sleep 2
+    ends 0 -o json -C "$FRA" drill --due
+    json '.due_elsewhere == 0 and (.results | map(.name) | contains(["vbr/config"]))'
+    fra policy set drill=90d --reason 'as before'
+    ends 0 -o json -C "$MAD" drill --due
+    json '.not_counting == 0 and .due_elsewhere == 0 and (.results | map(.name) | contains(["vbr/config"]))'
+    fra sync
+    ends 0 -o json -C "$FRA" drill --due
+    json '.keys == 0 and .due_elsewhere == 0'
+    # Without a wrap elsewhere it is lost with its site, and that is said every time.
+    fra create vbr/alone --purpose config-backup --root fra-main --accept-risk test
+    for _ in 1 2; do
+        ends 3 -o json -C "$FRA" drill --due
+        json '.due_elsewhere == 0 and any(.results[]; .name == "vbr/alone" and .code == "KM6002")'
+    done
+}
+
 @test "on a bare machine: from a copy or an export, with or without a site" {
     scene_keys
     fra export vbr/job-sql --file "$T/exported"
@@ -92,7 +121,10 @@ result() { # KEY [ROOT]
     ends 0 -o json -C "$FRA" drill x/a x/b x/a
     json '.keys == 2 and (.results | map(.name) == ["x/a", "x/b"])'
     ends 0 -o json -C "$FRA" drill --due -n
-    json '.keys == 6'
+    json '.keys == 6 and .due_elsewhere == 0'
+    ends 0 -C "$FRA" drill vbr/config
+    ends 0 -o json -C "$FRA" drill --due -n
+    json '.keys == 5 and .due_elsewhere == 1'
     ends 0 -o json -C "$FRA" drill --sample 3
     json '.keys == 3'
     # Fair: over many plans every key is drawn, and none always.

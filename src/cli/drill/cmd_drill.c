@@ -189,9 +189,29 @@ say_site(struct ctx *ctx, const struct drill_run *r, const char *site)
 }
 
 static void
+say_elsewhere(struct ctx *ctx, const struct drill_elsewhere *e, const char *site)
+{
+    if (e->keys == 0)
+        return;
+    out_text(ctx, e->first);
+    if (e->keys > 1)
+        out_printf(ctx, " and %lld more open", (long long)e->keys - 1);
+    else
+        out_printf(ctx, " opens");
+    out_printf(
+        ctx,
+        " from here, but what must outlive %s is proven at another site: keymuster drill --due at ",
+        site);
+    for (size_t i = 0; i < e->site_count; i++)
+        out_printf(ctx, "%s%s", i > 0 ? ", " : "", e->sites[i]);
+    out_printf(ctx, "\n");
+}
+
+static void
 say_all(struct ctx *ctx, const struct drill_run *r, const char *site)
 {
     say_site(ctx, r, site);
+    say_elsewhere(ctx, &r->elsewhere, site);
     if (ctx->dry_run) {
         out_printf(ctx, "%lld keys, %lld paths to try\n", (long long)r->keys,
                    (long long)r->planned);
@@ -222,6 +242,8 @@ write_totals(struct jw *w, const struct ctx *ctx, const struct drill_run *r, con
     jw_opt(w, "site", site);
     jw_int(w, "keys", r->keys);
     jw_int(w, "planned", r->planned);
+    if (opt_has(&ctx->opts, OPT_DUE))
+        jw_int(w, "due_elsewhere", r->elsewhere.keys);
     if (ctx->dry_run)
         return;
     jw_int(w, "proven", r->proven);

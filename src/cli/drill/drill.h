@@ -37,6 +37,16 @@ struct drill_job {
     int counts;
 };
 
+/* What --due leaves to another site: keys that protect this one, so that no proof made here counts,
+ * and that opened here within the time of policy. */
+enum { DRILL_SITES = 4 };
+struct drill_elsewhere {
+    int64_t keys;
+    char first[KEY_NAME_BYTES + 24];         /* NAME@GEN of one of them */
+    char sites[DRILL_SITES][LIMIT_NAME + 1]; /* where wraps of them lie */
+    size_t site_count;
+};
+
 /* Keys to be drilled, by UUID, in order. */
 struct drill_keys {
     char (*list)[UUID_TEXT + 1];
@@ -65,6 +75,7 @@ struct drill_run {
     struct copy_lag lag;
     int has_lag;
     /* out */
+    struct drill_elsewhere elsewhere;
     char id[UUID_TEXT + 1];
     int64_t keys, paths, proven, failed, inconclusive, uncounted, planned;
     int64_t rto_ms; /* from began_ms to the last value that was right; -1: none */

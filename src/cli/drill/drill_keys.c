@@ -1,10 +1,12 @@
 /* Which keys a drill is of. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "cli/drill/drill.h"
 #include "cli/out.h"
+#include "cli/reveal/showing.h"
 #include "cli/session.h"
 #include "escrow/officer.h"
 #include "escrow/policy.h"
@@ -40,9 +42,75 @@ struct choosing {
     struct policy policy;
 };
 
+/* ---- what is due at another site ---- */
+
+struct wrap_sites {
+    struct choosing *c;
+    const struct key *key;
+    int found;
+};
+
+static void
+name_site(struct drill_elsewhere *e, const char *name)
+{
+    size_t i = 0;
+    while (i < e->site_count && strcmp(e->sites[i], name) != 0)
+        i++;
+    if (i == e->site_count && i < DRILL_SITES)
+        (void)snprintf(e->sites[e->site_count++], sizeof e->sites[0], "%s", name);
+}
+
+/* Of a live wrap under a root key that is known here. */
+static enum rc
+look_site(void *arg, const struct wrap *w, struct err *err)
+{
+    struct wrap_sites *s = arg;
+    const struct store *own = s->c->r->own;
+    struct err unknown = ERR_INIT;
+    struct object object;
+    struct root root;
+    char name[LIMIT_NAME + 1];
+    if (w->retired || object_find(own, "root", w->root, &object, &unknown) != RC_OK)
+        return RC_OK;
+    enum rc rc = root_load(own, &object, &root, err);
+    if (rc != RC_OK || root.site[0] == '\0' || strcmp(root.site, s->key->protects_site) == 0)
+        return rc;
+    s->found = 1;
+    rc = object_name(own, root.site, name, err);
+    if (rc == RC_OK)
+        name_site(&s->c->r->elsewhere, name);
+    return rc;
+}
+
+/* A proof made at the site that a key must outlive counts for nothing, so the key would be due
+ * there for ever. It is opened there as often as policy asks, and is due where a wrap of it lies.
+ * Without such a wrap it fails, every time. */
+static enum rc
+leave_to_others(struct choosing *c, const struct key *key, int *yes, struct err *err)
+{
+    struct drill_run *r = c->r;
+    struct wrap_sites s = {.c = c, .key = key};
+    struct drilled_state here = {.proven = 1};
+    if (!purpose_must_outlive(key->purpose) || r->own->site[0] == '\0' ||
+        strcmp(r->own->site, key->protects_site) != 0)
+        return RC_OK;
+    enum rc rc =
+        drilled_opened_at(session_records(r->ctx), key->uuid, r->own->site, here.newest.at, err);
+    if (rc != RC_OK ||
+        drilled_is_due(&here, policy_of(&c->policy, POLICY_DRILL, key->purpose), c->now_ms))
+        return rc;
+    rc = wrap_each(r->own, key->uuid, look_site, &s, err);
+    if (rc != RC_OK || !s.found)
+        return rc;
+    *yes = 0;
+    if (r->elsewhere.keys++ == 0)
+        showing_label(r->elsewhere.first, key);
+    return RC_OK;
+}
+
 /* Records lie in ctx->store, or with an export beside it. */
 static enum rc
-wanted_now(const struct choosing *c, const struct key *key, int *yes, struct err *err)
+wanted_now(struct choosing *c, const struct key *key, int *yes, struct err *err)
 {
     struct drilled_state s;
     if (!c->due && !c->unproven)
@@ -52,7 +120,7 @@ wanted_now(const struct choosing *c, const struct key *key, int *yes, struct err
         *yes = (c->due &&
                 drilled_is_due(&s, policy_of(&c->policy, POLICY_DRILL, key->purpose), c->now_ms)) ||
                (c->unproven && !s.proven);
-    return rc;
+    return rc == RC_OK && *yes && c->due ? leave_to_others(c, key, yes, err) : rc;
 }
 
 static enum rc
