@@ -58,7 +58,10 @@ for format in html csv json; do
     against "report audit, $format" "$plain" sqlite3 report audit --file "report.$format" --format "$format"
     rm -f "report.$format"
 done
-against 'audit export, cbom' "$plain" sqlite3 audit export --format cbom --file cbom
+for format in cbom ndjson csv; do
+    against "audit export, $format" "$plain" sqlite3 audit export --format "$format" --file "export.$format"
+    rm -f "export.$format"
+done
 against 'metrics' "$plain" sqlite3 metrics --file metrics
 against 'list NAME' "$plain" sqlite3 list bulk/1
 against 'show KEY' "$plain" sqlite3 show bulk/1
