@@ -55,3 +55,26 @@ load ../lib/cli.bash
         return 1
     fi
 }
+
+# The files that a page names, in its words and in its picture, that are nowhere: by their path from the top or from src, or
+# by their name alone. A * stands for more.
+names_nowhere() { # PAGE
+    local name
+    grep -oE '[A-Za-z0-9_.*/-]+\.(c|h|sh|bats|cmake|sql|md|txt|json)\b' "$1" | sort -u | while read -r name; do
+        case $name in
+        */*) compgen -G "$KM_SOURCE/$name" >/dev/null || compgen -G "$KM_SOURCE/src/$name" >/dev/null ;;
+        *) find "$KM_SOURCE" -maxdepth 1 -name "$name" | grep -q . || find "$KM_SOURCE"/{src,tests,docs,cmake} -name "$name" | grep -q . ;;
+        esac || echo "$name"
+    done
+}
+
+@test "each file that architecture.md and CONTRIBUTING name is there" {
+    local page
+    for page in docs/explanation/architecture.md CONTRIBUTING.md; do
+        run names_nowhere "$KM_SOURCE/$page"
+        [ -z "$output" ] || { printf '%s names what is not there: %s\n' "$page" "$output" >&2; return 1; }
+        sed 's/\.c\b/_moved&/' "$KM_SOURCE/$page" >planted.md
+        run names_nowhere "$PWD/planted.md"
+        [[ $output == *_moved.c* ]]
+    done
+}
