@@ -154,7 +154,8 @@ refuse_existing(struct ctx *ctx, const char *kind, const char *name, struct err 
         *err = scratch;
         return rc;
     }
-    return err_set(err, RC_EXISTS, "the name %s is taken by another %s", name, kind);
+    (void)err_set(err, RC_EXISTS, "the name %s is taken by another %s", name, kind);
+    return err_hint(err, "choose another name; which there are: keymuster %s list", kind);
 }
 
 enum rc

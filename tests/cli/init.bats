@@ -224,3 +224,10 @@ application_id() { sqlite3 "$FRA/escrow.db" 'PRAGMA application_id'; }
     error_is KM1002
     says 'unknown key \"site\"' 'keymuster site list'
 }
+
+@test "a name that is taken: said, with where to look which there are" {
+    ends 0 -C "$FRA" init --site fra
+    ends 6 -o json -C "$FRA" site add fra
+    error_is KM2012
+    says 'the name fra is taken by another site' 'choose another name; which there are: keymuster site list'
+}
