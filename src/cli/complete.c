@@ -171,6 +171,9 @@ offer_value(struct complete *c, const struct opt_spec *spec)
     if (spec == NULL || spec->arg == NULL)
         return;
     fix_name(c, spec->arg);
+    const char *comma = spec->id == OPT_FIELDS ? strrchr(c->typed, ',') : NULL;
+    if (comma != NULL)
+        fix(c, (size_t)(comma + 1 - c->typed));
     complete_want(c, complete_option_want(spec), spec->arg);
 }
 

@@ -39,7 +39,10 @@ enum complete_want {
     WANT_LOSS = 1048576,   /* KIND:NAME of simulate */
     WANT_RULE = 2097152,   /* of policies, with "=" behind */
     WANT_NAME = 4194304,   /* what the command's noun says */
-    WANT_SHELL = 8388608
+    WANT_SHELL = 8388608,
+    WANT_FIELDS = 16777216, /* columns of list and show, with commas between */
+    WANT_FIELD = 33554432,  /* what list sorts by */
+    WANT_KIND = 67108864    /* of entries */
 };
 
 struct complete {

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/audit/list_fields.h"
 #include "cli/complete.h"
 #include "cli/keys/mint.h"
+#include "escrow/apply.h"
 #include "escrow/key.h"
 #include "escrow/policy.h"
 
@@ -22,7 +24,7 @@ static const struct {
     {"[copy=]REF", WANT_REF},
     {"[copy=|proxy=|spare=]REF", WANT_REF},
     {"[proxy=]REF", WANT_REF},
-    {"A,B", WANT_FREE},
+    {"A,B", WANT_FIELDS},
     {"ARG", WANT_FILES},
     {"ADDRESS", WANT_FREE},
     {"AUTHOR:SEQ|DATE", WANT_FREE},
@@ -43,7 +45,7 @@ static const struct {
     {"EXIT-STATUS", WANT_FREE},
     {"EXPORT", WANT_FILES},
     {"F", WANT_FILES},
-    {"FIELD", WANT_FREE},
+    {"FIELD", WANT_FIELD},
     {"FILE", WANT_FILES},
     {"FILE|KEY", WANT_FILES}, /* a person's public key */
     {"FILTER", WANT_FREE},
@@ -54,7 +56,7 @@ static const struct {
     {"K=V", WANT_FREE},
     {"K[=V]", WANT_FREE},
     {"KEY", WANT_KEY},
-    {"KIND", WANT_FREE},
+    {"KIND", WANT_KIND},
     {"KIND:NAME", WANT_LOSS},
     {"KMS", WANT_KMS},
     {"N", WANT_FREE},
@@ -322,6 +324,42 @@ offer_codes(struct complete *c)
     }
 }
 
+/* Other commands have columns of their own, in no table that could be asked. */
+static void
+offer_fields(struct complete *c)
+{
+    int keys = c->cmd != NULL && c->cmd->noun == NULL &&
+               (strcmp(c->cmd->verb, "list") == 0 || strcmp(c->cmd->verb, "show") == 0);
+    for (const struct list_field *f = list_fields; keys && f->name != NULL; f++)
+        complete_offer(c, f->name, NULL);
+}
+
+/* "run." stands for all that begin so, which `audit log --kind run` means, too. */
+static void
+offer_kinds(struct complete *c)
+{
+    for (size_t i = 0; apply_kind_at(i) != NULL; i++) {
+        char text[WORD];
+        (void)snprintf(text, sizeof text, "%s", apply_kind_at(i));
+        size_t len = strlen(text);
+        if (text[len - 1] == '.')
+            text[len - 1] = '\0';
+        complete_offer(c, text, NULL);
+    }
+}
+
+/* Columns, orders and kinds of entries. */
+static void
+offer_records(struct complete *c, unsigned want)
+{
+    if (want & WANT_FIELDS)
+        offer_fields(c);
+    for (size_t i = 0; (want & WANT_FIELD) && i < LIST_ORDERS; i++)
+        complete_offer(c, list_orders[i].name, NULL);
+    if (want & WANT_KIND)
+        offer_kinds(c);
+}
+
 void
 complete_want(struct complete *c, unsigned want, const char *placeholder)
 {
@@ -352,6 +390,7 @@ complete_want(struct complete *c, unsigned want, const char *placeholder)
         offer_rules(c);
     if (want & WANT_CODE)
         offer_codes(c);
+    offer_records(c, want);
     complete_names(c, want);
     c->files |= (want & WANT_FILES) != 0;
     c->dirs |= (want & WANT_DIRS) != 0;

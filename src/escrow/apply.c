@@ -352,6 +352,12 @@ find_kind(const char *kind)
     return NULL;
 }
 
+const char *
+apply_kind_at(size_t i)
+{
+    return i < sizeof kinds / sizeof kinds[0] ? kinds[i].kind : NULL;
+}
+
 static enum rc
 put_unapplied(struct apply *a, struct err *err)
 {

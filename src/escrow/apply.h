@@ -12,5 +12,8 @@
 /* Adds the facts of one accepted line. A body that lacks something goes into `unapplied` with the
  * reason. */
 enum rc apply_entry(struct db *db, const struct entry *e, struct err *err) MUST_CHECK;
+/* The i-th kind of entry that this program applies, NULL behind the last. "run." is all that begin
+ * so. */
+const char *apply_kind_at(size_t i);
 
 #endif

@@ -128,6 +128,9 @@ everyday() {
     completes 'root create x --kms kp-m' root create x --kms kp-mad
     completes 'import ro' import rows.ndjson
     completes 'import rows.ndjson --root fra' import rows.ndjson --root fra-main
+    completes 'list --sort exp' list --sort expires
+    completes 'list --fields name,gen' list --fields name,generation
+    completes 'audit log --kind key.cr' audit log --kind key.created
     completes "-C $T/nowhere show vbr/c" -C "$T/nowhere" show vbr/c
 }
 
@@ -171,6 +174,17 @@ everyday() {
     [ "$output" = $'\nvbr/config\nvbr/job' ]
     KEYMUSTER_OUTPUT=ndjson quiet show '' vbr/c
     [ "$output" = $'\nvbr/config' ]
+    quiet list --fields '' ''
+    grep -qx name <<<"$output"
+    grep -qx needed_until <<<"$output"
+    quiet list '' --fields=uuid,state_
+    [ "$output" = $'\n--fields=uuid,state_since\n--fields=uuid,state_reason' ] || { dump; return 1; }
+    quiet site list --fields '' ''
+    [ -z "$output" ]
+    quiet list --sort '' wraps_
+    [ "$output" = $'\nwraps_behind\nwraps_count' ]
+    quiet audit log --kind '' ru
+    [ "$output" = $'\nrunbook.added\nrun' ]
     quiet -C "$T/nowhere" show '' vbr/c
     [ -z "$output" ]
     cp "$FRA/keymuster.conf" "$T/conf"

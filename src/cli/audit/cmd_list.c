@@ -75,32 +75,19 @@ read_words(const struct ctx *ctx, struct wanted *w, struct err *err)
 {
     static const char *const states[] = {"pre-activation", "active",    "suspended", "deactivated",
                                          "compromised",    "destroyed", NULL};
-    static const struct {
-        const char *name;
-        enum inventory_order order;
-    } orders[] = {{"name", INV_BY_NAME},
-                  {"generation", INV_BY_GENERATION},
-                  {"state", INV_BY_STATE},
-                  {"created_at", INV_BY_CREATED},
-                  {"expires", INV_BY_EXPIRES},
-                  {"needed_until", INV_BY_NEEDED_UNTIL},
-                  {"last_proven_at", INV_BY_LAST_PROVEN},
-                  {"wraps_behind", INV_BY_BEHIND},
-                  {"wraps_count", INV_BY_WRAPS}};
-    enum { ORDERS = sizeof orders / sizeof orders[0] };
-    const char *names[ORDERS + 1];
+    const char *names[LIST_ORDERS + 1];
     const char *sort = opt_get(&ctx->opts, OPT_SORT);
     w->filter.state = opt_get(&ctx->opts, OPT_STATE);
     w->filter.purpose = opt_get(&ctx->opts, OPT_PURPOSE);
     enum rc rc = check_word("--state", w->filter.state, states, err);
     if (rc == RC_OK)
         rc = check_word("--purpose", w->filter.purpose, mint_purposes, err);
-    for (size_t i = 0; i < ORDERS; i++) {
-        names[i] = orders[i].name;
+    for (size_t i = 0; i < LIST_ORDERS; i++) {
+        names[i] = list_orders[i].name;
         if (sort != NULL && strcmp(sort, names[i]) == 0)
-            w->order = orders[i].order;
+            w->order = list_orders[i].order;
     }
-    names[ORDERS] = NULL;
+    names[LIST_ORDERS] = NULL;
     return rc == RC_OK ? check_word("--sort", sort, names, err) : rc;
 }
 

@@ -295,6 +295,18 @@ const struct list_field list_fields[] = {
     {NULL, NULL, 0, 0, NULL},
 };
 /* clang-format on */
+const struct list_order list_orders[LIST_ORDERS] = {
+    {"name", INV_BY_NAME},
+    {"generation", INV_BY_GENERATION},
+    {"state", INV_BY_STATE},
+    {"created_at", INV_BY_CREATED},
+    {"expires", INV_BY_EXPIRES},
+    {"needed_until", INV_BY_NEEDED_UNTIL},
+    {"last_proven_at", INV_BY_LAST_PROVEN},
+    {"wraps_behind", INV_BY_BEHIND},
+    {"wraps_count", INV_BY_WRAPS},
+};
+
 enum { FIELDS_MOST = sizeof list_fields / sizeof list_fields[0] };
 
 enum rc

@@ -38,6 +38,14 @@ struct list_field {
 };
 extern const struct list_field list_fields[]; /* ended by a name NULL */
 
+/* What --sort may name. */
+enum { LIST_ORDERS = 9 };
+struct list_order {
+    const char *name;
+    enum inventory_order order;
+};
+extern const struct list_order list_orders[LIST_ORDERS];
+
 /* RC_USAGE for a name in --fields that is none. */
 enum rc list_fields_check(const struct ctx *ctx, struct err *err) MUST_CHECK;
 /* Whether the answer has it: by --fields, else by the format. */
