@@ -8,7 +8,6 @@
 #include "copy/memory.h"
 #include "crypt/hash.h"
 #include "escrow/log.h"
-#include "sys/term.h"
 #include "text/uni.h"
 
 /* ---- init ---- */
@@ -229,18 +228,6 @@ list_site(void *arg, const struct object *o, struct err *err)
     return rc;
 }
 
-unsigned
-cmd_width(const struct ctx *ctx)
-{
-    unsigned columns = 0;
-    unsigned rows = 0;
-    (void)ctx;
-    if (!term_is_tty(1))
-        return 0;
-    term_size(1, &columns, &rows);
-    return columns;
-}
-
 enum rc
 cmd_table_row(struct table *t, const char *const *cells, size_t count, struct err *err)
 {
@@ -253,7 +240,7 @@ cmd_table_row(struct table *t, const char *const *cells, size_t count, struct er
 enum rc
 cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titles, struct err *err)
 {
-    enum rc rc = table_new(out, cmd_width(ctx), err);
+    enum rc rc = table_new(out, out_width(ctx), err);
     for (size_t i = 0; rc == RC_OK && titles[i] != NULL; i++)
         rc = table_column(*out, titles[i], 0, err);
     return rc;

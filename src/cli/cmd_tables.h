@@ -102,8 +102,6 @@ void cmd_author_site(const struct store *store, const char *author, char out[LIM
 enum rc cmd_history(struct ctx *ctx, const struct key *key, struct jw *w,
                     struct err *err) MUST_CHECK;
 
-/* Columns of the screen when standard output is one, else 0. */
-unsigned cmd_width(const struct ctx *ctx);
 enum rc cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titles,
                       struct err *err) MUST_CHECK;
 enum rc cmd_table_row(struct table *t, const char *const *cells, size_t count,

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cmd_tables.h"
 #include "sys/env.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "sys/term.h"
 #include "text/csv.h"
 #include "text/flow.h"
 #include "text/jw.h"
@@ -137,11 +137,23 @@ out_printf(struct ctx *ctx, const char *fmt, ...)
     va_end(args);
 }
 
+unsigned
+out_width(const struct ctx *ctx)
+{
+    unsigned columns = 0;
+    unsigned rows = 0;
+    (void)ctx;
+    if (!term_is_tty(1))
+        return 0;
+    term_size(1, &columns, &rows);
+    return columns;
+}
+
 void
 out_line(struct ctx *ctx, const char *before, const char *text)
 {
     struct buf line, safe;
-    unsigned width = cmd_width(ctx);
+    unsigned width = out_width(ctx);
     out_printf(ctx, "%s", before);
     if (width == 0) {
         out_text(ctx, text);

@@ -35,6 +35,8 @@ enum rc out_json_part(struct ctx *ctx, struct buf *doc, struct err *err) MUST_CH
 /* Ends the object that session_answer began, writes it as out_json does, and releases doc. */
 enum rc out_object(struct ctx *ctx, struct buf *doc, struct jw *w, struct err *err) MUST_CHECK;
 
+/* Columns of the screen when standard output is one, else 0. */
+unsigned out_width(const struct ctx *ctx);
 /* Appends to ctx->out, escaped: one line, or several. */
 void out_text(struct ctx *ctx, const char *text);
 /* Appends to ctx->out as it is; for our own words. */

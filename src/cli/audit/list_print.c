@@ -15,7 +15,7 @@ struct cells {
 static enum rc
 begin_table(struct list_print *p, struct err *err)
 {
-    enum rc rc = table_new(&p->table, cmd_width(p->ctx), err);
+    enum rc rc = table_new(&p->table, out_width(p->ctx), err);
     for (const struct list_field *f = list_fields; rc == RC_OK && f->name != NULL; f++) {
         if (list_fields_want(p->ctx, f))
             rc = table_column(p->table, f->title, 0, err);
