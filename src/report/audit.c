@@ -277,21 +277,21 @@ static const struct audit_column
     root_columns[] = {{"root", "ROOT KEY", AUDIT_TEXT}, {"kms", "KMS", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"state", "STATE", 0},
         {"versions", "VERSIONS", AUDIT_INT}, {"observed_at", "OBSERVED", AUDIT_AT}, {"keys", "KEYS", AUDIT_INT},
         {"behind", "BEHIND", AUDIT_INT}, {"restore_until", NULL, AUDIT_AT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
-    copy_columns[] = {{"copy", "COPY", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"url", "WHERE", AUDIT_TEXT}, {"bound", "BOUND HERE", 0},
+    copy_columns[] = {{"copy", "COPY", AUDIT_TEXT}, {"site", "SITE", AUDIT_TEXT}, {"url", "WHERE", AUDIT_TEXT}, {"bound", "BOUND HERE", AUDIT_YES},
         {"kept_at", "CREDENTIAL KEPT AT", AUDIT_TEXT}, {"every", "DUE EVERY", AUDIT_TEXT}, {"reached_at", "REACHED", AUDIT_AT},
-        {"age_ms", "AGE", AUDIT_MS}, {"missing", "ENTRIES MISSING", AUDIT_INT}, {"overdue", NULL, AUDIT_TEXT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
+        {"age_ms", "AGE", AUDIT_MS}, {"missing", "ENTRIES MISSING", AUDIT_INT}, {"overdue", NULL, AUDIT_YES}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
     contradiction_columns[] = {{"copy", "COPY", AUDIT_TEXT}, {"what", "WHAT IT SHOWED", AUDIT_TEXT}, {"detail", "DETAIL", 0},
         {"author", "OF AUTHOR", AUDIT_TEXT}, {"first_at", "FIRST SEEN", AUDIT_AT}, {"at", "LAST SEEN", AUDIT_AT},
-        {"agreed_since", "AGREED SINCE", AUDIT_TEXT}, {"reached_at", NULL, AUDIT_TEXT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
+        {"agreed_since", "AGREED SINCE", AUDIT_YES}, {"reached_at", NULL, AUDIT_TEXT}, {"uuid", NULL, AUDIT_TEXT}, {NULL, NULL, 0}},
     drill_columns[] = {{"drill", "DRILL", AUDIT_TEXT}, {"at", "BEGUN", AUDIT_AT}, {"site", "SITE", AUDIT_TEXT}, {"keys", "KEYS", AUDIT_INT},
         {"proven", "PROVEN", AUDIT_INT}, {"not_proven", "NOT PROVEN", AUDIT_INT}, {"rto_ms", "RTO MEASURED", AUDIT_MS},
         {"rpo_ms", "RPO MEASURED", AUDIT_MS}, {NULL, NULL, 0}},
     reveal_columns[] = {{"at", "WHEN", AUDIT_AT}, {"key", "KEY", AUDIT_TEXT}, {"who", "WHO", AUDIT_TEXT}, {"reason", "WHY", 0},
-        {"ticket", "TICKET", AUDIT_TEXT}, {"to", "TO", AUDIT_TEXT}, {"shown", "SHOWN", AUDIT_TEXT}, {NULL, NULL, 0}},
+        {"ticket", "TICKET", AUDIT_TEXT}, {"to", "TO", AUDIT_TEXT}, {"shown", "SHOWN", AUDIT_YES}, {NULL, NULL, 0}},
     changed_columns[] = {{"kind", "WHAT", AUDIT_TEXT}, {"entries", "ENTRIES", AUDIT_INT}, {NULL, NULL, 0}},
     change_columns[] = {{"at", "WHEN", AUDIT_AT}, {"kind", "WHAT", AUDIT_TEXT}, {"about", "ABOUT", AUDIT_TEXT}, {"detail", "DETAIL", 0},
         {"by", "BY AUTHOR", AUDIT_TEXT}, {NULL, NULL, 0}},
-    site_columns[] = {{"site", "SITE", AUDIT_TEXT}, {"region", "REGION", AUDIT_TEXT}, {"vendor", "VENDOR", AUDIT_TEXT}, {"lost", "LOST", AUDIT_TEXT}, {NULL, NULL, 0}};
+    site_columns[] = {{"site", "SITE", AUDIT_TEXT}, {"region", "REGION", AUDIT_TEXT}, {"vendor", "VENDOR", AUDIT_TEXT}, {"lost", "LOST", AUDIT_YES}, {NULL, NULL, 0}};
 /* clang-format on */
 
 static void

@@ -26,7 +26,7 @@ extern const char *const audit_purposes[AUDIT_PURPOSES + 2];
 extern const char *const audit_ages[AUDIT_AGES + 1];
 
 /* How a cell is told: to programs as it is (numbers as numbers), to people shorter. */
-enum audit_kind { AUDIT_TEXT, AUDIT_AT, AUDIT_INT, AUDIT_MS };
+enum audit_kind { AUDIT_TEXT, AUDIT_AT, AUDIT_INT, AUDIT_MS, AUDIT_YES };
 struct audit_column {
     const char *name;  /* member of JSON; NULL ends a list of columns */
     const char *title; /* for people; NULL, and so of all behind it: only for programs */

@@ -12,7 +12,10 @@ put_cell(struct jw *w, const struct audit_column *column, const char *cell)
             jw_raw(w, column->name, cell, strlen(cell));
         return;
     }
-    jw_opt(w, column->name, cell);
+    if (column->kind == AUDIT_YES)
+        jw_bool(w, column->name, cell != NULL && cell[0] != '\0' && strcmp(cell, "no") != 0);
+    else
+        jw_opt(w, column->name, cell);
 }
 
 static void

@@ -165,7 +165,7 @@ drill_rows_json(struct jw *w, const char *name, const struct drill_row *rows, si
         if (r->outcome == DRILL_PROVEN)
             jw_bool(w, "counts", r->counts);
         jw_int(w, "ms", r->ms);
-        jw_opt(w, "request_id", r->request);
+        jw_opt(w, "request", r->request);
         jw_opt(w, "site", r->site);
         jw_str(w, "host", r->host);
         jw_opt(w, "copy", r->copy);

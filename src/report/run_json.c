@@ -173,7 +173,7 @@ put_shown(struct jw *w, const struct run_facts *f, struct err *err)
         jw_opt(w, "shown_at", s->shown != NULL ? s->shown->at : NULL);
         jw_opt(w, "closed_at", s->closed != NULL ? s->closed->at : NULL);
         jw_opt(w, "root", s->root);
-        jw_opt(w, "request_id", s->shown != NULL ? json_gets(s->shown->body, "request") : NULL);
+        jw_opt(w, "request", s->shown != NULL ? json_gets(s->shown->body, "request") : NULL);
         rc = put_by(w, f, s->intended, err);
         put_hash(w, "entry", s->intended);
         jw_end_obj(w);

@@ -147,7 +147,7 @@ fix_of() { "$KEYMUSTER" -C "$FRA" -o json audit check | jq -r --arg r "$1" '[.fi
     "$KEYMUSTER" -C "$FRA" -o json audit check >one || [ "$?" -eq 3 ]
     "$KEYMUSTER" -C "$FRA" -o ndjson audit check >many || [ "$?" -eq 3 ]
     jq -c '.findings[] | del(.schema)' one >a
-    jq -c 'select(.schema == "keymuster.audit-finding/1") | del(.schema)' many >b
+    jq -c 'select(.schema == "keymuster.audit.check.finding/1") | del(.schema)' many >b
     cmp a b
     [ "$(tail -n 1 many | jq -r .schema)" = keymuster.summary/1 ]
     "$KEYMUSTER" -C "$FRA" -o csv audit check >table || [ "$?" -eq 3 ]
@@ -165,7 +165,7 @@ fix_of() { "$KEYMUSTER" -C "$FRA" -o json audit check | jq -r --arg r "$1" '[.fi
     [ "$(grep -c 'never-drilled' <<<"$output")" -eq 11 ]
     set +o pipefail
     "$KEYMUSTER" -C "$FRA" -o ndjson audit check 2>complaint | head -n 1 >first
-    [ "$(jq -r .schema first)" = keymuster.audit-finding/1 ]
+    [ "$(jq -r .schema first)" = keymuster.audit.check.finding/1 ]
     [ ! -s complaint ]
 }
 

@@ -64,7 +64,7 @@ good_page() { # FILE
         and .counts.values_shown == 1 and .counts.drills == 1 and (.keys | length) == 5 and (.good | not)
         and .states.active == {"config-backup": 1, "backup-job": 3, "other": 1}
         and .cryptoperiod_passed["first quarter"] == 1 and .cryptoperiod_passed["no end set"] == 4' doc
-    jq -e '.duties[0].key == "vbr/job-sql@1" and .duties[0].times == 1 and .showings[0].ticket == "=1+1" and .showings[0].shown == "yes"
+    jq -e '.duties[0].key == "vbr/job-sql@1" and .duties[0].times == 1 and .showings[0].ticket == "=1+1" and .showings[0].shown == true
         and .drills[0].keys == 5 and .drills[0].rto_ms >= 0 and .copies[0].copy == "usb" and .copies[0].age_ms >= 0' doc
     jq -e --arg n "$long" '[.keys[].name] | index($n) and index("=HYPERLINK(\"http://x\",\"y\")")' doc
     # Position in every log, and changes by kind, as the log has them.

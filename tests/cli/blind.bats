@@ -145,7 +145,7 @@ scene_blind() {
     json '.by == "second.operator" and .ms > 0'
     fra sync
     ends 0 -o json -C "$FRA" recover show "$id"
-    json '.finished and .by == "second.operator" and .blind'
+    json '.ended_at and .by == "second.operator" and .blind'
     ends 0 -o json -C "$FRA" status
     json '.duties == 1 and .recovered[0].run == $id' --arg id "$id"
     [ "$(ask .digest -C "$FRA" status)" = "$(ask .digest -C "$MAD" status)" ]

@@ -242,7 +242,7 @@ newest() { # SUBFOLDER
     rm "$USB/fill"
     ends 0 -C "$FRA" sync
     ends 0 -o json -C "$FRA" copy list
-    json '.items[0] | .create_once == "enforced" and .account == "overwrites removes"'
+    json '.items[0] | .create_once == "enforced" and .can_overwrite and .can_remove'
     # What lies there is whole; a disk this small is a finding.
     ends 3 -C "$FRA" copy check --deep
     says 'usb verifies' 'no object of 32 MiB finds room: No space left'

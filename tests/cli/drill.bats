@@ -25,7 +25,7 @@ result() { # KEY [ROOT]
     ends 0 -o json -C "$MAD" drill --reason 'quarter'
     json '.results | length == 2 and all(.outcome == "proven" and .counts and .compared and .root == "mad-main")'
     json '.from == "usb" and .site == "mad" and .copy_site == "mad" and .proven == 2 and .failed == 0 and .rpo_ms == 0
-        and .rto_ms >= 0 and (.results | all(.ms >= 0 and (.request_id | length) == 36))'
+        and .rto_ms >= 0 and (.results | all(.ms >= 0 and (.request | length) == 36))'
     ends 0 -o ndjson -C "$MAD" audit log
     [ "$(grep -c '"kind":"drill.result"' <<<"$output")" -eq 2 ]
     jq -se 'map(.entry | select(.kind? == "drill.result") | .body) | all(.outcome == "proven" and .reason == "quarter"

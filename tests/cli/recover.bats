@@ -102,7 +102,7 @@ END
     # The runbook's text went into the log, too; the other site sees the run.
     fra sync
     ends 0 -o json -C "$FRA" recover show "$(run_id "$MAD")"
-    json '.finished and ([.steps[] | select(.state != "done")] == [])'
+    json '.ended_at and ([.steps[] | select(.state != "done")] == [])'
     ends 2 -o json -C "$MAD" recover resume "$(run_id "$MAD")"
     error_is KM5004
     ends 13 -C "$MAD" recover resume

@@ -191,7 +191,7 @@ bare() {
     fra recover attach "$T/night"
     fra author admit "$(ask .author -C "$T/night" status)"
     ends 0 -o json -C "$FRA" recover show "$run"
-    json '.finished and all(.steps[]; .state == "done" and .by)'
+    json '.ended_at and all(.steps[]; .state == "done" and .by)'
 }
 
 @test "two at once: here the second is told who; at two sites both go on, and each sees what the other did" {
@@ -219,7 +219,7 @@ bare() {
     fra sync
     for store in "$FRA" "$MAD"; do
         ends 0 -o json -C "$store" recover show "$(run_id "$store")"
-        json '.finished and all(.steps[]; .state == "done")'
+        json '.ended_at and all(.steps[]; .state == "done")'
         "$KEYMUSTER" -o ndjson -C "$store" audit log |
             jq -se '[.[].entry | select(.kind? == "run.ended" and .body.step == "say") | .body.fields.word] | sort == ["no", "yes"]' >/dev/null
         ends 2 -o json -C "$store" recover resume "$(run_id "$store")"

@@ -57,7 +57,7 @@ answers_of() { # skip the copy's check where there is none yet
     ends 0 -o json -C "$FRA" show vbr/config
     json '.generation == 3'
     ends 0 -o json -C "$FRA" recover list
-    json '.items[0].finished'
+    json '.items[0].ended_at'
     ends 0 -C "$FRA" verify
     ends 0 -C "$FRA" reveal vbr/config --reason compare --root mad-main --to file:new.pw
     ends 0 -C "$E" check vbr/config --secret file:new.pw

@@ -104,7 +104,7 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
         and ([$own[] | select(.entry.kind == "run.ended") | .entry.body.ms]) == [$d.steps[].attempts[].ms]
         and all($own[]; .entry.by == $d.by[0].by) and ($d.by | length) == 1
         and (first(.[] | select(.entry.kind == "reveal.shown" and .entry.body.intended == $d.revealed[0].entry)) | .entry.body.request) ==
-            $d.revealed[0].request_id' log
+            $d.revealed[0].request' log
     # The anchor is the last of its entries, and the head that it names speaks for it.
     jq -se --slurpfile d doc '$d[0].anchors as $a | ($a | length) == 1 and
         (map(select(.entry.kind == "run.finished")) | last | .hash == $a[0].entry and .entry.seq == $a[0].seq)' log
@@ -293,12 +293,12 @@ unseen='[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80[\xaa-\xae]' # bytes that do something 
     jq -se '.[0] as $s | .[1] as $d | $s.drill == $d.drill and $s.proven == $d.proven and $s.failed == $d.failed
         and $s.rto_ms == $d.rto_ms and $s.rpo_ms == $d.rpo_ms and $s.lost_entries == $d.lost_entries and $s.newest_at == $d.newest_at
         and $s.keys == $d.keys and $s.not_counting == $d.not_counting
-        and ([$s.results[] | [.root, .outcome, .ms, .request_id]] == [$d.results[] | [.root, .outcome, .ms, .request_id]])' said doc
+        and ([$s.results[] | [.root, .outcome, .ms, .request]] == [$d.results[] | [.root, .outcome, .ms, .request]])' said doc
     log_of "$FRA" | jq -se --slurpfile d doc '[.[] | select(.entry.kind == "drill.result") | .hash] == [$d[0].results[].entry]'
     json '.lost_entries == 1 and .rpo_ms > 0'
     json 'all(.results[]; .site == "fra" and .copy == "usb" and .host and .reason == "every <quarter>" and .ticket == "T-1")'
     ends 0 -C "$FRA" report drill
-    says DRILL 'RTO measured' 'RPO measured' 'mad-main' "$(jq -r '.results[0].request_id' doc)" 'every <quarter>'
+    says DRILL 'RTO measured' 'RPO measured' 'mad-main' "$(jq -r '.results[0].request' doc)" 'every <quarter>'
     [ -z "$(awk 'length($0) > 80' <<<"$output")" ]
     ends 0 -C "$FRA" report drill "$(jq -r '.drill[0:13]' doc)" --file drill.html
     good_page drill.html

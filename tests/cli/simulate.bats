@@ -136,7 +136,7 @@ scene_ways() {
     ends 3 -C "$FRA" simulate
     says 'site:fra' 'KEYS LOST'
     ends 0 -o ndjson -C "$FRA" simulate --lose site:fra
-    [ "$(jq -s -c 'map(.schema) | unique' <<<"$output")" = '["keymuster.simulate-key/1","keymuster.simulate/1","keymuster.summary/1"]' ]
+    [ "$(jq -s -c 'map(.schema) | unique' <<<"$output")" = '["keymuster.simulate.key/1","keymuster.simulate/1","keymuster.summary/1"]' ]
     "$KEYMUSTER" -C "$T/empty" init --site x
     ends 3 -C "$T/empty" simulate --lose site:x # nobody would be left
     says '0 of 0 keys would still have a way back'

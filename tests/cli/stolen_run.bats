@@ -61,7 +61,7 @@ END_OF_BOOK
     ends 0 recover resume "${lost[@]}" --evidence "$T/night" --answers answers
     says 'are left out'
     ends 0 -o json -C "$T/night" recover list
-    json '.items[0].finished | length > 0'
+    json '.items[0].ended_at | length > 0'
     ends 0 -C "$T/night" verify
     [ "$(ask '[.keys[] | select(.name == "vbr/config").generation] | tostring' -C "$T/night" list)" = '[1]' ]
     # A program that takes no cut is caught by the same question.

@@ -44,7 +44,7 @@ write_line(struct checking *c, const struct finding *f, struct err *err)
 {
     struct buf line;
     struct jw w;
-    session_answer(&line, &w, "audit-finding");
+    session_answer(&line, &w, "audit.check.finding");
     write_members(&w, f);
     enum rc rc = out_json_line(c->ctx, &line, err);
     buf_release(&line);
@@ -191,7 +191,7 @@ begin(struct checking *c, struct err *err)
     if (c->ctx->format == OUT_CSV)
         return csv_titles(c->ctx, err);
     if (c->ctx->format == OUT_JSON) {
-        session_answer(&c->doc, &c->w, "audit-check");
+        session_answer(&c->doc, &c->w, "audit.check");
         jw_arr(&c->w, "findings");
     }
     return RC_OK;
@@ -211,7 +211,7 @@ end(struct checking *c, int64_t now_ms, struct err *err)
         enum rc rc = out_flush(c->ctx, err);
         if (rc != RC_OK)
             return rc;
-        session_answer(&c->doc, &c->w, "audit-check");
+        session_answer(&c->doc, &c->w, "audit.check");
     } else {
         jw_end_arr(&c->w);
     }

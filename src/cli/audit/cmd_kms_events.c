@@ -84,7 +84,7 @@ tell(struct events *e, const struct activity *a, const struct known_root *root, 
         jw_opt(&e->w, "at", a->at);
         jw_opt(&e->w, "who", a->who);
         jw_opt(&e->w, "address", a->address);
-        jw_opt(&e->w, "correlation", a->request);
+        jw_opt(&e->w, "request", a->request);
         jw_end_obj(&e->w);
         return out_json_part(e->ctx, &e->doc, err);
     }
@@ -215,7 +215,7 @@ begin(struct events *e, struct err *err)
                                          "FROM", "VERDICT", "EVENT",    NULL};
     if (!out_is_json(e->ctx))
         return cmd_table_new(&e->table, e->ctx, titles, err);
-    session_answer(&e->doc, &e->w, "kms-events");
+    session_answer(&e->doc, &e->w, "audit.kms-events");
     jw_arr(&e->w, "foreign");
     return RC_OK;
 }
@@ -293,7 +293,7 @@ explain(struct ctx *ctx, const char *event, struct err *err)
         rc = log_finish(ctx->store, rc, err);
     }
     if (rc == RC_OK)
-        rc = cmd_answer_object(ctx, "kms-events.explain", "event", event, "", "explained", err);
+        rc = cmd_answer_object(ctx, "audit.kms-events.explain", "event", event, "", "explained", err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 

@@ -119,7 +119,7 @@ write_lost(struct simulating *s, const struct simulate_key *k, struct err *err)
     struct jw own;
     struct jw *w = &s->w;
     if (s->ctx->format == OUT_NDJSON) {
-        session_answer(&line, &own, "simulate-key");
+        session_answer(&line, &own, "simulate.key");
         w = &own;
     } else {
         jw_obj(w, NULL);
@@ -356,7 +356,7 @@ end_all(struct simulating *s, struct err *err)
                                          "COPIES LEFT", "AUTHORS LEFT", "FINDINGS",     NULL};
     enum rc rc = RC_OK;
     if (out_is_json(s->ctx)) {
-        session_answer(&s->doc, &s->w, "simulate-all");
+        session_answer(&s->doc, &s->w, "simulate.all");
         jw_arr(&s->w, "losses");
     } else {
         rc = cmd_table_new(&s->table, s->ctx, titles, err);

@@ -132,7 +132,7 @@ answer_job(void *arg, const struct drill_job *j, struct err *err)
     }
     if (!a->ctx->dry_run)
         jw_int(&a->b.w, "ms", j->result.ms);
-    jw_opt(&a->b.w, "request_id", j->result.request);
+    jw_opt(&a->b.w, "request", j->result.request);
     return bulk_key_end(&a->b, err);
 }
 

@@ -48,7 +48,7 @@ write_one(struct jw *w, const struct drilled *d, const char *root, const char *s
     jw_opt(w, "code", d->code);
     jw_bool(w, "counts", counts && d->outcome == DRILL_PROVEN);
     jw_int(w, "ms", d->ms);
-    jw_opt(w, "request_id", d->request);
+    jw_opt(w, "request", d->request);
     jw_end_obj(w);
 }
 

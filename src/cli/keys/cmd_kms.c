@@ -507,7 +507,7 @@ run_kms_test(struct ctx *ctx, struct err *err)
     jw_str(&w, "name", o.name);
     jw_bool(&w, "reachable", 1);
     jw_int(&w, "roots", roots);
-    jw_int(&w, "milliseconds", ms);
+    jw_int(&w, "ms", ms);
     return out_object(ctx, &doc, &w, err);
 }
 

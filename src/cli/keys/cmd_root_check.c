@@ -43,7 +43,7 @@ answer_json(struct jw *w, const struct root_checked *r)
         char code[16];
         (void)snprintf(code, sizeof code, "KM%04d", (int)r->asked);
         jw_str(w, "code", code);
-        jw_str(w, "reason", r->why.msg);
+        jw_str(w, "message", r->why.msg);
         jw_opt(w, "cause", r->why.why);
         jw_str(w, "unknown_since", r->unknown_since);
         jw_opt(w, "hint", root_unknown_hint(r->unknown_since));

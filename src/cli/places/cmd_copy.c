@@ -285,7 +285,10 @@ list_copy(void *arg, const struct object *o, struct err *err)
         jw_int(l->w, "missing", end.seq - p.entries);
         jw_opt(l->w, "reached_at", p.at);
         jw_opt(l->w, "create_once", p.create_once);
-        jw_opt(l->w, "account", p.destroys);
+        if (p.create_once[0] != '\0') { /* it was tried */
+            jw_bool(l->w, "can_overwrite", strstr(p.destroys, "overwrites") != NULL);
+            jw_bool(l->w, "can_remove", strstr(p.destroys, "removes") != NULL);
+        }
         jw_end_obj(l->w);
     } else if (rc == RC_OK) {
         if (time_parse(&ms, p.at) == 0)

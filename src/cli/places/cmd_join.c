@@ -65,7 +65,7 @@ answer_json(struct ctx *ctx, const struct joined *j, struct err *err)
     jw_str(&w, "site", j->site);
     jw_str(&w, "digest", j->digest);
     jw_int(&w, "entries", j->seen.report.new_entries);
-    jw_opt(&w, "newest", j->seen.report.newest_at);
+    jw_opt(&w, "newest_at", j->seen.report.newest_at);
     jw_bool(&w, "admitted", trust_accepted(&j->trust));
     jw_opt(&w, "next", j->next);
     if (j->request.len > 0)

@@ -49,7 +49,7 @@ answer_json(struct ctx *ctx, const struct attached *a, const struct standing *s,
     jw_opt(&w, "name", s->author.name);
     jw_bool(&w, "admitted", s->accepted);
     jw_int(&w, "entries", a->report.new_entries);
-    jw_opt(&w, "newest", a->report.newest_at);
+    jw_opt(&w, "newest_at", a->report.newest_at);
     jw_opt(&w, "next", s->next);
     return out_object(ctx, &doc, &w, err);
 }

@@ -127,7 +127,7 @@ answer_run(struct ctx *ctx, const struct run *run, const char *schema, struct er
     jw_str(&w, "sha256", run->book->sha256);
     jw_str(&w, "mode", run->record.drill ? "drill" : "real");
     jw_str(&w, "at", run->record.at);
-    jw_opt(&w, "finished", run->record.finished);
+    jw_opt(&w, "ended_at", run->record.finished);
     write_steps(&w, run);
     enum rc rc = run_alone_write(ctx, &w, run, err);
     if (rc == RC_OK)
@@ -244,7 +244,7 @@ list_run(void *arg, const struct run_record *r, struct err *err)
         if (r->blind)
             jw_bool(l->w, "blind", 1);
         jw_str(l->w, "at", r->at);
-        jw_opt(l->w, "finished", r->finished);
+        jw_opt(l->w, "ended_at", r->finished);
         jw_end_obj(l->w);
         return RC_OK;
     }
