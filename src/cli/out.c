@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/plant.h"
+#include "cli/cmd_tables.h"
 #include "sys/env.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -100,6 +102,8 @@ out_json_part(struct ctx *ctx, struct buf *doc, struct err *err)
 enum rc
 out_object(struct ctx *ctx, struct buf *doc, struct jw *w, struct err *err)
 {
+    if (PLANTED("odd-member"))
+        jw_int(w, "odd", 1);
     jw_end_obj(w);
     enum rc rc = out_json(ctx, doc, err);
     buf_release(doc);
@@ -411,7 +415,10 @@ error_json(struct buf *out, const struct ctx *ctx, const struct err *err)
     jw_obj(&w, NULL);
     jw_str(&w, "schema", "keymuster.error/1");
     jw_str(&w, "code", code);
-    jw_int(&w, "exit", out_exit(ctx, err));
+    if (PLANTED("odd-type"))
+        jw_str(&w, "exit", "3");
+    else
+        jw_int(&w, "exit", out_exit(ctx, err));
     json_text(&w, "message", msg);
     json_text(&w, "cause", err->why[0] == '\0' ? err_text(err->code) : err->why);
     json_hints(&w, ways_out(err));

@@ -24,6 +24,7 @@ runbooks" ]
     [ -s usr/share/doc/keymuster/README.md ]
     [ -s usr/share/doc/keymuster/CHANGELOG.md ]
     [ -s usr/share/doc/keymuster/reference/errors.md ]
+    diff -r "$KM_SOURCE/docs/reference/schemas" usr/share/doc/keymuster/reference/schemas
     [ -s usr/share/man/man1/keymuster.1 ]
     [ -s usr/share/man/man1/keymuster-kms-add.1 ]
     [ -s usr/share/man/man7/keymuster-errors.7 ]

@@ -41,3 +41,20 @@ set(test_environment
   KEYMUSTER=$<TARGET_FILE:keymuster>
   KM_TOOLS=${CMAKE_BINARY_DIR}/tests
   KM_SOURCE=${CMAKE_SOURCE_DIR})
+
+# keymuster again, of the same objects, and beside them a recorder of the JSON messages that it writes (record.c): recorded_test adds
+# a test that runs this one, begins with no records, and leaves them in records/NAME for cli/schemas, which comes after all of them.
+add_executable(recorded $<TARGET_OBJECTS:keymuster> ${CMAKE_SOURCE_DIR}/tests/lib/record.c)
+target_link_libraries(recorded PRIVATE cli_floor wipe_object warnings hardening)
+target_link_options(recorded PRIVATE -Wl,--wrap=write)
+set_target_properties(recorded PROPERTIES OUTPUT_NAME keymuster RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/recorded)
+
+function(recorded_test name)
+  string(REPLACE / _ folder ${name})
+  set(folder ${CMAKE_BINARY_DIR}/records/${folder})
+  set(environment ${test_environment})
+  list(FILTER environment EXCLUDE REGEX ^KEYMUSTER=)
+  add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/lib/recorded.sh ${folder} ${ARGN})
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${environment};KEYMUSTER=$<TARGET_FILE:recorded>;KM_RECORD=${folder}")
+  set_property(GLOBAL APPEND PROPERTY recorded_tests ${name})
+endfunction()

@@ -52,7 +52,7 @@ lacks() { # TEXT DIR
     for file in usr/bin/keymuster usr/libexec/keymuster/watch usr/lib/sysusers.d/keymuster.conf usr/lib/tmpfiles.d/keymuster.conf \
         lib/systemd/system/keymuster-{watch,upkeep,drill,metrics}.{service,timer} usr/share/keymuster/runbooks/total-loss.md \
         usr/share/keymuster/powershell/unwrap-offline.ps1 usr/share/man/man1/keymuster.1.gz \
-        usr/share/doc/keymuster/{copyright,changelog.gz,keymuster.cdx.json.gz,examples/keymuster.conf,examples/systemd/site.conf}; do
+        usr/share/doc/keymuster/{copyright,changelog.gz,keymuster.cdx.json.gz,reference/schemas/{common,status,audit.check}.schema.json,examples/keymuster.conf,examples/systemd/site.conf}; do
         [ -e "$root/$file" ] || { echo "not in the package: $file" >&2; return 1; }
     done
     [ "$("$root/usr/bin/keymuster" version)" = "$("$KEYMUSTER" version)" ]
