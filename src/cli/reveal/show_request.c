@@ -76,7 +76,7 @@ show_root(void *arg, const struct object *o, struct err *err)
 static void
 begin(struct showing *s)
 {
-    session_answer(&s->doc, &s->w, "reveal.show-request");
+    session_answer(&s->doc, &s->w, "show-request");
     jw_arr(&s->w, "requests");
 }
 
