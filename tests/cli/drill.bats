@@ -321,7 +321,8 @@ caught() { # KEY OUTCOME CODE HINT [STORE]
     says 'wrap add'
     ends 3 -o json -C "$FRA" drill x/whole --root mad-main
     caught x/whole failed KM2011 'wrap add'
-    fra wrap add x/owed --root mad-main
+    ends 0 -C "$FRA" -o ndjson wrap add x/owed --root mad-main
+    jq -es '.[0].schema == "keymuster.wrap.add.key/1" and .[0].outcome == "added"' <<<"$output" >/dev/null
     ends 0 -C "$FRA" drill
 }
 

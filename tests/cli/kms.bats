@@ -142,6 +142,10 @@ load ../lib/cli
     ends 6 -C "$FRA" root add other --kms kp-fra --key fra-main
     says fra-main
     ends 2 -C "$FRA" root add other --kms kp-fra
+    ends 0 -C "$T/another" -o json init --site fra
+    "$KEYMUSTER" -C "$T/another" kms add kp --site fra --provider local --file "$T/kp-fra.kms" --credential "file:$T/kp-fra.pass"
+    ends 0 -C "$T/another" -o json root add theirs --kms kp --key fra-main
+    json '.name == "theirs" and (.entry | length) == 64'
 }
 
 @test "an unreachable KMS in root check is unknown, never gone" {

@@ -69,7 +69,8 @@ stranger() { # ID CORRELATION ROOT: an unwrap by somebody else
     ends 17 -C "$FRA" audit kms-events --explain "$event"
     ends 13 -C "$FRA" audit kms-events --explain 0000000000000000 --reason R
     ends 2 -C "$FRA" audit kms-events told --explain "$event" --reason R
-    fra audit kms-events --explain "$event" --reason 'it was the drill of the cloud team'
+    ends 0 -C "$FRA" -o json audit kms-events --explain "$event" --reason 'it was the drill of the cloud team'
+    json '.schema == "keymuster.audit.kms-events.explain/1" and .name == $e' --arg e "$event"
     ends 0 -C "$FRA" -o json status
     json '.duties == 1'
     ends 0 -C "$FRA" -o json audit kms-events told # and is not opened again

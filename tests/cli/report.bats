@@ -46,7 +46,7 @@ play_run() {
     sed 's/^to = .*/to = file:answers/' answers >bad
     ends 21 -C "$MAD" recover start small.md --answers bad
     run=$(ask '.items[0].run' -C "$MAD" recover list)
-    ends 0 -C "$MAD" recover note "$run" $'looked \u202egnp.exe <script>alert(2)</script>'
+    ends 0 -C "$MAD" -o json recover note "$run" $'looked \u202egnp.exe <script>alert(2)</script>'
     sleep 1.1
     ends 3 -C "$MAD" recover resume --answers answers
     cmp want got

@@ -1,10 +1,12 @@
 /*
- * Linked to the very objects of keymuster (tests/recorded/keymuster), with `--wrap=write`: keeps a copy of every JSON message of
- * its own that it writes, wherever to, in a file of the folder that KM_RECORD names. cli/schemas.bats judges them.
+ * Linked to the very objects of keymuster (tests/recorded/keymuster), with `--wrap=write`: keeps a
+ * copy of every JSON message of its own that it writes, wherever to, in a file of the folder that
+ * KM_RECORD names. cli/schemas.bats judges them.
  *
- * A message begins a write or a line with {"schema":"keymuster. and ends where its object does, so nothing else is ever kept:
- * a secret has no such beginning. One that was given up (its reader went away) ends with CAN, or with nothing. A file for each
- * process and descriptor, since a message may come in pieces. Without KM_RECORD nothing happens; what cannot be kept is not.
+ * A message begins a write or a line with {"schema":"keymuster. and ends where its object does, so
+ * nothing else is ever kept: a secret has no such beginning. One that was given up (its reader went
+ * away) ends with CAN, or with nothing. A file for each process and descriptor, since a message may
+ * come in pieces. Without KM_RECORD nothing happens; what cannot be kept is not.
  */
 #include <errno.h>
 #include <fcntl.h>

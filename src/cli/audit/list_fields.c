@@ -124,7 +124,6 @@ get_protects_site(struct list_value *v, const struct list_row *r, struct err *er
     const char *name = "";
     enum rc rc = inventory_name(r->inv, r->item->key.protects_site, &name, err);
     (void)put_text(v, name);
-    v->type = LIST_STR;
     return rc;
 }
 
