@@ -293,7 +293,8 @@ explain(struct ctx *ctx, const char *event, struct err *err)
         rc = log_finish(ctx->store, rc, err);
     }
     if (rc == RC_OK)
-        rc = cmd_answer_object(ctx, "audit.kms-events.explain", "event", event, "", "explained", err);
+        rc = cmd_answer_object(ctx, "audit.kms-events.explain", "event", event, "", "explained",
+                               err);
     return rc == RC_OK ? session_publish(ctx, err) : rc;
 }
 
