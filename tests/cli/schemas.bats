@@ -114,10 +114,9 @@ kept() { cat -- "$T"/kept/* 2>/dev/null || true; }
     local records=$KM_RECORDS recorded=$KM_RECORDED missing=() name unmet
     shopt -s nullglob
     find "$records" -type f -print0 | xargs -0r cat >"$T/all"
-    # What tests have for secrets; where they are typed for names or reasons they have another beginning.
+    # What tests have for secrets.
     grep -aoE 'canary-[A-Za-z0-9-]+' "$T/all" && return 1
-    find "$records" -type f -print0 | xargs -0r node "$KM_SOURCE/tests/lib/schemas.js" "$KM_TOOLS/schemas/node_modules" "$SCHEMAS" >"$T/told" 2>"$T/faults" ||
-        { cat "$T/faults" >&2; return 1; }
+    judge "$SCHEMAS" "$records" >"$T/told" 2>"$T/faults" || { cat "$T/faults" >&2; return 1; }
     for name in $recorded; do
         [ -d "$records/${name//\//_}" ] || missing+=("$name")
     done

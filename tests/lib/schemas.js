@@ -1,13 +1,13 @@
 // Judges recorded JSON messages (record.c) by the schemas of docs/reference/schemas.
 //
-//   node schemas.js MODULES SCHEMAS FILE...      each FILE has a message a line; "cut" after one that was never ended
+//   node schemas.js MODULES SCHEMAS FILE...      each FILE, and each in a folder, has a message a line; CAN after one that was given up
 //
 // Prints "messages N", "cut N" and, for each schema that a message met, "met NAME N"; then what is wrong, and ends 1. Without a FILE
 // the schemas alone are judged.
 'use strict'
 const fs = require('fs')
 const path = require('path')
-const [modules, folder, ...files] = process.argv.slice(2)
+const [modules, folder, ...given] = process.argv.slice(2)
 const Ajv = require(`${modules}/ajv/dist/2020`).default
 
 const wrong = []
@@ -65,9 +65,14 @@ function judge (file, text) {
   }
 }
 
+function * filesOf (where) {
+  if (!fs.statSync(where).isDirectory()) return yield where
+  for (const name of fs.readdirSync(where).sort()) yield * filesOf(path.join(where, name))
+}
+
 let messages = 0
 let cut = 0
-for (const file of files) {
+for (const file of given.flatMap((where) => [...filesOf(where)])) {
   const lines = fs.readFileSync(file, 'utf8').split('\n')
   const rest = lines.pop()
   if (rest !== '') cut++
