@@ -225,7 +225,7 @@ good_page() { # FILE
     report a.json --format json
     says '1 copy is rolled back'
     head -n 1 a.json | jq -e '.counts.copies_contradicting == 1 and (.good | not) and (.contradictions | length) == 1 and (.contradictions[0]
-        | .copy == "usb" and .what == "rolled back" and .agreed_since == "no" and (.detail | contains("it once showed head")))'
+        | .copy == "usb" and .what == "rolled back" and .agreed_since == false and (.detail | contains("it once showed head")))'
     head -n 1 a.json | jq -e '[.findings.high[] | select(.rule == "copy-contradicts") | .object] == ["usb"]'
     report a.html
     good_page a.html
@@ -240,7 +240,7 @@ good_page() { # FILE
     mv "$T/newer" "$USB"
     fra sync
     report b.json --format json
-    head -n 1 b.json | jq -e '.counts.copies_contradicting == 0 and .contradictions[0].agreed_since == "yes"'
+    head -n 1 b.json | jq -e '.counts.copies_contradicting == 0 and .contradictions[0].agreed_since == true'
     # a clone of the store publishes: two histories of one author
     cp -r "$FRA" "$T/clone"
     fra person add here
