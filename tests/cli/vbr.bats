@@ -410,6 +410,20 @@ killed_at() { # KIND N
     ends 0 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
     [ "$(there)" -eq 0 ]
     bodies vbr.observed | jq -se '.[-1] | .result == "removed" and .reason == "R"'
+    ends 0 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    says 'removed already: key vbr/gone'
+    ends 13 -C "$FRA" vbr remove vbr/config --reason R --confirm vbr/config
+    judge_log 0
+}
+
+@test "remove: an answer that got lost costs nothing: it is asked again, and that it is there no more is recorded" {
+    scene
+    fra create vbr/gone --purpose backup-job --root fra-main --to vbr:vbr-fra
+    fra root destroy fra-main --confirm fra-main
+    vbr_fault '{"path": "encryptionPasswords", "method": "DELETE", "kind": "drop-after"}'
+    ends 0 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    [ "$(there)" -eq 0 ]
+    bodies vbr.observed | jq -se '.[-1] | .result == "gone"'
     judge_log 0
 }
 

@@ -66,6 +66,11 @@ rows() {
         '.entries["vbr.observed"][-1].hint_wrap == $newest' 'vbr push vbr/job' 'root rotate mad-main'
     row verify 'vbr verify vbr/job' 'vbr verify vbr/job' '.entries["vbr.observed"][-1].result == "verified"' \
         '.entries["vbr.observed"][-1].result == "verified"' 'vbr push vbr/job'
+    row remove 'vbr remove vbr/gone --reason R --confirm vbr/gone' 'vbr remove vbr/gone --reason R --confirm vbr/gone' \
+        'all(.vbr.passwords[]; .hint | startswith("vbr/gone") | not) and (.entries["vbr.observed"][-1].result | IN("removed", "gone"))' \
+        'all(.vbr.passwords[]; .hint | startswith("vbr/gone") | not) and (.entries["vbr.observed"][-1].result | IN("removed", "gone"))' \
+        'create vbr/gone --purpose backup-job --root fra-main --root mad-main --to vbr:one' \
+        'root destroy fra-main --confirm fra-main' 'root destroy mad-main --confirm mad-main'
     row adopt 'vbr adopt one vbr/script --purpose backup-job' 'vbr adopt one vbr/script --purpose backup-job' \
         'any(.entries["key.delivered"][]?; .vbr_id == $script and .verified)' 'any(.entries["key.delivered"][]?; .vbr_id == $script)'
     row adopt-typed 'vbr adopt one 123a --key vbr/own --purpose other --root mad-main --secret file:own' \

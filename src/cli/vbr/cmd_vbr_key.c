@@ -411,15 +411,49 @@ not_in_use(struct vbr_server *s, const struct key *key, const char *id, struct e
                     s->object.name);
 }
 
+/* That it is not there is what was wanted: the answer to a former removal got lost. */
+static enum rc
+delete_there(struct ctx *ctx, struct vbr_server *s, const struct key *key, const char *id,
+             struct err *err)
+{
+    struct vbr_password there;
+    struct err scratch = ERR_INIT;
+    int gone = 0;
+    enum rc rc = vbr_delete(s->vbr, id, err);
+    if (rc == RC_VBR_GONE) { /* the password, or the call? */
+        gone = vbr_get(s->vbr, id, &there, &scratch) == RC_VBR_GONE;
+        if (gone) {
+            err_clear(err);
+            rc = RC_OK;
+        }
+    }
+    return rc == RC_OK ? vbr_observed(ctx, s, key->uuid, id, gone ? "gone" : "removed", "", err)
+                       : rc;
+}
+
+static enum rc
+tell_removed(struct ctx *ctx, const struct key *key, const char *word, struct err *err)
+{
+    return cmd_answer_object(ctx, "vbr.remove", "key", key->name, key->uuid, word, err);
+}
+
 static enum rc
 remove_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *err)
 {
     struct key key;
     char id[UUID_TEXT + 1] = "", question[KEY_NAME_BYTES + 160];
     struct destroyed d = {.ctx = ctx, .s = s, .key = &key};
+    struct err scratch = ERR_INIT;
+    int removed = 0;
     enum rc rc = session_key(ctx, ref, &key, err);
     if (rc == RC_OK)
         rc = find_id(ctx, s, &key, id, err);
+    if (rc == RC_VBR_GONE &&
+        vbr_is_removed(ctx->store, key.uuid, s->object.uuid, &removed, &scratch) == RC_OK &&
+        removed) {
+        err_clear(err);
+        return tell_removed(ctx, &key, "removed already:", err);
+    }
     if (rc == RC_OK)
         rc = wrap_each(ctx->store, key.uuid, one_root, &d, err);
     if (rc == RC_OK && d.count == 0)
@@ -433,12 +467,10 @@ remove_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *e
                    key.name, (long long)key.generation, s->object.name);
     rc = ctx->dry_run ? RC_OK : confirm_word(ctx, key.name, question, err);
     if (rc == RC_OK && !ctx->dry_run)
-        rc = vbr_delete(s->vbr, id, err);
-    if (rc == RC_OK && !ctx->dry_run)
-        rc = vbr_observed(ctx, s, key.uuid, id, "removed", "", err);
-    return rc == RC_OK ? cmd_answer_object(ctx, "vbr.remove", "key", key.name, key.uuid,
-                                           ctx->dry_run ? "would be removed:" : "removed:", err)
-                       : rc;
+        rc = delete_there(ctx, s, &key, id, err);
+    return rc == RC_OK
+               ? tell_removed(ctx, &key, ctx->dry_run ? "would be removed:" : "removed:", err)
+               : rc;
 }
 
 static enum rc

@@ -11,12 +11,14 @@
 
 /* ---- records ---- */
 
-enum rc
-vbr_delivered_id(const struct store *store, const char *key, const char *server,
-                 char out[UUID_TEXT + 1], struct err *err)
+/* The last word of a key at a server; *removed -1: there is none. */
+static enum rc
+last_word(const struct store *store, const char *key, const char *server, char id[UUID_TEXT + 1],
+          int *removed, struct err *err)
 {
     struct stmt *q = NULL;
-    out[0] = '\0';
+    id[0] = '\0';
+    *removed = -1;
     enum rc rc =
         db_query(store->db, &q,
                  "SELECT coalesce(json_extract(body, '$.vbr_id'), ''),"
@@ -30,9 +32,32 @@ vbr_delivered_id(const struct store *store, const char *key, const char *server,
     stmt_text(q, 1, key);
     stmt_text(q, 2, server);
     rc = stmt_row(q, err);
-    if (rc == RC_OK && stmt_more(q) && col_int(q, 1) == 0)
-        (void)snprintf(out, UUID_TEXT + 1, "%s", col_text(q, 0));
+    if (rc == RC_OK && stmt_more(q)) {
+        *removed = col_int(q, 1) != 0;
+        (void)snprintf(id, UUID_TEXT + 1, "%s", col_text(q, 0));
+    }
     stmt_done(q);
+    return rc;
+}
+
+enum rc
+vbr_delivered_id(const struct store *store, const char *key, const char *server,
+                 char out[UUID_TEXT + 1], struct err *err)
+{
+    int removed = 0;
+    enum rc rc = last_word(store, key, server, out, &removed, err);
+    if (removed != 0)
+        out[0] = '\0';
+    return rc;
+}
+
+enum rc
+vbr_is_removed(const struct store *store, const char *key, const char *server, int *removed,
+               struct err *err)
+{
+    char id[UUID_TEXT + 1];
+    enum rc rc = last_word(store, key, server, id, removed, err);
+    *removed = *removed > 0;
     return rc;
 }
 

@@ -40,6 +40,9 @@ void vbr_push_tell(struct ctx *ctx, const struct vbr_server *s, const struct vbr
 /* The id under which a key was last delivered to a server ("" not at all, or it was removed). */
 enum rc vbr_delivered_id(const struct store *store, const char *key, const char *server,
                          char out[UUID_TEXT + 1], struct err *err) MUST_CHECK;
+/* Whether the last word of a key at a server is that it is there no more. */
+enum rc vbr_is_removed(const struct store *store, const char *key, const char *server, int *removed,
+                       struct err *err) MUST_CHECK;
 /* Appends vbr.observed: what was found of a key there, see vbr_known.h; modified may be "". */
 enum rc vbr_observed(struct ctx *ctx, const struct vbr_server *s, const char *key, const char *id,
                      const char *result, const char *modified, struct err *err) MUST_CHECK;
