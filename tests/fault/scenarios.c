@@ -79,6 +79,15 @@ const char scenario_base[] =
     "recover start book.md --from ./exported --yes --evidence ./night --credential "               \
     "kp-mad=file:mad.pass --kms-file kp-mad=mad.kms --answers answers"
 
+/* A backup server that nobody asks, and a list of what it has. */
+#define SERVER "server https://127.0.0.1:1 --offline --credential file:login"
+#define VBR_ADD "-C store vbr add " SERVER
+#define VBR                                                                                        \
+    "!write login user:canary-login\n!write list.json [{\"id\":\"2fb6d770-9215-43a9-b867-"            \
+    "f06a291e46e0\",\"hint\":\"vbr/imported | {wdek}\"}]\n" VBR_ADD "\n"
+#define VBR_ADOPT "-C store vbr adopt server --all --file list.json --purpose backup-job"
+#define VBR_DELIVERED "-C store vbr delivered vbr/first --on server --evidence R"
+
 const struct scenario scenarios[] = {
     /* every day */
     {"create", NULL, CREATE, "\"created\":true", "-C store show vbr/second", CREATE " --if-missing",
@@ -228,6 +237,10 @@ const struct scenario scenarios[] = {
      "-C second root create extra --kms kp-fra --offline\n$key id -C second root list",
      "-C store root add again --kms kp-fra --key {key}", NULL, "-C store root list\n?\"again\"",
      "=0,6 -C store root add again --kms kp-fra --key {key}", S_CHANGES},
+    {"root-check", "-C store root disable fra-main --yes\n-C second sync\n-C second kms set kp-fra --file fra.kms "
+     "--credential file:fra.pass\n-C second root enable fra-main --offline",
+     "-C store root check", NULL, NULL, /* it ends 0 also when a KMS cannot be asked */
+     "-C store root check\n-C store root check fra-main\n?\"former_state\":\"active\"", 0},
     {"root-rotate", NULL, "-C store root rotate mad-main", NULL, "-C store root check mad-main",
      "-C store root rotate mad-main", S_CHANGES},
     {"root-disable", NULL, "-C store root disable fra-main --yes", NULL,
@@ -249,10 +262,24 @@ const struct scenario scenarios[] = {
      S_CHANGES},
     {"copy-set", NULL, "-C second copy set usb ./usb", NULL, "-C second copy check usb",
      "-C second copy set usb ./usb\n-C second copy check usb", S_NO_LOG},
+    {"copy-check", NULL, "-C store copy check --deep", "\"verified\":true", NULL,
+     "-C store copy check --deep", S_NO_LOG},
     {"repair", "!damage usb/escrow.json\n!damage usb/log/{own}\n!damage usb/head/{own}",
      "-C store sync --repair --yes usb", "!\"repaired\":false",
      "-C store copy check --deep\n!has usb/damaged", "-C store sync --repair --yes usb",
      S_DAMAGED | S_CHANGES},
+    /* backup servers, as far as nobody asks them; the rest is tests/fault/vbr.sh */
+    {"vbr-add", "!write login user:canary-login", VBR_ADD, NULL, "-C store vbr list\n?\"bound\":true",
+     "=0,6 " VBR_ADD "\n-C store vbr set " SERVER "\n-C store vbr list\n?\"bound\":true", S_CHANGES},
+    {"vbr-set", VBR "-C store sync\n-C second sync", "-C second vbr set " SERVER, NULL,
+     "-C second vbr list\n?\"bound\":true", "-C second vbr set " SERVER "\n-C second vbr list\n?\"bound\":true",
+     S_NO_LOG | S_CHANGES},
+    {"vbr-delivered", VBR, VBR_DELIVERED, NULL, "-C store -o ndjson audit log\n?\"kind\":\"key.delivered\"",
+     VBR_DELIVERED, S_CHANGES},
+    {"vbr-adopt", VBR, VBR_ADOPT, "\"name\":\"vbr/imported\"", "-C store show vbr/imported", "=0,3 " VBR_ADOPT,
+     S_CHANGES},
+    {"vbr-reconcile", VBR VBR_DELIVERED, "-C store vbr reconcile server --file list.json", "\"verdict\":\"gone\"",
+     NULL, "=3 -C store vbr reconcile server --file list.json", 0},
     /* authors */
     {"author-admit", "-C third join --from ./usb --site fra --yes\n$third author -C third status",
      "-C store author admit --yes {third}", NULL, "-C store author list\n?{third}",
