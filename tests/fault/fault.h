@@ -59,13 +59,16 @@ enum { HANG_SECONDS = 15, PATIENCE_SECONDS = 60 };
  */
 extern long fault_slack;
 
-enum run_flags { RUN_TTY = 1, RUN_COUNT_ALLOCS = 2, RUN_PATIENT = 4 };
+/* RUN_STILL: with the clock and the chance of trace_still. */
+enum run_flags { RUN_TTY = 1, RUN_COUNT_ALLOCS = 2, RUN_PATIENT = 4, RUN_STILL = 8 };
 
 /* Runs argv (ended by NULL) in the folder `dir`. fault NULL: none. calls NULL: not wanted. */
 void trace_run(struct outcome *o, const char *program, char *const argv[], const char *dir,
                const struct fault *fault, struct calls *calls, unsigned flags);
-/* Once, before the first run; oom: the library that makes allocations fail. */
-void trace_begin(const char *oom);
+/* Once, before the first run; tools: where the libraries that are preloaded lie. */
+void trace_begin(const char *tools);
+/* Chance of this number from now on (see still.c); number 1 stops the clock at this moment. */
+void trace_still(unsigned seed);
 
 /* What can go wrong in a call, at most size of it; returns how many. *late: it makes sense to
  * report a failure of what was done. */
@@ -80,6 +83,9 @@ struct tree;
 struct tree *tree_load(const char *dir);
 void tree_free(struct tree *t);
 int tree_same(const struct tree *t, const char *dir);
+enum { TREE_HASH = 32 };
+/* BLAKE2b of all names, modes and bytes below dir. */
+void tree_hash(const char *dir, unsigned char hash[TREE_HASH]);
 void tree_restore(const struct tree *t, const char *dir);
 void tree_empty(const char *dir);
 /* Calls fn for every regular file below dir. */
@@ -150,9 +156,10 @@ extern const char scenario_base[];        /* steps that make the base, in an emp
 /* ---- judge.c ---- */
 
 struct judgement {
-    int same;  /* nothing had changed, nothing was said */
-    int acked; /* it was acknowledged */
-    int shown; /* the secret came out */
+    int same;   /* nothing had changed, nothing was said */
+    int acked;  /* it was acknowledged */
+    int shown;  /* the secret came out */
+    int looked; /* the state was a new one, and all that has to hold of it was tried */
 };
 
 /* The statuses and codes there are, from `explain -o json`. */
@@ -166,13 +173,28 @@ int judge(struct world *w, const struct scenario *s, const struct outcome *o,
 /* The same after a second fault, in the command that followed; first: what judge would say of the
  * first one, NULL when it was not acknowledged. */
 int judge_second(struct world *w, const struct scenario *s, const struct outcome *second,
-                 int first_acked);
+                 int first_acked, struct judgement *j);
 int judge_acknowledged(const struct world *w, const struct scenario *s, const struct outcome *o);
+
+/* ---- seen.c: states that all was well with ---- */
+
+/* What was found in one, for the rules that look at it together with what was said. */
+struct seen {
+    unsigned char key[TREE_HASH];
+    long entries, shown;
+};
+
+/* The state of dir, and what is asked of it: acked, a step. */
+void seen_key(struct seen *s, const char *dir, int acked, const char *step);
+/* NULL: not seen yet. Borrowed until the next seen_add. */
+const struct seen *seen_find(const struct seen *key);
+void seen_add(const struct seen *s);
+void seen_forget(void);
 
 /* ---- lanes.c ---- */
 
 struct sums {
-    long runs, struck, same, acked, shown, bad;
+    long runs, struck, same, acked, shown, looked, bad;
 };
 
 struct walk {

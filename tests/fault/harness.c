@@ -1,6 +1,6 @@
 /*
  * The fault harness. Lays faults on every command of a table (scenarios.c), and judges each time
- * what is left (judge.c).
+ * what is left (judge.c); what has to hold of a state alone is tried once for each state (seen.c).
  *
  *   harness LANE [--full] [--only SCENARIO [--nth N]] [--planted PROGRAM]
  *   harness prepare DIR      makes the state that the scenarios start from, in a new folder
@@ -11,7 +11,7 @@
  * --planted: the program has a deliberate fault, and the lane must catch it. --nth takes the one
  * fault with the number that a complaint named, and leaves the folder.
  *
- * Environment: KEYMUSTER, KM_TOOLS (kms_tool, libfault_oom.so), KM_FAULT_JOBS (2). Exit 0 when all
+ * Environment: KEYMUSTER, KM_TOOLS (kms_tool, libfault_*.so), KM_FAULT_JOBS (2). Exit 0 when all
  * was well. Prints a line of sums, then a TAP line.
  */
 #include <errno.h>
@@ -59,14 +59,12 @@ needed(const char *name)
 static void
 world_init(struct world *w, const struct asked *a, const char *dir)
 {
-    char oom[512];
     memset(w, 0, sizeof *w);
     w->sound = needed("KEYMUSTER");
     w->program = a->planted != NULL ? a->planted : w->sound;
     w->tools = needed("KM_TOOLS");
     (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
-    (void)snprintf(oom, sizeof oom, "%s/libfault_oom.so", w->tools);
-    trace_begin(oom);
+    trace_begin(w->tools);
 }
 
 /* One worker, in a process of its own: what it sums up goes through the pipe. */
@@ -108,6 +106,7 @@ work(const struct asked *a, const char *top, int jobs, struct sums *all)
         all->same += s.same;
         all->acked += s.acked;
         all->shown += s.shown;
+        all->looked += s.looked;
         all->bad += s.bad;
     }
     if (!ok)
@@ -156,9 +155,9 @@ lane_run(const struct asked *a)
         printf("left in %s\n", top);
     printf(
         "%s%s: %ld %s in %ld runs, %ld s; nothing had changed in %ld, %ld acknowledged, %ld shown, "
-        "%ld wrong\n",
+        "%ld states, %ld wrong\n",
         a->lane->name, a->full ? " (full)" : "", s.struck, a->lane->counts, s.runs,
-        (long)(time(NULL) - began), s.same, s.acked, s.shown, s.bad);
+        (long)(time(NULL) - began), s.same, s.acked, s.shown, s.looked, s.bad);
     if (a->planted != NULL) {
         printf("%s 1 %s catches the planted fault of %s\n", s.bad > 0 ? "ok" : "not ok",
                a->lane->name, strrchr(a->planted, '/') + 1);

@@ -178,6 +178,7 @@ judge_start(struct world *w, const struct scenario *s, const struct tree *base)
     free(text);
     entries_before = own_entries(w);
     shown_before = shown_records(w);
+    seen_forget();
 }
 
 /* ---- the judgement ---- */
@@ -262,37 +263,62 @@ typed(struct world *w, const struct scenario *s, const struct outcome *o)
                : wrong(w, o, "it failed without a word");
 }
 
-/* Failed, but stored: it has to say so, and `audit log --entry` must find what it names. */
-static int
-entry_rule(struct world *w, const struct outcome *o, int acked)
+/* The entry that an error names, as a step that must find it; "" when none is named. */
+static void
+named_entry(char step[128], const struct outcome *o)
 {
     const char *error = first_error(o);
     const char *entry = error != NULL ? strstr(error, "\"entry\":\"") : NULL;
+    step[0] = '\0';
+    if (entry == NULL || o->killed)
+        return;
+    (void)snprintf(step, 128, "=%s -C store audit log --entry %.64s",
+                   strstr(error, "\"code\":\"KM2013\"") != NULL ? "0,13" : "0", entry + 9);
+}
+
+/* Failed, but stored: it has to say so, and `audit log --entry` must find what it names. */
+static int
+entry_rule(struct world *w, const struct outcome *o, int acked, const struct seen *now)
+{
     char step[128];
-    if (o->killed)
+    named_entry(step, o);
+    if (o->killed || step[0] != '\0')
         return 0;
-    if (entry == NULL) {
-        int grown = own_entries(w) > entries_before;
-        if (grown && !acked && !o->mute && o->status != 3)
-            return wrong(w, o, "an entry was stored, and it does not say so");
-        return 0;
-    }
-    const char *unknown = strstr(error, "\"code\":\"KM2013\"");
-    (void)snprintf(step, sizeof step, "=%s -C store audit log --entry %.64s",
-                   unknown != NULL ? "0,13" : "0", entry + 9);
-    return script_run(w, step) == 0 ? 0 : wrong(w, o, "the entry that it names is not there");
+    return now->entries > entries_before && !acked && !o->mute && o->status != 3
+               ? wrong(w, o, "an entry was stored, and it does not say so")
+               : 0;
 }
 
 /* At most one showing for each record, and none without. */
 static int
-record_rule(struct world *w, const struct scenario *s, const struct outcome *o, int *shown)
+record_rule(struct world *w, const struct scenario *s, const struct outcome *o,
+            const struct seen *now, int shown)
 {
-    *shown = reveals(&o->out) || reveals(&o->err) || reveals(&o->tty) || file_has(w, "secret");
-    if (!*shown)
+    if (!shown)
         return 0;
     if (!(s->flags & S_SHOWS))
         return wrong(w, o, "the secret came out of a command that must not show it");
-    return shown_records(w) > shown_before ? 0 : wrong(w, o, "shown without a record");
+    return now->shown > shown_before ? 0 : wrong(w, o, "shown without a record");
+}
+
+static int
+was_shown(const struct world *w, const struct outcome *o)
+{
+    return reveals(&o->out) || reveals(&o->err) || reveals(&o->tty) || file_has(w, "secret");
+}
+
+/* All that must be so of the state that is there now, and what is in it. */
+static int
+look(struct world *w, const struct scenario *s, const struct outcome *o, const char *step,
+     struct seen *now)
+{
+    if (script_run(w, "-C store verify") != 0)
+        return wrong(w, o, "afterwards");
+    now->entries = own_entries(w);
+    now->shown = shown_records(w);
+    if (!(s->flags & S_NO_LOG) && script_run(w, step) != 0)
+        return wrong(w, o, "the entry that it names is not there");
+    return 0;
 }
 
 static int
@@ -304,6 +330,36 @@ go_on(struct world *w, const struct scenario *s, const struct outcome *o, int ac
         return wrong(w, o, "the same command again");
     if (script_run(w, "-C store sync\n-C store copy check --deep\n-C store verify") != 0)
         return wrong(w, o, "afterwards");
+    return 0;
+}
+
+/* What has to hold of the state together with what was said: the rules about entries only after one
+ * fault. */
+static int
+judge_state(struct world *w, const struct scenario *s, const struct outcome *o, int acked,
+            int entries, struct judgement *j)
+{
+    char step[128] = "";
+    struct seen now = {.entries = 0};
+    if (entries)
+        named_entry(step, o);
+    seen_key(&now, w->dir, acked, step);
+    const struct seen *known = seen_find(&now);
+    j->shown = was_shown(w, o);
+    if (known != NULL)
+        now = *known;
+    else if (look(w, s, o, step, &now) != 0)
+        return -1;
+    if (record_rule(w, s, o, &now, j->shown) != 0)
+        return -1;
+    if (entries && !(s->flags & S_NO_LOG) && entry_rule(w, o, acked, &now) != 0)
+        return -1;
+    if (known != NULL)
+        return 0;
+    j->looked = 1;
+    if (go_on(w, s, o, acked) != 0)
+        return -1;
+    seen_add(&now);
     return 0;
 }
 
@@ -322,29 +378,21 @@ judge(struct world *w, const struct scenario *s, const struct outcome *o, const 
     if (o->status == 0 && same && (s->flags & S_CHANGES))
         return wrong(w, o, "it ended 0 and did nothing");
     if (same && !j->acked) {
+        const struct seen before = {.entries = entries_before, .shown = shown_before};
         j->same = 1;
-        return record_rule(w, s, o, &j->shown);
+        j->shown = was_shown(w, o);
+        return record_rule(w, s, o, &before, j->shown);
     }
-    if (script_run(w, "-C store verify") != 0)
-        return wrong(w, o, "afterwards");
-    if (record_rule(w, s, o, &j->shown) != 0)
-        return -1;
-    if (!(s->flags & S_NO_LOG) && entry_rule(w, o, j->acked) != 0)
-        return -1;
-    return go_on(w, s, o, j->acked);
+    return judge_state(w, s, o, j->acked, 1, j);
 }
 
 int
 judge_second(struct world *w, const struct scenario *s, const struct outcome *second,
-             int first_acked)
+             int first_acked, struct judgement *j)
 {
-    int shown = 0;
+    *j = (struct judgement){0};
     w->why[0] = '\0';
     if (typed(w, s, second) != 0)
         return -1;
-    if (script_run(w, "-C store verify") != 0)
-        return wrong(w, second, "after the second fault");
-    if (record_rule(w, s, second, &shown) != 0)
-        return -1;
-    return go_on(w, s, second, first_acked);
+    return judge_state(w, s, second, first_acked, 0, j);
 }

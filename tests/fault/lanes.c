@@ -9,7 +9,7 @@
 
 #include "fault.h"
 
-enum { TEXT = 2048, SLOWER = 8, ALONE = 8, SAID_OF = 40 };
+enum { TEXT = 2048, SLOWER = 8, ALONE = 8, SAID_OF = 40, BLOCKS = 8 };
 
 /* Faults of one scenario, all of them; the fast setting takes an even choice. */
 struct list {
@@ -39,6 +39,7 @@ run_scenario(struct walk *k, const struct scenario *s, const struct fault *f, st
     char text[TEXT];
     char *words[WORDS];
     script_words(k->w, s->run, text, sizeof text, words);
+    flags |= RUN_STILL;
     if (s->flags & S_TTY)
         flags |= RUN_TTY;
     trace_run(o, k->w->program, words, k->w->dir, f, record, flags);
@@ -85,6 +86,7 @@ one(struct walk *k, const struct scenario *s, const struct tree *start, const st
     k->sums.same += j.same;
     k->sums.acked += j.acked;
     k->sums.shown += j.shown;
+    k->sums.looked += j.looked;
 }
 
 /* This worker's share of an even choice of the list. */
@@ -98,7 +100,9 @@ each(struct walk *k, const struct scenario *s, const struct tree *start, struct 
     int planted = k->w->program != k->w->sound; /* and to be caught once */
     for (size_t i = 0; i < take && !(planted && k->sums.bad > 0); i++) {
         size_t nth = take > 1 ? i * (l->count - 1) / (take - 1) : 0; /* the last one, too */
-        if (k->nth >= 0 ? nth == (size_t)k->nth : i % (size_t)k->of == (size_t)k->part)
+        /* Faults beside each other leave the same states: in blocks, so that one worker looks. */
+        size_t block = i / (take / ((size_t)k->of * BLOCKS) + 1);
+        if (k->nth >= 0 ? nth == (size_t)k->nth : block % (size_t)k->of == (size_t)k->part)
             fn(k, s, start, &l->f[nth], nth);
     }
     free(l->f);
@@ -203,6 +207,7 @@ one_second(struct walk *k, const struct scenario *s, const struct tree *start,
            const struct fault *first, size_t nth)
 {
     static const char *const next[] = {"-C store verify", "-C store sync"};
+    struct judgement j;
     char text[TEXT];
     char *words[WORDS];
     unsigned which = some(3) - 1;
@@ -218,16 +223,20 @@ one_second(struct walk *k, const struct scenario *s, const struct tree *start,
     tree_restore(start, k->w->dir);
     run_scenario(k, s, first, NULL, 0, &run);
     int acked = judge_acknowledged(k->w, s, &run);
+    trace_still(2); /* the same again is not by the same chance */
     if (which == 2) {
         run_scenario(k, s, &f, NULL, 0, &second);
     } else {
         script_words(k->w, next[which], text, sizeof text, words);
-        trace_run(&second, k->w->program, words, k->w->dir, &f, NULL, 0);
+        trace_run(&second, k->w->program, words, k->w->dir, &f, NULL, RUN_STILL);
     }
+    trace_still(1);
     k->sums.runs++;
     k->sums.struck += run.struck && second.struck;
     k->sums.acked += acked;
-    if (judge_second(k->w, s, &second, acked) != 0) {
+    int well = judge_second(k->w, s, &second, acked, &j) == 0;
+    k->sums.looked += j.looked;
+    if (!well) {
         complain(k, s, first, nth);
         fault_text(text, sizeof text, &f);
         if (k->sums.bad <= SAID_OF)
@@ -243,9 +252,9 @@ walk_second(struct walk *k, const struct scenario *s, const struct tree *start)
     char text[TEXT];
     char *words[WORDS];
     script_words(k->w, "-C store verify", text, sizeof text, words);
-    trace_run(&second, k->w->program, words, k->w->dir, NULL, &verify_calls, 0);
+    trace_run(&second, k->w->program, words, k->w->dir, NULL, &verify_calls, RUN_STILL);
     script_words(k->w, "-C store sync", text, sizeof text, words);
-    trace_run(&second, k->w->program, words, k->w->dir, NULL, &sync_calls, 0);
+    trace_run(&second, k->w->program, words, k->w->dir, NULL, &sync_calls, RUN_STILL);
     for (long n = 2; n <= calls.count; n++) {
         if (!call_changes(calls.number[n - 2]))
             continue;
@@ -283,6 +292,7 @@ walk_scenario(const struct lane *lane, struct walk *k, const struct scenario *s)
         die("%s: preparing: %s", s->name, k->w->why);
     struct tree *start = tree_load(k->w->dir);
     judge_start(k->w, s, start);
+    trace_still(1);
     run_scenario(k, s, NULL, &calls, 0, &run);
     if (judge(k->w, s, &run, start, &j) != 0 || !j.acked || calls.count < 50)
         die("%s does not work without any fault: %s %s", s->name, k->w->why, run.tty.text);

@@ -20,6 +20,7 @@
 #include <sys/time.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -28,7 +29,8 @@
 static int out_fd = -1, err_fd = -1; /* of every run in turn */
 long fault_slack = 1;
 static struct oom *oom;
-static char oom_path[64], oom_preload[512];
+static char oom_path[64], oom_library[512], still_library[512];
+static char still[64];             /* KM_STILL for the runs of the program under test */
 static volatile sig_atomic_t late; /* the run takes too long */
 
 static void
@@ -48,7 +50,7 @@ said_fd(const char *name)
 }
 
 void
-trace_begin(const char *oom_library)
+trace_begin(const char *tools)
 {
     struct sigaction act;
     memset(&act, 0, sizeof act);
@@ -64,7 +66,21 @@ trace_begin(const char *oom_library)
     if (oom == MAP_FAILED)
         die("mmap: %s", strerror(errno));
     (void)snprintf(oom_path, sizeof oom_path, "KM_OOM=/proc/%d/fd/%d", (int)getpid(), fd);
-    (void)snprintf(oom_preload, sizeof oom_preload, "LD_PRELOAD=%s", oom_library);
+    (void)snprintf(oom_library, sizeof oom_library, "%s/libfault_oom.so", tools);
+    (void)snprintf(still_library, sizeof still_library, "%s/libfault_still.so", tools);
+}
+
+void
+trace_still(unsigned seed)
+{
+    static long long now_ms;
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (seed == 1) /* not before what the steps just did */
+        now_ms = (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    still[0] = '\0';
+    if (seed > 0)
+        (void)snprintf(still, sizeof still, "KM_STILL=%lld %u", now_ms, seed);
 }
 
 /* ---- the child ---- */
@@ -99,19 +115,26 @@ child_terminal(int master)
 }
 
 static void
-child(const struct running *r, const char *program, char *const argv[], const char *dir, int allocs)
+child(const struct running *r, const char *program, char *const argv[], const char *dir, int allocs,
+      unsigned flags)
 {
     char home[300], state[300];
     char lang[] = "LANG=C.UTF-8";
     char term[] = "TERM=xterm";
     char path[] = "PATH=/usr/bin:/bin";
-    char *names[] = {home, state, lang, term, path, NULL, NULL, NULL};
+    char preload[sizeof oom_library + sizeof still_library + 16];
+    char *names[] = {home, state, lang, term, path, NULL, NULL, NULL, NULL};
+    char **more = names + 5;
     (void)snprintf(home, sizeof home, "HOME=%s/home", dir);
     (void)snprintf(state, sizeof state, "XDG_STATE_HOME=%s/home/state", dir);
-    if (allocs) {
-        names[5] = oom_path;
-        names[6] = oom_preload;
-    }
+    (void)snprintf(preload, sizeof preload, "LD_PRELOAD=%s %s", allocs ? oom_library : "",
+                   flags & RUN_STILL ? still_library : "");
+    if (allocs)
+        *more++ = oom_path;
+    if (flags & RUN_STILL)
+        *more++ = still;
+    if (more != names + 5)
+        *more = preload;
     if (chdir(dir) != 0)
         _exit(126);
     if (r->master >= 0) {
@@ -362,7 +385,7 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
     if (r.pid < 0)
         die("fork: %s", strerror(errno));
     if (r.pid == 0)
-        child(&r, program, argv, dir, allocs);
+        child(&r, program, argv, dir, allocs, flags);
     if ((fault != NULL && fault->kind != FAULT_ALLOC) || calls != NULL || r.master >= 0)
         follow(&r, &status);
     else

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,28 @@ tree_same(const struct tree *t, const char *dir)
                node_same(&t->nodes[i], &now->nodes[i], dir);
     tree_free(now);
     return same;
+}
+
+void
+tree_hash(const char *dir, unsigned char hash[TREE_HASH])
+{
+    crypto_generichash_state h;
+    struct tree *t = survey(dir);
+    (void)crypto_generichash_init(&h, NULL, 0, TREE_HASH);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct node *n = &t->nodes[i];
+        char path[1024];
+        size_t len = 0;
+        full_path(path, dir, n);
+        char *bytes = n->folder ? NULL : file_slurp(path, &len);
+        const unsigned long long about[] = {n->mode, (unsigned long long)n->folder, len};
+        (void)crypto_generichash_update(&h, (const unsigned char *)n->path, strlen(n->path) + 1);
+        (void)crypto_generichash_update(&h, (const unsigned char *)about, sizeof about);
+        (void)crypto_generichash_update(&h, (const unsigned char *)bytes, len);
+        free(bytes);
+    }
+    (void)crypto_generichash_final(&h, hash, TREE_HASH);
+    tree_free(t);
 }
 
 static void
