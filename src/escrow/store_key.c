@@ -77,15 +77,30 @@ own_key(const struct store *store, const char *name, struct secret **out, struct
     return rc;
 }
 
+/* The key in the first file, else in the second. That one could not be read comes before that the
+ * other one is not this author's. */
+static enum rc
+either_key(const struct store *store, const char *first, const char *second, struct secret **out,
+           int *in_first, struct err *err)
+{
+    struct err why = ERR_INIT;
+    enum rc former = own_key(store, first, out, &why);
+    *in_first = former == RC_OK;
+    if (former == RC_OK)
+        return RC_OK;
+    enum rc rc = own_key(store, second, out, err);
+    if (rc == RC_OK || (rc != RC_STORE_CORRUPT && former == RC_STORE_CORRUPT))
+        return rc;
+    *err = why;
+    return former;
+}
+
 /* A reader may come between the two steps of another key for the store. */
 enum rc
 store_sign_key(const struct store *store, struct secret **out, struct err *err)
 {
-    struct err scratch = ERR_INIT;
-    enum rc rc = own_key(store, KEY_NAME, out, err);
-    if (rc == RC_STORE_CORRUPT && own_key(store, KEY_NEW, out, &scratch) == RC_OK)
-        rc = RC_OK;
-    return rc;
+    int in_first = 0;
+    return either_key(store, KEY_NAME, KEY_NEW, out, &in_first, err);
 }
 
 /* ---- another key ---- */
@@ -152,11 +167,7 @@ static enum rc
 decide(const struct store *store, int *decided, struct err *err)
 {
     struct secret *key = NULL;
-    struct err scratch = ERR_INIT;
-    *decided = own_key(store, KEY_NEW, &key, &scratch) == RC_OK;
-    secret_free(key);
-    key = NULL;
-    enum rc rc = *decided ? RC_OK : own_key(store, KEY_NAME, &key, err);
+    enum rc rc = either_key(store, KEY_NEW, KEY_NAME, &key, decided, err);
     secret_free(key);
     return rc;
 }

@@ -297,6 +297,11 @@ entry_of() { # STORE KIND
     # As it is between the transaction and the exchange of the files.
     mv "$FRA/author.key" "$FRA/author.key.new"
     cp "$T/old.key" "$FRA/author.key"
+    # That it cannot be read comes before the other one's being another author's.
+    chmod 0640 "$FRA/author.key.new"
+    ends 2 -C "$FRA" site add one
+    says 'author.key.new is open to group or others'
+    chmod 0600 "$FRA/author.key.new"
     ends 0 -C "$FRA" site add one
     [ ! -e "$FRA/author.key.new" ]
     ! cmp -s "$FRA/author.key" "$T/old.key" || return 1
