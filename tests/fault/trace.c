@@ -402,4 +402,8 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
         o->struck = oom->failed > 0;
     take_said(&o->out, out_fd);
     take_said(&o->err, err_fd);
+    /* glibc ends the program where a library that was loaded late (libcurl's) has no memory for its
+     * thread's data, also at exit: judged like a kill. */
+    if (o->status == 127 && strstr(o->err.text, "memory for thread-local data: ABORT") != NULL)
+        o->killed = 1;
 }
