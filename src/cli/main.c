@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "cli/cmd.h"
 #include "cli/out.h"
+#include "cli/places/from.h"
 #include "cli/session.h"
 #include "crypt/hash.h"
 #include "sys/env.h"
@@ -113,6 +114,7 @@ finish(struct ctx *ctx, enum rc rc, struct err *err)
     }
     if (rc != RC_OK) {
         session_say_stored(ctx, err);
+        from_hints(ctx, err);
         status = out_exit(ctx, err);
         out_error(ctx, err);
     }

@@ -182,6 +182,40 @@ find_target(const struct ctx *ctx, const struct object *kms, struct target *t, s
     return rc == RC_OK ? find_here(ctx, kms, OPT_CA, "ca", &t->ca, err) : rc;
 }
 
+/* The name before a reference may be a slip of the pen; the reference is then nobody's. */
+static void
+hint_misnamed(const struct ctx *ctx, struct err *err)
+{
+    for (size_t i = 0; i < opt_count(&ctx->opts, OPT_CREDENTIAL); i++) {
+        const char *text = opt_at(&ctx->opts, OPT_CREDENTIAL, i);
+        size_t len = strcspn(text, "=");
+        char name[LIMIT_NAME + 1];
+        struct object o;
+        struct err scratch = ERR_INIT;
+        if (ref_is(text) || text[len] == '\0' || len >= sizeof name)
+            continue;
+        memcpy(name, text, len);
+        name[len] = '\0';
+        if (strcmp(name, "copy") != 0 && strcmp(name, "spare") != 0 &&
+            object_find(ctx->store, "kms", name, &o, &scratch) == RC_NOT_FOUND)
+            (void)err_hint(err, "--credential %s=...: no KMS is named so", name);
+        err_clear(&scratch);
+    }
+}
+
+/* Where the escrow says that the credential is kept: for whoever gave another one. */
+static void
+hint_kept(const struct ctx *ctx, const struct object *kms, struct err *err)
+{
+    struct buf kept;
+    buf_init(&kept, LIMIT_TEXT);
+    struct err scratch = ERR_INIT;
+    err_ignore(field_get(ctx->store, kms->uuid, "kept_at", &kept, NULL, &scratch));
+    if (kept.len > 0)
+        (void)err_hint(err, "the right one is kept at, as the escrow says: %.200s", buf_str(&kept));
+    buf_release(&kept);
+}
+
 static enum rc
 read_credential(const struct ctx *ctx, const struct object *kms, struct secret **out,
                 struct err *err)
@@ -200,6 +234,7 @@ read_credential(const struct ctx *ctx, const struct object *kms, struct secret *
         if (kept.len > 0)
             (void)err_why(err, "the escrow says it is kept at: %.200s", buf_str(&kept));
         buf_release(&kept);
+        hint_misnamed(ctx, err);
         return err_hint(err,
                         "for this command: --credential %s=REF (file:PATH, prompt, ...)\n"
                         "for good: keymuster kms set %s --credential REF",
@@ -262,6 +297,13 @@ open_kms(struct ctx *ctx, const struct object *kms, struct kms **out, struct err
     if (rc == RC_OK)
         rc = kms_open(out, &config, err);
     secret_free(credential);
+    if (rc == RC_KMS_PASSPHRASE || rc == RC_CREDENTIAL)
+        hint_kept(ctx, kms, err);
+    else if (rc == RC_KMS_MISSING)
+        (void)err_hint(err,
+                       "say where it is: keymuster kms set %s --file PATH\n"
+                       "for this command: --kms-file %s=PATH",
+                       kms->name, kms->name);
     if (rc == RC_OK && strcmp(config.provider, "local") != 0) {
         struct rings r = {ctx->store, kms->uuid, *out};
         rc = object_each(ctx->store, "root", tell_ring, &r, err);

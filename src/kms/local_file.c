@@ -105,7 +105,6 @@ static enum rc
 missing(const struct local *l, struct err *err)
 {
     (void)err_set(err, RC_KMS_MISSING, "the KMS file %s is not there", l->path);
-    (void)err_hint(err, "say where it is: keymuster kms set NAME --file PATH");
     return err_hint(err, "if it is lost, bring back a copy: a new file cannot open its wraps");
 }
 

@@ -338,3 +338,44 @@ bare() {
     ends 2 -C "$MAD" recover resume "$(run_id "$MAD")" --again get
     ends 0 -C "$MAD" verify
 }
+
+# Runs each way out that names a store, as copied; none may end 10 (no store) or 2.
+runs_as_copied() { # PATTERN
+    local line
+    line=$(grep -oE "keymuster -C [^ ]+ $1.*" <<<"$stderr" | head -n 1)
+    [ -n "$line" ] || { dump; return 1; }
+    run --separate-stderr bash -c "\"\$KEYMUSTER\" ${line#keymuster }"
+    [ "$status" -eq 0 ] || { dump; return 1; }
+}
+
+@test "from a copy alone, what is printed as a way out runs as it is copied" {
+    scene_keys
+    rm -r "$FRA"
+    lost_options
+    ends 13 reveal vbr/confg "${lost[@]}" --reason night --to -
+    runs_as_copied list
+    says vbr/job-sql
+    ends 12 reveal vbr/config --from "$USB" --yes --credential "file:$T/kp-fra.pass" --reason night --to -
+    runs_as_copied 'audit log'
+    # A place that is not there: there is nothing to sync.
+    ends 5 reveal vbr/config --from "$T/nowhere" --yes --reason night --to -
+    says 'the same command again'
+    silent_on 'keymuster sync'
+}
+
+@test "a credential of another name, a wrong passphrase, a file that is not there: what would be right" {
+    scene_copy
+    fra kms add kp-two --site mad --provider local --file "$T/kp-two.kms" --credential "file:$T/kp-fra.pass" --kept-at 'the red safe'
+    fra root create two --kms kp-two
+    fra create vbr/config --purpose config-backup --root two
+    ends 4 reveal vbr/config --from "$USB" --yes --credential "kp-tow=file:$T/kp-fra.pass" --reason night --to -
+    says '--credential kp-tow=...: no KMS is named so' '--credential kp-two=REF'
+    ends 4 reveal vbr/config --from "$USB" --yes --credential "kp-mad=file:$T/kp-fra.pass" --reason night --to -
+    silent_on 'is named so'
+    ends 12 reveal vbr/config --from "$USB" --yes --credential "kp-two=file:$T/kp-mad.pass" --reason night --to -
+    says 'the red safe'
+    ends 2 reveal vbr/config --from "$USB" --yes --credential "kp-two=file:$T/none" --reason night --to -
+    says 'the red safe'
+    ends 13 reveal vbr/config --from "$USB" --yes --credential "kp-two=file:$T/kp-fra.pass" --kms-file "kp-two=$T/none" --reason night --to -
+    says '--kms-file kp-two=PATH' 'kms set kp-two --file PATH'
+}

@@ -264,3 +264,49 @@ from_publish(struct ctx *ctx, struct err *err)
              failed.msg, failed.why[0] != '\0' ? ": " : "", failed.why, dir, dir);
     return RC_OK;
 }
+
+/* ---- ways out that can be copied where there is no store ---- */
+
+/* True when a hint's command looks into a store, and does so in that of the records, too. That of
+ * an export has the records alone. */
+static int
+looks_into_store(const struct ctx *ctx, const char *words)
+{
+    static const char *const verbs[] = {"audit log ", "list",      "show ",     "kms list",
+                                        "kms set ",   "root list", "copy list", "recover list"};
+    size_t count = ctx->records != NULL && !ctx->view ? 1 : sizeof verbs / sizeof verbs[0];
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(words, verbs[i], strlen(verbs[i])) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+void
+from_hints(const struct ctx *ctx, struct err *err)
+{
+    static const char program[] = "keymuster ";
+    static const char sync[] = "run `keymuster sync`";
+    const struct store *store = session_records(ctx);
+    if (ctx->cmd == NULL || strcmp(ctx->cmd->verb, "rehome") == 0 || !opt_has(&ctx->opts, OPT_FROM))
+        return;
+    struct buf out;
+    buf_init(&out, sizeof err->hint - 1);
+    for (const char *at = err->hint; *at != '\0';) {
+        if (strncmp(at, sync, sizeof sync - 1) == 0) {
+            buf_adds(&out, "the same command again");
+            at += sizeof sync - 1;
+        } else if (store != NULL && strncmp(at, program, sizeof program - 1) == 0 &&
+                   looks_into_store(ctx, at + sizeof program - 1)) {
+            buf_addf(&out, "%s-C %s ", program, store->dir);
+            at += sizeof program - 1;
+        } else {
+            buf_add(&out, at++, 1);
+        }
+    }
+    struct err scratch = ERR_INIT;
+    if (buf_check(&out, "hint", &scratch) == RC_OK) /* too long: as it was */
+        memcpy(err->hint, buf_str(&out), out.len + 1);
+    err_clear(&scratch);
+    buf_release(&out);
+}

@@ -57,5 +57,8 @@ enum rc from_no_place(enum rc rc, const char *hint, struct err *err) MUST_CHECK;
 enum rc from_publish(struct ctx *ctx, struct err *err) MUST_CHECK;
 /* The same in the middle of a command: says nothing, and from_publish will find the same again. */
 enum rc from_publish_early(struct ctx *ctx, struct err *err) MUST_CHECK;
+/* With --from COPY: hints that name a command get the -C of the store that keeps the records, as
+ * this machine may have no other; "run `keymuster sync`" becomes the same command again. */
+void from_hints(const struct ctx *ctx, struct err *err);
 
 #endif
