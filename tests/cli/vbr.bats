@@ -407,7 +407,7 @@ killed_at() { # KIND N
     mv "$T/kms-away" "$T/kp-mad.kms"
     ends 2 -C "$FRA" vbr remove vbr/gone --reason R --confirm other
     [ "$(there)" -eq 1 ]
-    ends 0 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    ends 0 -o json -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
     [ "$(there)" -eq 0 ]
     bodies vbr.observed | jq -se '.[-1] | .result == "removed" and .reason == "R"'
     ends 0 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
