@@ -69,7 +69,8 @@ enum cmd_flags {
     CMD_CSV = 32,        /* can answer in CSV */
     CMD_HIDDEN = 64,     /* not in help */
     CMD_EMERGENCY = 128, /* part of a recovery; help marks it */
-    CMD_OLD_OK = 256     /* may write although the store is older than what it published (sync) */
+    CMD_OLD_OK = 256,    /* may write although the store is older than what it published (sync) */
+    CMD_AS_IS = 512      /* its text is for a program: no line is broken for a terminal */
 };
 
 enum cmd_group { GROUP_EVERY_DAY, GROUP_WHEN_NEEDED, GROUP_PROOF, GROUP_SET_UP, GROUP_HELP };
@@ -132,15 +133,17 @@ void ctx_init(struct ctx *ctx);
 void ctx_release(struct ctx *ctx);
 
 /* ---- help.c ---- */
-/* keymuster alone: one screen. here: the folder to look for a copy in ("."). */
-void help_short(struct buf *out, const char *here);
+/* Columns for a page: 80, on a narrow terminal fewer. */
+unsigned help_width(const struct ctx *ctx);
+/* keymuster alone: one screen. here: the folder to look for a copy or a store in ("."). */
+void help_short(struct buf *out, const char *here, unsigned width);
 /* All commands. */
-void help_all(struct buf *out);
+void help_all(struct buf *out, unsigned width);
 /* "Every day": the title above a group of commands. */
 const char *help_group(enum cmd_group group);
 /* One command's page; a noun's commands. */
-void help_cmd(struct buf *out, const struct cmd *cmd);
-void help_noun(struct buf *out, const char *noun);
+void help_cmd(struct buf *out, const struct cmd *cmd, unsigned width);
+void help_noun(struct buf *out, const char *noun, unsigned width);
 /* Answers, in the format asked for, with the page of a command (its words), a noun, a topic, or
  * (first NULL) of everything. RC_USAGE. */
 enum rc help_answer(struct ctx *ctx, const char *first, const char *second,

@@ -241,6 +241,10 @@ enum rc
 cmd_table_new(struct table **out, const struct ctx *ctx, const char *const *titles, struct err *err)
 {
     enum rc rc = table_new(out, out_width(ctx), err);
+    if (rc == RC_OK)
+        table_in_locale(*out);
+    if (rc == RC_OK && term_accessible())
+        table_read_out(*out);
     for (size_t i = 0; rc == RC_OK && titles[i] != NULL; i++)
         rc = table_column(*out, titles[i], 0, err);
     return rc;

@@ -1,33 +1,44 @@
-/* Help: all of it made from the tables of commands and options. 80 columns. */
+/* Help: all of it made from the tables of commands and options. 80 columns, on a narrow terminal
+ * fewer. */
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cmd_tables.h"
 #include "cli/out.h"
 #include "sys/file.h"
 #include "text/flow.h"
 #include "text/jw.h"
 
-enum { WIDTH = 80, OPTION_COLUMN = 30, COMMAND_COLUMN = 26 };
+enum {
+    WIDTH = 80,
+    NARROW = 60,    /* columns; below, an explanation stands below what it explains */
+    BELOW = 8,      /* where it stands then */
+    LEAST_WIDE = 24 /* columns; narrower lines are for the terminal to break */
+};
+enum { OPTION_COLUMN = 30, COMMAND_COLUMN = 26 };
 
 /* A folder that holds this is a copy or an export of an escrow. */
 #define COPY_MARK "escrow.json"
+/* And one that holds this is a store. */
+#define STORE_MARK "escrow.db"
 
 /* "left" at two columns, text from column on; on a line of its own when left is too long. */
 static void
-row(struct buf *out, const char *left, const char *text, size_t column)
+row(struct buf *out, const char *left, const char *text, size_t column, unsigned width)
 {
     size_t at = strlen(left) + 2;
+    column = width < NARROW ? BELOW : column;
     buf_addf(out, "  %s", left);
-    if (at + 2 > column) {
+    if (at + 2 > column || width < NARROW) {
         buf_addc(out, '\n');
         at = 0;
     }
     buf_addf(out, "%*s", (int)(column - at), "");
-    flow(out, text, column, column, WIDTH);
+    flow(out, text, column, column, width);
 }
 
 static void
-option_row(struct buf *out, const struct opt_spec *s)
+option_row(struct buf *out, const struct opt_spec *s, unsigned width)
 {
     char left[96];
     char letter[8] = "    ";
@@ -35,21 +46,21 @@ option_row(struct buf *out, const struct opt_spec *s)
         (void)snprintf(letter, sizeof letter, "-%c, ", s->letter);
     (void)snprintf(left, sizeof left, "%s--%s%s%s%s", letter, s->name, s->arg == NULL ? "" : " ",
                    s->arg == NULL ? "" : s->arg, s->flags & OPT_MANY ? "..." : "");
-    row(out, left, s->help, OPTION_COLUMN);
+    row(out, left, s->help, OPTION_COLUMN, width);
 }
 
 static void
-option_rows(struct buf *out, const struct opt_spec *specs)
+option_rows(struct buf *out, const struct opt_spec *specs, unsigned width)
 {
     for (; specs->id != OPT_NONE; specs++) {
         if (!(specs->flags & OPT_HIDDEN))
-            option_row(out, specs);
+            option_row(out, specs, width);
     }
 }
 
 /* The global options by name only. */
 static void
-global_in_short(struct buf *out)
+global_in_short(struct buf *out, unsigned width)
 {
     char line[1024] = "";
     for (const struct opt_spec *s = opt_global; s->id != OPT_NONE; s++) {
@@ -60,34 +71,73 @@ global_in_short(struct buf *out)
         (void)snprintf(line + len, sizeof line - len, "--%s ", s->name);
     }
     buf_adds(out, "\nOptions of every command (keymuster help options):\n  ");
-    flow(out, line, 2, 2, WIDTH);
+    flow(out, line, 2, 2, width);
 }
 
 /* ---- pages ---- */
 
-void
-help_short(struct buf *out, const char *here)
+/* A way to begin: when, what to type, what it does. */
+struct way {
+    const char *when; /* "": as the one before */
+    const char *command, *what;
+};
+
+static void
+put_way(struct buf *out, const struct way *w, unsigned width)
 {
-    char mark[PATH_SIZE];
+    if (width >= WIDTH) {
+        buf_addf(out, "%-11s%-44s%s\n", w->when, w->command, w->what);
+        return;
+    }
+    if (w->when[0] != '\0')
+        buf_addf(out, "%s\n", w->when);
+    row(out, w->command, w->what, BELOW, width < NARROW ? width : NARROW - 1);
+}
+
+/* True when the folder has that file. A folder whose name is too long holds nothing anybody could
+ * use. */
+static int
+has(const char *folder, const char *file)
+{
+    char path[PATH_SIZE];
     struct err ignored = ERR_INIT;
-    /* A folder whose name is too long holds no copy that anybody could use. */
-    if (path_join(mark, here, COPY_MARK, &ignored) == RC_OK && file_exists(mark) == 1)
+    return path_join(path, folder, file, &ignored) == RC_OK && file_exists(path) == 1;
+}
+
+void
+help_short(struct buf *out, const char *here, unsigned width)
+{
+    static const struct way all[] = {
+        {"first", "keymuster init --site SITE", "a store, at this site"},
+        {"today", "keymuster create KEY --purpose P --root R", "a new key, wrapped"},
+        {"", "keymuster status", "what needs attention"},
+        {"", "keymuster verify", "whether the log is whole"},
+        {"emergency", "keymuster recover start --from PLACE", "step by step, from a copy"},
+        {"", "keymuster reveal KEY --from PLACE", "only the password"},
+    };
+    static const struct way more[] = {
+        {"commands", "keymuster help", "all of them"},
+        {"", "keymuster help COMMAND", "one of them"},
+        {"in a copy", "recovery/START-HERE.md", "when all else is gone"},
+    };
+    if (has(here, COPY_MARK))
         buf_adds(out,
                  "EMERGENCY: this folder holds a copy of an escrow. To be led through a recovery:\n"
                  "    keymuster recover start --lost SITE --from ./ --site HERE --credential REF\n"
                  "or to get a key from it:\n"
                  "    keymuster reveal KEY --from ./ --credential REF --reason TEXT\n\n");
-    buf_adds(out,
-             "keymuster keeps the keys and passwords of your backups where a disaster does not\n"
-             "reach them, and proves that they can be had back.\n\n"
-             "first      keymuster init --site SITE                   a store, at this site\n"
-             "today      keymuster create KEY --purpose P --root R    a new key, wrapped\n"
-             "           keymuster status                             what needs attention\n"
-             "           keymuster verify                             prove that the log is whole\n"
-             "emergency  keymuster recover start --from PLACE         step by step, from a copy\n"
-             "           keymuster reveal KEY --from PLACE            only the password\n\n"
-             "commands   keymuster help          one command   keymuster help COMMAND\n"
-             "in a copy  recovery/START-HERE.md    what to do when all else is gone\n");
+    else if (has(here, STORE_MARK))
+        buf_adds(out, "This folder is a store. What needs attention:  keymuster -C ./ status\n\n");
+    flow(out,
+         "keymuster keeps the keys and passwords of your backups where a disaster does not reach "
+         "them, and proves that they can be had back.",
+         0, 0, width);
+    buf_addc(out, '\n');
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        put_way(out, &all[i], width);
+    buf_addc(out, '\n');
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        put_way(out, &more[i], width);
 }
 
 const char *
@@ -109,15 +159,15 @@ help_group(enum cmd_group group)
 }
 
 static void
-command_row(struct buf *out, const struct cmd *cmd)
+command_row(struct buf *out, const struct cmd *cmd, unsigned width)
 {
     char name[CMD_NAME];
     cmd_name(name, cmd);
-    row(out, name, cmd->summary, COMMAND_COLUMN);
+    row(out, name, cmd->summary, COMMAND_COLUMN, width);
 }
 
 void
-help_all(struct buf *out)
+help_all(struct buf *out, unsigned width)
 {
     buf_adds(out, "Usage: keymuster COMMAND [ARGUMENT | option]...\n");
     for (int group = GROUP_EVERY_DAY; group <= GROUP_HELP; group++) {
@@ -129,31 +179,34 @@ help_all(struct buf *out)
             if (!titled)
                 buf_addf(out, "\n%s:\n", help_group(cmd->group));
             titled = 1;
-            command_row(out, cmd);
+            command_row(out, cmd, width);
         }
     }
     buf_adds(out, "\nMore: keymuster help COMMAND | options | exit-codes\n");
 }
 
 void
-help_noun(struct buf *out, const char *noun)
+help_noun(struct buf *out, const char *noun, unsigned width)
 {
     const struct cmd *cmd;
     buf_addf(out, "Usage: keymuster %s VERB [ARGUMENT | option]...\n\n", noun);
     for (size_t i = 0; (cmd = cmd_at(i)) != NULL; i++) {
         if (cmd->noun != NULL && strcmp(cmd->noun, noun) == 0 && !(cmd->flags & CMD_HIDDEN))
-            command_row(out, cmd);
+            command_row(out, cmd, width);
     }
     buf_addf(out, "\nMore: keymuster help %s VERB\n", noun);
 }
 
 static void
-exit_lines(struct buf *out, const struct cmd *cmd)
+exit_lines(struct buf *out, const struct cmd *cmd, unsigned width)
 {
     buf_adds(out, "\nExit status:\n");
     if (cmd->flags & CMD_EXEC) {
         buf_adds(out, "  the command's own; 128 and the number of the signal that ended it;\n"
                       "  125 when keymuster failed before the command ran\n");
+    } else if (width < NARROW) {
+        buf_adds(out, "  0 done\n  2 command line or configuration wrong, nothing touched\n"
+                      "  3 finished, but partly or with findings\n  5 temporary, try again\n");
     } else {
         buf_adds(out, "  0 done   2 command line or configuration wrong, nothing touched\n"
                       "  3 finished, but partly or with findings   5 temporary, try again\n");
@@ -173,32 +226,32 @@ example_lines(struct buf *out, const char *text)
 }
 
 void
-help_cmd(struct buf *out, const struct cmd *cmd)
+help_cmd(struct buf *out, const struct cmd *cmd, unsigned width)
 {
     char name[CMD_NAME];
     char head[CMD_NAME + 32];
     cmd_name(name, cmd);
-    flow(out, cmd->summary, 0, 0, WIDTH);
+    flow(out, cmd->summary, 0, 0, width);
     (void)snprintf(head, sizeof head, "Usage: keymuster %s%s", name,
                    cmd->synopsis[0] == '\0' ? "" : " ");
     buf_addf(out, "\n%s", head);
-    flow(out, cmd->synopsis, strlen(head), 11, WIDTH);
+    flow(out, cmd->synopsis, strlen(head), width < NARROW ? BELOW : 11, width);
     if (cmd->flags & CMD_DESTRUCTIVE)
         buf_adds(out, "\nIt destroys something, so it wants a name typed, or --confirm NAME.\n");
     if (cmd->options != NULL && cmd->options->id != OPT_NONE) {
         buf_adds(out, "\nOptions:\n");
-        option_rows(out, cmd->options);
+        option_rows(out, cmd->options, width);
     }
-    global_in_short(out);
+    global_in_short(out, width);
     example_lines(out, cmd->examples);
-    exit_lines(out, cmd);
+    exit_lines(out, cmd, width);
 }
 
 static void
-help_options(struct buf *out)
+help_options(struct buf *out, unsigned width)
 {
     buf_adds(out, "Options of every command; they may stand before or after it:\n");
-    option_rows(out, opt_global);
+    option_rows(out, opt_global, width);
 }
 
 static void
@@ -256,17 +309,17 @@ answer(struct ctx *ctx, const char *schema, const char *member, const struct buf
 }
 
 static enum rc
-help_topic(struct buf *out, const char *first, const char *second, struct err *err)
+help_topic(struct buf *out, const char *first, const char *second, unsigned width, struct err *err)
 {
     const struct cmd *cmd = cmd_find(first, second);
     if (cmd != NULL) {
-        help_cmd(out, cmd);
+        help_cmd(out, cmd, width);
         return RC_OK;
     }
     if (second == NULL && cmd_is_noun(first))
-        help_noun(out, first);
+        help_noun(out, first, width);
     else if (second == NULL && strcmp(first, "options") == 0)
-        help_options(out);
+        help_options(out, width);
     else if (second == NULL && strcmp(first, "exit-codes") == 0)
         help_exit_codes(out);
     else {
@@ -277,6 +330,13 @@ help_topic(struct buf *out, const char *first, const char *second, struct err *e
     return RC_OK;
 }
 
+unsigned
+help_width(const struct ctx *ctx)
+{
+    unsigned width = ctx->format == OUT_TEXT ? out_width(ctx) : 0;
+    return width < LEAST_WIDE || width > WIDTH ? WIDTH : width;
+}
+
 enum rc
 help_answer(struct ctx *ctx, const char *first, const char *second, struct err *err)
 {
@@ -284,9 +344,9 @@ help_answer(struct ctx *ctx, const char *first, const char *second, struct err *
     enum rc rc = RC_OK;
     buf_init(&text, LIMIT_SMALL_FILE);
     if (first == NULL)
-        help_all(&text);
+        help_all(&text, help_width(ctx));
     else
-        rc = help_topic(&text, first, second, err);
+        rc = help_topic(&text, first, second, help_width(ctx), err);
     if (rc == RC_OK)
         rc = answer(ctx, "keymuster.help/1", "text", &text, err);
     buf_release(&text);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -30,6 +31,22 @@ occupy_standard_descriptors(struct err *err)
     return RC_OK;
 }
 
+/* Without the locale everything works, in ASCII. One that is not installed here, as ssh brings it
+ * along, still says of the terminal whether it shows UTF-8. There is one thread yet. */
+static void
+choose_characters(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *value = NULL;
+    if (setlocale(LC_CTYPE, "") != NULL) /* NOLINT(concurrency-mt-unsafe) */
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && (value == NULL || *value == '\0'); i++)
+        value = env_get(names[i]);
+    const char *dot = value != NULL ? strchr(value, '.') : NULL;
+    if (dot != NULL && (strncasecmp(dot, ".UTF-8", 6) == 0 || strncasecmp(dot, ".utf8", 5) == 0))
+        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* NOLINT(concurrency-mt-unsafe) */
+}
+
 static enum rc
 prepare(struct ctx *ctx, int argc, char **argv, struct err *err)
 {
@@ -40,9 +57,7 @@ prepare(struct ctx *ctx, int argc, char **argv, struct err *err)
         return rc;
     process_harden();
     signals_catch();
-    /* Without the locale everything works, in ASCII. There is one thread yet.
-     * NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    (void)setlocale(LC_CTYPE, "");
+    choose_characters();
     ctx->format = out_guess(argc, argv);
     return crypt_init(err);
 }
@@ -57,7 +72,7 @@ run_without_command(struct ctx *ctx, const struct cmd_line *line, struct err *er
         return help_answer(ctx, NULL, NULL, err);
     if (line->version)
         return version_answer(ctx, err);
-    help_short(&ctx->out, ".");
+    help_short(&ctx->out, ".", help_width(ctx));
     return RC_OK;
 }
 

@@ -1,20 +1,18 @@
 #include "cli/out.h"
 
 #include <errno.h>
-#include <langinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/plant.h"
-#include "cli/cmd_tables.h"
+#include "cli/layout.h"
 #include "sys/env.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "sys/term.h"
 #include "text/csv.h"
-#include "text/flow.h"
 #include "text/jw.h"
 #include "text/uni.h"
 
@@ -156,21 +154,9 @@ out_width(const struct ctx *ctx)
 void
 out_line(struct ctx *ctx, const char *before, const char *text)
 {
-    struct buf line, safe;
-    unsigned width = out_width(ctx);
     out_printf(ctx, "%s", before);
-    if (width == 0) {
-        out_text(ctx, text);
-        out_printf(ctx, "\n");
-        return;
-    }
-    buf_init(&line, LIMIT_ENTRY);
-    buf_init(&safe, LIMIT_ENTRY);
-    escape_terminal(&safe, text, strlen(text), ESCAPE_LINE);
-    flow(&line, buf_str(&safe), strlen(before), 2, width);
-    out_printf(ctx, "%s", buf_str(&line));
-    buf_release(&line);
-    buf_release(&safe);
+    out_text(ctx, text);
+    out_printf(ctx, "\n");
 }
 
 void
@@ -252,11 +238,28 @@ out_check_fields(const struct ctx *ctx, const char *const *known, struct err *er
     return RC_OK;
 }
 
+/* Text is for people: in the characters of their locale, made to fit their terminal. */
+static enum rc
+write_text(struct ctx *ctx, struct err *err)
+{
+    struct buf text;
+    int as_is = ctx->cmd != NULL && (ctx->cmd->flags & CMD_AS_IS);
+    buf_init(&text, 4 * ctx->out.max);
+    layout_for(&text, buf_str(&ctx->out), ctx->out_fd, as_is);
+    enum rc rc = buf_check(&text, "the answer", err);
+    if (rc == RC_OK)
+        rc = write_answer(ctx, text.data, text.len, err);
+    buf_release(&text);
+    return rc;
+}
+
 enum rc
 out_flush(struct ctx *ctx, struct err *err)
 {
     enum rc rc = buf_check(&ctx->out, "the answer", err);
-    if (rc == RC_OK)
+    if (rc == RC_OK && ctx->format == OUT_TEXT && ctx->out.len > 0)
+        rc = write_text(ctx, err);
+    else if (rc == RC_OK)
         rc = write_answer(ctx, ctx->out.data, ctx->out.len, err);
     buf_clear(&ctx->out);
     return rc;
@@ -303,11 +306,17 @@ out_end(struct ctx *ctx, int exit_status, struct err *err)
 
 /* Standard error takes it or not; there is nobody left to tell. */
 static void
-write_stderr(const struct buf *text)
+write_stderr(const struct ctx *ctx, const struct buf *text)
 {
     struct err ignored = ERR_INIT;
-    if (text->len > 0)
-        err_ignore(file_write_fd(STDERR_FILENO, text->data, text->len, "standard error", &ignored));
+    struct buf fitted;
+    buf_init(&fitted, 4 * text->max);
+    if (!out_is_json(ctx))
+        layout_for(&fitted, buf_str(text), STDERR_FILENO, 0);
+    const struct buf *said = fitted.failed || fitted.len == 0 ? text : &fitted;
+    if (said->len > 0)
+        err_ignore(file_write_fd(STDERR_FILENO, said->data, said->len, "standard error", &ignored));
+    buf_release(&fitted);
 }
 
 /* text as valid UTF-8 without controls but line feeds: file names may be any bytes. */
@@ -343,7 +352,7 @@ remark(struct ctx *ctx, const char *level, const char *fmt, va_list args)
         escape_terminal(&line, buf_str(&text), text.len, ESCAPE_KEEP_NEWLINES);
     }
     buf_addc(&line, '\n');
-    write_stderr(&line);
+    write_stderr(ctx, &line);
     buf_release(&line);
     buf_release(&text);
 }
@@ -451,8 +460,7 @@ static void
 error_text(struct buf *out, const struct err *err)
 {
     const char *msg = err->msg[0] == '\0' ? err_text(err->code) : err->msg;
-    /* No thread sets a locale. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    const char *dot = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "\xc2\xb7" : "-";
+    const char *dot = locale_is_utf8() ? "\xc2\xb7" : "-";
     buf_adds(out, "keymuster: ");
     escape_terminal(out, msg, strlen(msg), ESCAPE_LINE);
     buf_addc(out, '\n');
@@ -507,7 +515,7 @@ out_error(struct ctx *ctx, const struct err *err)
     if (text.failed)
         say_without_memory(ctx, err);
     else
-        write_stderr(&text);
+        write_stderr(ctx, &text);
     buf_release(&text);
 }
 

@@ -1,7 +1,8 @@
 /*
  * Output. The answer goes to standard output, all else to standard error. Texts from outside are
  * escaped before a terminal gets them: with out_text and out_note by themselves, in ctx->out by the
- * caller (escape_terminal, or table_print).
+ * caller (escape_terminal, or table_print). On a terminal, lines of text are broken between words
+ * when they are written (cli/layout.h); no command has to look at its width.
  *
  * How a command answers:
  *   text    adds to ctx->out; main writes it.
@@ -41,8 +42,7 @@ unsigned out_width(const struct ctx *ctx);
 void out_text(struct ctx *ctx, const char *text);
 /* Appends to ctx->out as it is; for our own words. */
 void out_printf(struct ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
-/* before and text, which is escaped, as a line; on a terminal broken between words, two columns in.
- */
+/* before and text, which is escaped, as a line. */
 void out_line(struct ctx *ctx, const char *before, const char *text);
 /* "name       value", the way all records are shown; nothing for NULL or "". */
 void out_field(struct ctx *ctx, const char *name, const char *value);

@@ -17,7 +17,7 @@ progress_begin(struct progress *p, const struct ctx *ctx, const char *doing, int
     if (strcmp(ctx->progress, "auto") != 0 && strcmp(ctx->progress, "none") != 0)
         p->how = ctx->progress[0];
     else if (ctx->progress[0] == 'a' && !ctx->quiet && term_is_tty(STDERR_FILENO))
-        p->how = 't';
+        p->how = term_is_plain() ? 'p' : 't';
 }
 
 /* Nobody is helped by an error about it. */

@@ -38,6 +38,8 @@ struct screen {
 /* How the secret can be shown. */
 struct shape {
     int is_text;    /* UTF-8 without controls; else it is shown as hex digits */
+    int is_foreign; /* it is such a text, but the locale has no UTF-8: some bytes would be controls
+                     */
     size_t blanks;  /* spaces in it */
     size_t units;   /* characters, or hex digits */
     size_t columns; /* most columns it may take */
@@ -153,10 +155,22 @@ is_hidden(const unsigned char *p, size_t len)
     return (len == 3 && p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf) || (len == 4 && p[0] == 0xf3);
 }
 
+/* Every byte is looked at, wherever one is found. */
+static int
+is_ascii(const struct secret *s)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < s->len; i++)
+        all |= s->bytes[i];
+    return all < 0x80;
+}
+
 static void
 look_at(struct shape *shape, const struct secret *s)
 {
     shape->is_text = s->len > 0 && utf8_is((const char *)s->bytes, s->len);
+    shape->is_foreign = shape->is_text && !locale_is_utf8() && !is_ascii(s);
+    shape->is_text &= !shape->is_foreign;
     shape->blanks = shape->units = shape->columns = 0;
     for (size_t i = 0; shape->is_text && i < s->len;) {
         size_t len = character_length(s->bytes[i]);
@@ -282,7 +296,7 @@ put_title(struct screen *sc, const struct shape *shape, const char *title, size_
 static void
 put_warnings(struct screen *sc, const struct shape *shape, size_t *rows)
 {
-    char line[96];
+    char line[128];
     const char *watcher;
     enum term_watch watch = term_recorder(&watcher);
     if (watch == TERM_RECORDED)
@@ -294,8 +308,10 @@ put_warnings(struct screen *sc, const struct shape *shape, size_t *rows)
     if (watch != TERM_UNWATCHED)
         put_line(sc, shape, line, rows);
     if (!shape->is_text) {
-        (void)snprintf(line, sizeof line, "It is not text: its %zu bytes as hex digits.",
-                       shape->units / 2);
+        (void)snprintf(line, sizeof line, "%s: its %zu bytes as hex digits%s.",
+                       shape->is_foreign ? "This locale is not UTF-8" : "It is not text",
+                       shape->units / 2,
+                       shape->is_foreign ? "; to see the text: LC_ALL=C.UTF-8" : "");
         put_line(sc, shape, line, rows);
     }
     if (shape->blanks > 0) {
@@ -321,6 +337,17 @@ put_status(struct screen *sc, const struct shape *shape, int64_t left_ms)
     flush(sc);
 }
 
+/* For who has the screen read out: said once, not each second. */
+static void
+say_status(struct screen *sc, const struct shape *shape, int64_t left_ms, size_t *rows)
+{
+    char line[96];
+    (void)snprintf(line, sizeof line, "Closes in %d s. q or Enter closes it now, + adds 60 s.",
+                   (int)((left_ms + 999) / 1000));
+    put_line(sc, shape, line, rows);
+    flush(sc);
+}
+
 /* Draws all of it. Returns 1 if the secret is on the screen, 0 if there is no room for it. */
 static int
 draw(struct screen *sc, struct shape *shape, const struct deliver *d, const struct secret *s,
@@ -342,7 +369,10 @@ draw(struct screen *sc, struct shape *shape, const struct deliver *d, const stru
     } else {
         put_line(sc, shape, "This terminal is too small for it. Enlarge it, or close.", &rows);
     }
-    put_status(sc, shape, left_ms);
+    if (term_accessible())
+        say_status(sc, shape, left_ms, &rows);
+    else
+        put_status(sc, shape, left_ms);
     return fits;
 }
 
@@ -361,6 +391,7 @@ stay(struct screen *sc, struct deliver *d, const struct secret *s, int *seen)
     struct shape shape = {.width = 1}; /* no terminal's: the first look draws */
     int64_t began = clock_mono_ms();
     int64_t until = began + d->show_ms;
+    size_t said = 0;
     while (d->end == DELIVER_OPEN && !sc->failed) {
         unsigned width, height;
         int64_t left = until - clock_mono_ms();
@@ -369,7 +400,7 @@ stay(struct screen *sc, struct deliver *d, const struct secret *s, int *seen)
             shape.width = width;
             shape.height = height;
             *seen |= draw(sc, &shape, d, s, left);
-        } else {
+        } else if (!term_accessible()) {
             put_status(sc, &shape, left);
         }
         int key = left <= 0 ? 0 : term_key(left < 1000 ? left : 1000);
@@ -381,6 +412,8 @@ stay(struct screen *sc, struct deliver *d, const struct secret *s, int *seen)
             d->end = DELIVER_KEY;
         else if (key == '+')
             until += DELIVER_MORE_MS;
+        if (key == '+' && term_accessible())
+            say_status(sc, &shape, until - clock_mono_ms(), &said);
     }
     d->shown_ms = clock_mono_ms() - began;
 }

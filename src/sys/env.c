@@ -13,6 +13,7 @@ static const char *const allowed[] = {
     "KEYMUSTER_PROGRESS",
     "KEYMUSTER_TIMEOUT",
     "KEYMUSTER_NO_INPUT",
+    "KEYMUSTER_ACCESSIBLE",
     "HOME",
     "TERM",
     "LANG",

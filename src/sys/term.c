@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/plant.h"
 #include "sys/env.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -83,6 +84,21 @@ int
 term_is_tty(int fd)
 {
     return isatty(fd);
+}
+
+int
+term_accessible(void)
+{
+    const char *value = env_get("KEYMUSTER_ACCESSIBLE");
+    return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+}
+
+int
+term_is_plain(void)
+{
+    const char *term = env_get("TERM");
+    return term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0 ||
+           (term_accessible() && !PLANTED("no-accessible"));
 }
 
 void
@@ -254,8 +270,7 @@ read_line(unsigned char *to, size_t size, size_t *len, struct err *err)
 static void
 erase_prompt(void)
 {
-    const char *term = env_get("TERM");
-    if (term == NULL || strcmp(term, "dumb") == 0)
+    if (term_is_plain())
         put("\n", 1);
     else
         put("\r\033[K", 4);

@@ -18,6 +18,11 @@ const char *term_name(void);
 /* Columns and rows of the terminal behind fd, else COLUMNS, else 80 x 24. */
 void term_size(int fd, unsigned *columns, unsigned *rows);
 int term_is_tty(int fd);
+/* KEYMUSTER_ACCESSIBLE, neither empty nor 0: a person has the terminal read out. */
+int term_accessible(void);
+/* Nothing is to be written over or cleared: that, or a terminal that cannot (TERM unset, empty or
+ * dumb). */
+int term_is_plain(void);
 
 /* Whether something that is known to record terminals, or can be told to (tmux, screen), is between
  * us and the person: the processes above this one and the environment are looked at. *name is its

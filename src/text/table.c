@@ -24,6 +24,7 @@ struct table_column {
 /* cells: row after row, column_count each; NULL is empty. A row may be short: the rest is empty. */
 struct table {
     unsigned width;
+    int read_out, in_locale; /* see table_read_out, table_in_locale */
     struct table_column columns[COLUMNS_MAX];
     size_t column_count;
     char **cells;
@@ -55,17 +56,35 @@ table_free(struct table *t)
     free(t);
 }
 
+void
+table_read_out(struct table *t)
+{
+    t->read_out = 1;
+}
+
+void
+table_in_locale(struct table *t)
+{
+    t->in_locale = 1;
+}
+
 /* A copy that a terminal can show; the caller frees it. */
 static enum rc
-escaped(char **out, const char *text, struct err *err)
+escaped(const struct table *t, char **out, const char *text, struct err *err)
 {
-    struct buf b;
+    struct buf b, safe;
     buf_init(&b, CELL_MAX);
+    buf_init(&safe, CELL_MAX);
     escape_terminal(&b, text, strlen(text), ESCAPE_LINE);
     enum rc rc = buf_check(&b, "a table cell", err);
-    if (rc == RC_OK && (*out = strdup(buf_str(&b))) == NULL)
+    if (rc == RC_OK && t->in_locale) {
+        escape_locale(&safe, buf_str(&b), b.len);
+        rc = buf_check(&safe, "a table cell", err);
+    }
+    if (rc == RC_OK && (*out = strdup(buf_str(t->in_locale ? &safe : &b))) == NULL)
         rc = err_nomem(err);
     buf_release(&b);
+    buf_release(&safe);
     return rc;
 }
 
@@ -74,7 +93,7 @@ table_column(struct table *t, const char *title, unsigned flags, struct err *err
 {
     assert(t->row_count == 0 && t->column_count < COLUMNS_MAX);
     struct table_column *c = &t->columns[t->column_count];
-    if (escaped(&c->title, title, err) != RC_OK)
+    if (escaped(t, &c->title, title, err) != RC_OK)
         return err->code;
     c->flags = flags;
     t->column_count++;
@@ -106,7 +125,7 @@ table_cell(struct table *t, const char *text, struct err *err)
 {
     assert(t->row_count > 0 && t->filled < t->column_count);
     size_t at = (t->row_count - 1) * t->column_count + t->filled;
-    if (text != NULL && *text != '\0' && escaped(&t->cells[at], text, err) != RC_OK)
+    if (text != NULL && *text != '\0' && escaped(t, &t->cells[at], text, err) != RC_OK)
         return err->code;
     t->filled++;
     return RC_OK;
@@ -119,7 +138,7 @@ cell(const struct table *t, size_t row, size_t column)
     return text != NULL ? text : "";
 }
 
-/* ---- narrow: "TITLE  value" lines, an empty line between records ---- */
+/* ---- narrow, or read out: "TITLE  value" lines, an empty line between records ---- */
 
 static void
 pad(struct buf *out, int columns)
@@ -144,7 +163,10 @@ print_blocks(const struct table *t, struct buf *out)
             if (*cell(t, r, c) == '\0')
                 continue;
             buf_adds(out, title);
-            pad(out, widest - utf8_width(title) + 2);
+            if (t->read_out)
+                buf_adds(out, ": ");
+            else
+                pad(out, widest - utf8_width(title) + 2);
             buf_adds(out, cell(t, r, c));
             buf_addc(out, '\n');
         }
@@ -248,7 +270,7 @@ table_print(struct table *t, struct buf *out, struct err *err)
 {
     if (t->row_count == 0)
         return RC_OK; /* the caller says what an empty list means */
-    if (t->width > 0 && (t->width < NARROW || is_too_wide(t))) {
+    if (t->read_out || (t->width > 0 && (t->width < NARROW || is_too_wide(t)))) {
         print_blocks(t, out);
         return buf_check(out, "a table", err);
     }

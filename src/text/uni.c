@@ -1,5 +1,6 @@
 #include "text/uni.h"
 
+#include <langinfo.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <utf8proc.h>
 
 #include "base/limits.h"
+#include "base/plant.h"
 #include "text/enc.h"
 
 /* One code point at text: its length, or 0 when it is not valid (a NUL is not). */
@@ -94,6 +96,37 @@ escape_terminal(struct buf *out, const char *text, size_t len, enum escape_flags
             buf_add(out, text + i, n);
         }
         i += n;
+    }
+}
+
+int
+locale_is_utf8(void)
+{
+    /* No thread sets a locale. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 || PLANTED("no-locale");
+}
+
+void
+escape_locale(struct buf *out, const char *text, size_t len)
+{
+    size_t plain = 0;
+    while (plain < len && (unsigned char)text[plain] < 0x80)
+        plain++;
+    if (plain == len || locale_is_utf8()) {
+        buf_add(out, text, len);
+        return;
+    }
+    buf_add(out, text, plain);
+    for (size_t i = plain; i < len;) {
+        int32_t cp = 0;
+        size_t n = next(text + i, len - i, &cp);
+        if (n == 1)
+            buf_addc(out, text[i]);
+        else if (n == 0)
+            buf_addf(out, "\\x%02x", (unsigned)(unsigned char)text[i]);
+        else
+            buf_addf(out, "\\u{%04X}", (unsigned)cp);
+        i += n > 0 ? n : 1;
     }
 }
 

@@ -176,7 +176,7 @@ kinds() { "$KEYMUSTER" -o ndjson -C "$FRA" audit log | jq -r '.entry.kind // emp
     until_shows canary-on-screen-7731
     [[ $(term capture-pane -p -t t) == *'This session is recorded by script, this screen too.'* ]]
     term send-keys -t t q
-    until_shows 'this session is recorded by script: the recording will have the secret'
+    until_shows 'this session is recorded by script'
     no_trace
     for _ in {1..50}; do # script writes when it ends
         if grep -qa canary-on-screen-7731 "$T/typescript"; then return 0; fi

@@ -284,7 +284,7 @@ test_help_fits(void **state)
     for (size_t i = 0; (cmd = cmd_at(i)) != NULL; i++) {
         struct buf page;
         buf_init(&page, 100000);
-        help_cmd(&page, cmd);
+        help_cmd(&page, cmd, 80);
         assert_non_null(strstr(page.data, "Usage: keymuster "));
         assert_non_null(strstr(page.data, "Exit status:"));
         for (const char *p = page.data; *p != '\0'; p += strcspn(p, "\n") + 1) {

@@ -186,7 +186,7 @@ static const struct opt_spec audit_log_options[] = {
 
 const struct cmd cmd_audit_log_table[] = {
     {"audit", "log", "[--entry HASH] [FILTER]...", "Prints log entries as they are stored.",
-     audit_log_options, 0, 0, CMD_READ, GROUP_PROOF, run_audit_log,
+     audit_log_options, 0, 0, CMD_READ | CMD_AS_IS, GROUP_PROOF, run_audit_log,
      "keymuster audit log --kind reveal --since 2026-11-01\n"
      "keymuster audit log --key vbr/config -o ndjson\n"},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, GROUP_HELP, NULL, NULL},

@@ -15,7 +15,8 @@ struct cells {
 static enum rc
 begin_table(struct list_print *p, struct err *err)
 {
-    enum rc rc = table_new(&p->table, out_width(p->ctx), err);
+    static const char *const none[] = {NULL};
+    enum rc rc = cmd_table_new(&p->table, p->ctx, none, err);
     for (const struct list_field *f = list_fields; rc == RC_OK && f->name != NULL; f++) {
         if (list_fields_want(p->ctx, f))
             rc = table_column(p->table, f->title, 0, err);

@@ -12,7 +12,6 @@
 #include "cli/reveal/showing.h"
 #include "cli/session.h"
 #include "recover/recovered.h"
-#include "sys/env.h"
 #include "sys/file.h"
 #include "sys/term.h"
 #include "text/time.h"
@@ -292,7 +291,6 @@ static enum rc
 prepare(struct blind *b, struct err *err)
 {
     struct err none = ERR_INIT;
-    const char *term = env_get("TERM");
     enum rc rc = key_find(b->ctx->store, b->run->record.key, &b->key, err);
     if (rc == RC_OK)
         rc = run_blind_check(b->ctx, &b->key, &b->want, err);
@@ -301,7 +299,7 @@ prepare(struct blind *b, struct err *err)
     showing_label(b->label, &b->key);
     if (time_parse(&b->began, b->run->record.at) != 0)
         b->began = clock_now_ms();
-    b->plain = term == NULL || strcmp(term, "dumb") == 0;
+    b->plain = term_is_plain();
     if (b->answers != NULL || b->ctx->no_input || term_open(&b->fd, &none) != RC_OK)
         b->fd = -1;
     if (session_publish(b->ctx, &none) != RC_OK) /* so that the page is there, and of today */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/layout.h"
 #include "cli/recover/run_approve.h"
-#include "sys/env.h"
 #include "sys/file.h"
 #include "sys/term.h"
 #include "text/flow.h"
@@ -27,6 +27,10 @@ put_clock(struct buf *out, int64_t ms)
 static void
 put_rule(struct buf *out, unsigned width)
 {
+    if (term_accessible()) { /* nobody wants a line of dashes read out */
+        buf_addc(out, '\n');
+        return;
+    }
     for (unsigned i = 0; i < width; i++)
         buf_addc(out, '-');
     buf_addc(out, '\n');
@@ -81,19 +85,23 @@ put_title(struct buf *out, const char *title, unsigned width)
 static void
 put_command(struct buf *out, const struct run *run, const struct step *s, unsigned width)
 {
-    struct buf line;
+    struct buf line, safe;
     struct err err = ERR_INIT;
     const char *text = s->run != NULL ? s->run : s->key;
     if (text == NULL)
         return;
     buf_init(&line, SCREEN);
-    buf_adds(&line, s->run != NULL      ? "$ keymuster "
-                    : run->record.drill ? "$ keymuster drill "
-                                        : "$ keymuster reveal ");
+    buf_init(&safe, SCREEN);
+    buf_adds(&line, s->run != NULL      ? "  $ keymuster "
+                    : run->record.drill ? "  $ keymuster drill "
+                                        : "  $ keymuster reveal ");
     if (run_fill(&line, run, text, &err) != RC_OK)
         buf_addf(&line, "%s   (%s)", text, err.msg);
-    put_text(out, buf_str(&line), width);
+    escape_terminal(&safe, buf_str(&line), line.len, ESCAPE_LINE);
+    layout(out, buf_str(&safe), width);
+    buf_addc(out, '\n');
     buf_release(&line);
+    buf_release(&safe);
 }
 
 static void
@@ -237,11 +245,18 @@ static enum rc
 show(int fd, const struct buf *screen, struct err *err)
 {
     static const char clear[] = "\033[H\033[2J";
-    const char *term = env_get("TERM");
+    struct buf safe;
+    buf_init(&safe, 4 * (size_t)SCREEN);
+    escape_locale(&safe, buf_str(screen), screen->len);
     enum rc rc = buf_check(screen, "a screen", err);
-    if (rc == RC_OK && term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0)
+    if (rc == RC_OK)
+        rc = buf_check(&safe, "a screen", err);
+    if (rc == RC_OK && !term_is_plain())
         rc = file_write_fd(fd, clear, sizeof clear - 1, "the terminal", err);
-    return rc == RC_OK ? file_write_fd(fd, buf_str(screen), screen->len, "the terminal", err) : rc;
+    if (rc == RC_OK)
+        rc = file_write_fd(fd, buf_str(&safe), safe.len, "the terminal", err);
+    buf_release(&safe);
+    return rc;
 }
 
 /* The terminal, and how wide a screen is to be. */
