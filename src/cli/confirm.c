@@ -11,7 +11,7 @@ static enum rc
 ask(const struct ctx *ctx, const char *question, const char *ending, const char *flag,
     char answer[256], struct err *err)
 {
-    struct buf prompt, fitted;
+    struct buf prompt;
     int fd;
     struct err no_terminal = ERR_INIT;
     if (ctx->no_input || term_open(&fd, &no_terminal) != RC_OK) {
@@ -22,17 +22,12 @@ ask(const struct ctx *ctx, const char *question, const char *ending, const char 
         return err_hint(err, "add %s", flag);
     }
     buf_init(&prompt, 4096);
-    buf_init(&fitted, 4 * 4096);
     escape_terminal(&prompt, question, strlen(question), ESCAPE_KEEP_NEWLINES);
     buf_adds(&prompt, ending);
-    layout_for(&fitted, buf_str(&prompt), fd, 0);
     enum rc rc = buf_check(&prompt, "a question", err);
     if (rc == RC_OK)
-        rc = buf_check(&fitted, "a question", err);
-    if (rc == RC_OK)
-        rc = term_ask(answer, 256, buf_str(&fitted), err);
+        rc = layout_ask(answer, 256, buf_str(&prompt), err);
     buf_release(&prompt);
-    buf_release(&fitted);
     return rc;
 }
 

@@ -204,6 +204,8 @@ put_command(struct lay *l, const struct piece *p)
     const char *end = p->at + p->len;
     while (text < end) {
         size_t len = argument_len(text, (size_t)(end - text));
+        if (columns(text, len) + NEAR > l->width)
+            len = word_len(text, (size_t)(end - text));
         size_t wide = columns(text, len);
         int last = text + len >= end;
         if (l->started && l->at + 1 + wide + (last ? 0 : 2) > l->width) {
@@ -285,4 +287,21 @@ layout_for(struct buf *out, const char *text, int fd, int as_is)
         out->failed = 1;
     layout(out, buf_str(&safe), width);
     buf_release(&safe);
+}
+
+enum rc
+layout_ask(char *out, size_t size, const char *prompt, struct err *err)
+{
+    struct buf fitted;
+    int fd;
+    enum rc rc = term_open(&fd, err);
+    if (rc != RC_OK)
+        return rc;
+    buf_init(&fitted, LIMIT_ENTRY);
+    layout_for(&fitted, prompt, fd, 0);
+    rc = buf_check(&fitted, "a question", err);
+    if (rc == RC_OK)
+        rc = term_ask(out, size, buf_str(&fitted), err);
+    buf_release(&fitted);
+    return rc;
 }

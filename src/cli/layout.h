@@ -7,6 +7,7 @@
 #define CLI_LAYOUT_H
 
 #include "base/buf.h"
+#include "base/err.h"
 
 /*
  * Appends text, each of its lines made to fit into width columns; 0: none is touched. Further lines
@@ -18,5 +19,7 @@ void layout(struct buf *out, const char *text, unsigned width);
 /* The same, for what standard output or standard error is: in the characters of the locale, and for
  * a terminal made to fit it. fd is the descriptor; as_is: no line is touched. */
 void layout_for(struct buf *out, const char *text, int fd, int as_is);
+/* term_ask with a prompt that fits the terminal. */
+enum rc layout_ask(char *out, size_t size, const char *prompt, struct err *err) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/layout.h"
 #include "cli/ref_command.h"
 #include "sys/env.h"
 #include "sys/file.h"
@@ -329,7 +330,7 @@ ask_open(struct buf *out, const char *what, struct err *err)
     if (no_input)
         return err_set(err, RC_NO_CONFIRM, "%s would be asked for", what);
     (void)snprintf(prompt, sizeof prompt, "%.128s: ", what);
-    enum rc rc = term_ask(line, sizeof line, prompt, err);
+    enum rc rc = layout_ask(line, sizeof line, prompt, err);
     if (rc == RC_OK)
         buf_adds(out, line);
     return rc;

@@ -319,17 +319,24 @@ edit_distance(const char *a, const char *b)
     size_t alen = strnlen(a, WORD + 1);
     size_t blen = strnlen(b, WORD + 1);
     if (alen > WORD || blen > WORD)
-        return WORD + 1; /* no word that we know is that long */
-    unsigned row[WORD + 1];
+        return WORD + 1;        /* no word that we know is that long */
+    unsigned rows[3][WORD + 1]; /* of this letter of a, and of the two before it */
+    unsigned *row = rows[0];
+    unsigned *before = rows[1];
+    unsigned *two_before = rows[2];
     for (unsigned j = 0; j <= blen; j++)
         row[j] = j;
     for (unsigned i = 1; i <= alen; i++) {
-        unsigned diagonal = row[0];
+        unsigned *oldest = two_before;
+        two_before = before;
+        before = row;
+        row = oldest;
         row[0] = i;
         for (size_t j = 1; j <= blen; j++) {
-            unsigned above = row[j];
-            row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
+            row[j] = least(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                two_before[j - 2] + 1 < row[j])
+                row[j] = two_before[j - 2] + 1;
         }
     }
     return row[blen];

@@ -38,7 +38,8 @@ enum rc text_check(const char *text, const char *what, struct err *err) MUST_CHE
 enum escape_flags { ESCAPE_LINE = 0, ESCAPE_KEEP_NEWLINES = 1 };
 void escape_terminal(struct buf *out, const char *text, size_t len, enum escape_flags flags);
 
-/* Whether the locale's characters are those of UTF-8; else a terminal may take some for controls. */
+/* Whether the locale's characters are those of UTF-8; else a terminal may take some for controls.
+ */
 int locale_is_utf8(void);
 /* Appends text in characters that every locale has: as it is where that is UTF-8, else what is not
  * ASCII becomes \u{NNNN} or \xNN. Controls stay. */
@@ -47,7 +48,8 @@ void escape_locale(struct buf *out, const char *text, size_t len);
 /* A word of a command line, quoted for a shell where that is needed. */
 void escape_shell(struct buf *out, const char *text);
 
-/* Number of single-character edits between two short ASCII words, for "did you mean". */
+/* Number of single-character edits between two short ASCII words, for "did you mean"; two
+ * neighbours that changed places are one. */
 unsigned edit_distance(const char *a, const char *b);
 
 #endif

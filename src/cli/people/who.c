@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/layout.h"
 #include "cli/out.h"
 #include "escrow/person.h"
 #include "sys/term.h"
@@ -74,6 +75,6 @@ who_ask(struct ctx *ctx, struct who *out, struct err *err)
         rc = person_each(ctx->store, take_any, &yes, err);
     if (rc != RC_OK || !yes || ctx->no_input || term_open(&fd, &none) != RC_OK)
         return rc;
-    rc = term_ask(answer, sizeof answer, "Who are you, for the record (Enter: unknown)? ", err);
+    rc = layout_ask(answer, sizeof answer, "Who are you, for the record (Enter: unknown)? ", err);
     return rc == RC_OK && answer[0] != '\0' ? who_named(ctx, out, answer, "the name", err) : rc;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/layout.h"
 #include "cli/out.h"
 #include "cli/recover/run_entry.h"
 #include "cli/recover/run_sign.h"
@@ -272,10 +273,10 @@ sign_at_terminal(const struct asking *a, const struct approver *who, int here, s
         rc = say(&how, err);
     }
     if (rc == RC_OK)
-        rc = term_ask(path, sizeof path,
-                      here ? "their sealed key file (Enter: back): "
-                           : "\nthe .minisig file (Enter: back): ",
-                      err);
+        rc = layout_ask(path, sizeof path,
+                        here ? "their sealed key file (Enter: back): "
+                             : "\nthe .minisig file (Enter: back): ",
+                        err);
     if (rc == RC_OK && path[0] != '\0')
         rc = here ? run_sign_here(&signature, p, path, "prompt", &a->text, err)
                   : run_sign_there(&signature, p, path, &a->text, err);
@@ -303,7 +304,7 @@ choose_way(const struct asking *a, const struct approver *who, struct err *err)
                        "%s has no registered key: what they say is only attested.\n"
                        "a write that down | Enter back: ",
                        name);
-    enum rc rc = term_ask(typed, sizeof typed, prompt, err);
+    enum rc rc = layout_ask(typed, sizeof typed, prompt, err);
     if (rc != RC_OK)
         return rc;
     if (strcmp(typed, "a") == 0)
@@ -359,7 +360,7 @@ at_terminal(struct asking *a, enum approve_end *end, struct err *err)
                        (size_t)a->run->book->steps[a->step].approvers - lacking + 1,
                        a->run->book->steps[a->step].approvers,
                        may ? " | alone: nobody else is here" : "");
-        enum rc rc = term_ask(typed, sizeof typed, prompt, err);
+        enum rc rc = layout_ask(typed, sizeof typed, prompt, err);
         if (rc == RC_OK && (typed[0] == '\0' || (may && strcmp(typed, "alone") == 0))) {
             *end = typed[0] == '\0' ? APPROVE_BACK : APPROVE_ALONE;
             return RC_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/layout.h"
 #include "cli/out.h"
 #include "cli/people/who.h"
 #include "cli/recover/run_entry.h"
@@ -135,7 +136,7 @@ ask_who(struct blind *b, struct err *err)
     if (given == NULL && b->fd < 0)
         return err_set(err, RC_RUN_PAUSED, "nobody says who got it back: [blind] by = or --as");
     while (given == NULL && name[0] == '\0') {
-        enum rc rc = term_ask(name, sizeof name, "who got it back, for the record? ", err);
+        enum rc rc = layout_ask(name, sizeof name, "who got it back, for the record? ", err);
         if (rc != RC_OK)
             return rc;
     }
@@ -178,7 +179,7 @@ static enum rc
 give_up(struct blind *b, struct err *err)
 {
     char reason[LIMIT_TEXT + 1];
-    enum rc rc = term_ask(reason, sizeof reason, "why is it given up (Enter: it is not)? ", err);
+    enum rc rc = layout_ask(reason, sizeof reason, "why is it given up (Enter: it is not)? ", err);
     if (rc != RC_OK || reason[0] == '\0')
         return rc;
     rc = text_check(reason, "the reason", err);

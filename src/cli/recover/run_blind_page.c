@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/layout.h"
 #include "cli/recover/run_blind.h"
 #include "cli/reveal/showing.h"
 #include "cli/session.h"
@@ -62,7 +63,7 @@ ask_key(const struct ctx *ctx, const struct ini *answers, char out[LIMIT_TEXT + 
         return err_hint(err, "keymuster recover start --drill --blind KEY");
     }
     if (given == NULL)
-        return term_ask(out, LIMIT_TEXT + 1, "the KEY that is to be got back: ", err);
+        return layout_ask(out, LIMIT_TEXT + 1, "the KEY that is to be got back: ", err);
     (void)snprintf(out, LIMIT_TEXT + 1, "%s", given);
     return RC_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/layout.h"
 #include "cli/out.h"
 #include "cli/recover/run_child.h"
 #include "sys/term.h"
@@ -61,8 +62,8 @@ ask_key(struct play *p, size_t i, struct item *item, struct err *err)
     enum description_how how = DESCRIPTION_NONE;
     for (;;) {
         enum rc rc =
-            term_ask(text, sizeof text,
-                     "its key, or the description as it stands (Enter: no key is needed): ", err);
+            layout_ask(text, sizeof text,
+                       "its key, or the description as it stands (Enter: no key is needed): ", err);
         if (rc == RC_BAD_VALUE)
             text[0] = '?'; /* too long for any */
         else if (rc != RC_OK || text[0] == '\0')
@@ -87,15 +88,15 @@ ask_item(struct play *p, size_t i, struct item *item, struct err *err)
     const char *each = p->run->book->steps[i].each;
     memset(item, 0, sizeof *item);
     (void)snprintf(prompt, sizeof prompt, "%.64s: its name (Enter: there is none left): ", each);
-    enum rc rc = term_ask(item->name, sizeof item->name, prompt, err);
+    enum rc rc = layout_ask(item->name, sizeof item->name, prompt, err);
     if (rc != RC_OK || item->name[0] == '\0')
         return rc;
     rc = text_check(item->name, each, err);
     if (rc == RC_OK)
         rc = ask_key(p, i, item, err);
     if (rc == RC_OK)
-        rc = term_ask(item->reason, sizeof item->reason,
-                      "is it done? (Enter: yes; else say why it is left out): ", err);
+        rc = layout_ask(item->reason, sizeof item->reason,
+                        "is it done? (Enter: yes; else say why it is left out): ", err);
     return rc == RC_OK ? put_item(p, i, item, err) : rc;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cli/keys/officer.h"
+#include "cli/layout.h"
 #include "cli/out.h"
 #include "cli/recover/run_approve.h"
 #include "cli/recover/run_brief.h"
@@ -156,7 +157,7 @@ need_words(struct play *p, size_t i, const char *text, struct err *err)
                            p->run->book->steps[i].id, word, means(word));
         (void)snprintf(prompt, sizeof prompt, "%s: ", means(word));
         while (rc == RC_OK && value[0] == '\0')
-            rc = term_ask(value, sizeof value, prompt, err);
+            rc = layout_ask(value, sizeof value, prompt, err);
         if (rc == RC_OK)
             rc = put_word(p, word, value, err);
         if (rc == RC_OK && strcmp(word, "key") == 0)
@@ -245,7 +246,7 @@ ask_field(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_T
         return RC_OK;
     if (f->type == FIELD_CHECK) {
         (void)snprintf(prompt, sizeof prompt, "compare %s now? [y/N] ", f->name);
-        enum rc rc = term_ask(out, LIMIT_TEXT, prompt, err);
+        enum rc rc = layout_ask(out, LIMIT_TEXT, prompt, err);
         int yes = out[0] == 'y' || out[0] == 'Y';
         out[0] = '\0';
         return rc == RC_OK && yes ? compare(p, i, f, out, err) : rc;
@@ -253,7 +254,7 @@ ask_field(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_T
     (void)snprintf(prompt, sizeof prompt, "%s%s%s%s: ", f->name, f->type == FIELD_CHOICE ? " " : "",
                    f->type == FIELD_CHOICE ? f->of : "", f->optional ? " (Enter: none)" : "");
     for (;;) {
-        enum rc rc = term_ask(out, LIMIT_TEXT, prompt, err);
+        enum rc rc = layout_ask(out, LIMIT_TEXT, prompt, err);
         if (rc != RC_OK || (out[0] == '\0' && f->optional) || fits(f, out))
             return rc;
         out_note(p->ctx, "%s does not fit; once more", f->name);
@@ -371,7 +372,7 @@ ask_text(struct play *p, size_t i, const char *key, const char *prompt, char out
         return err_set(err, RC_RUN_PAUSED, "step %s: %s = is not in the answers",
                        p->run->book->steps[i].id, key);
     do {
-        enum rc rc = term_ask(out, LIMIT_TEXT, prompt, err);
+        enum rc rc = layout_ask(out, LIMIT_TEXT, prompt, err);
         if (rc != RC_OK)
             return rc;
     } while (out[0] == '\0');

@@ -290,7 +290,7 @@ run_screen_page(struct ctx *ctx, const struct run *run, const struct buf *text, 
     rc = show(fd, &screen, err);
     if (rc == RC_OK) {
         char typed[64];
-        rc = term_ask(typed, sizeof typed, "Enter goes on ", err);
+        rc = layout_ask(typed, sizeof typed, "Enter goes on ", err);
     }
     buf_release(&screen);
     return rc == RC_BAD_VALUE ? RC_OK : rc;
@@ -313,13 +313,13 @@ run_screen_step(struct ctx *ctx, const struct run *run, size_t i, enum run_choic
     compose(&screen, run, i, width, height);
     rc = show(fd, &screen, err);
     if (rc == RC_OK)
-        rc = term_ask(typed, sizeof typed, "> ", err);
+        rc = layout_ask(typed, sizeof typed, "> ", err);
     if (rc == RC_OK && is(typed, "b", "back")) {
         buf_clear(&screen);
         run_screen_list(&screen, run);
         rc = show(fd, &screen, err);
         if (rc == RC_OK)
-            rc = term_ask(typed, sizeof typed, "Enter: the step again ", err);
+            rc = layout_ask(typed, sizeof typed, "Enter: the step again ", err);
         typed[0] = '?';
     }
     if (rc == RC_BAD_VALUE) { /* too long to be an answer */
@@ -342,6 +342,6 @@ run_screen_ended(const struct step *s, int status, struct err *err)
     else if (status == 3)
         how = "it ended, with findings";
     (void)snprintf(prompt, sizeof prompt, "\n%s (exit status %d). Enter: go on ", how, status);
-    enum rc rc = term_ask(typed, sizeof typed, prompt, err);
+    enum rc rc = layout_ask(typed, sizeof typed, prompt, err);
     return rc == RC_BAD_VALUE ? RC_OK : rc;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/keys/officer.h"
+#include "cli/layout.h"
 #include "cli/out.h"
 #include "cli/recover/run_blind.h"
 #include "cli/recover/run_brief.h"
@@ -45,7 +46,7 @@ ask_word(struct starting *s, size_t i, struct err *err)
     if (s->answers != NULL || s->ctx->no_input)
         return RC_OK; /* the step that needs it will say so */
     (void)snprintf(prompt, sizeof prompt, "%s (Enter: not known yet): ", runbook_word_means(i));
-    enum rc rc = term_ask(value, sizeof value, prompt, err);
+    enum rc rc = layout_ask(value, sizeof value, prompt, err);
     if (rc == RC_NO_TERMINAL)
         (void)err_hint(err, "or say what is to be answered: --answers FILE; begin it for somebody "
                             "else to go on: --no-input");

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/layout.h"
 #include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/places/from.h"
@@ -35,7 +36,7 @@ showing_ask_reason(struct ctx *ctx, struct asker *out, struct err *err)
         return rc;
     }
     if (can_ask(ctx))
-        rc = term_ask(out->reason, sizeof out->reason, "Reason, for the record: ", err);
+        rc = layout_ask(out->reason, sizeof out->reason, "Reason, for the record: ", err);
     if (rc != RC_OK)
         return rc;
     if (out->reason[0] != '\0')
