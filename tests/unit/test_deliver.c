@@ -3,6 +3,7 @@
 #include "../lib/unit.h"
 
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -531,6 +532,7 @@ tear_down(void **state)
 int
 main(void)
 {
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* secrets that are not ASCII are shown as they are */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_file),
