@@ -8,6 +8,7 @@
 #include "copy/memory.h"
 #include "crypt/hash.h"
 #include "escrow/log.h"
+#include "sys/term.h"
 #include "text/uni.h"
 
 /* ---- init ---- */
