@@ -361,7 +361,9 @@ file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struc
 static enum rc
 exists(const char *path, struct err *err)
 {
-    return err_set(err, RC_EXISTS, "%s exists", path);
+    (void)err_set(err, RC_EXISTS, "%s exists", path);
+    (void)err_hint(err, "nothing is written over: another name, or move the old one away first");
+    return err->code;
 }
 
 /* Whether the file system lacks a way of naming a file, rather than refusing this name. */

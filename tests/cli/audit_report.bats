@@ -255,6 +255,8 @@ good_page() { # FILE
     "$KEYMUSTER" -C "$FRA" report audit --file p.html | true
     ends 0 -C "$FRA" report verify p.html
     ends 6 -C "$FRA" report audit --file p.html
+    says 'another name'
+    silent_on 'keymuster rekey'
     ends 0 -C "$FRA" -n report audit --file q.html
     [ ! -e q.html ]
     ends 2 -C "$FRA" report audit
