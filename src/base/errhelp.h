@@ -18,16 +18,16 @@
     X(10, "no store here")                                                                         \
     X(11, "store busy (who, since when)")                                                          \
     X(12, "wrong passphrase")                                                                      \
-    X(13, "no such key, root, site, copy, entry")                                                  \
+    X(13, "no such key, root, site, copy, run, entry")                                             \
     X(14, "root key cannot do it (disabled, expired, destroyed, purged)")                          \
-    X(15, "integrity: does not verify; treat as hostile")                                          \
+    X(15, "integrity: does not verify, changed host key or pin; treat as hostile")                 \
     X(16, "copy rolled back, forked, frozen")                                                      \
     X(17, "policy says no")                                                                        \
     X(18, "delivery refused: would land where not asked, no record possible, memory not lockable") \
     X(19, "outcome unknown: the error names the entry's hash; `audit log --entry HASH` answers "   \
           "0 or 13")                                                                               \
-    X(20, "run paused (later)")                                                                    \
-    X(21, "run stopped at a failed step (later)")                                                  \
+    X(20, "run paused; `recover resume` goes on")                                                  \
+    X(21, "run stopped at a failed step; `recover resume` tries it again")                         \
     X(70, "internal error")                                                                        \
     X(125, "`exec`: keymuster failed before the command ran; otherwise the command's own status, " \
            "128+n on a signal")                                                                    \

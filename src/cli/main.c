@@ -38,13 +38,13 @@ choose_characters(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     const char *value = NULL;
-    if (setlocale(LC_CTYPE, "") != NULL) /* NOLINT(concurrency-mt-unsafe) */
+    if (setlocale(LC_CTYPE, "") != NULL) /* NOLINT(concurrency-mt-unsafe): one thread */
         return;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && (value == NULL || *value == '\0'); i++)
         value = env_get(names[i]);
     const char *dot = value != NULL ? strchr(value, '.') : NULL;
     if (dot != NULL && (strncasecmp(dot, ".UTF-8", 6) == 0 || strncasecmp(dot, ".utf8", 5) == 0))
-        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* NOLINT(concurrency-mt-unsafe) */
+        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static enum rc

@@ -202,7 +202,6 @@ take_newest(void *arg, const struct wrap *w, struct err *err)
 static void
 say_missing(const struct planning *p, const struct place *n, struct drill_path *path)
 {
-    char ref[KEY_REF];
     const char *root = path->root.object.name[0] != '\0' ? path->root.object.name : n->root;
     if (n->here) {
         (void)err_set(&path->err, RC_COPY_STALE, "the copy lacks the wrap of %s under %s",
@@ -210,6 +209,7 @@ say_missing(const struct planning *p, const struct place *n, struct drill_path *
         (void)err_why(&path->err, "it is known here; the copy is behind");
         (void)err_hint(&path->err, "keymuster sync");
     } else {
+        char ref[KEY_REF];
         (void)err_set(&path->err, RC_NOT_FOUND, "%s has no wrap under %s", p->key->name, root);
         (void)err_hint(&path->err, "keymuster wrap add %s --root %s",
                        key_ref_said(ref, p->plan->alone, p->key), root);

@@ -14,75 +14,106 @@ static const struct {
     const char *name;
     enum finding_severity severity;
 } rules[FINDING_RULES] = {
-    [FINDING_OUTLIVE] = {"outlive", FINDING_HIGH}, /* a key would be lost with the site it is for */
-    [FINDING_FATE] = {"fate", FINDING_MEDIUM},   /* all ways that survive a key's site share region,
-                                                    vendor or account with it */
-    [FINDING_NO_WAY] = {"no-way", FINDING_HIGH}, /* no wrap of a key opens now */
-    [FINDING_OWED] = {"owed", FINDING_MEDIUM},   /* a wrap owed since the key was made */
-    [FINDING_WRAPS] = {"wraps", FINDING_MEDIUM}, /* fewer wraps than policy asks for */
-    [FINDING_COPIES] = {"copies",
-                        FINDING_MEDIUM}, /* the record is on fewer copies than policy asks for */
-    [FINDING_UNRELEASED] = {"unreleased", FINDING_HIGH}, /* no copy that must hold a key has it */
-    [FINDING_NO_CHECK] = {"no-check", FINDING_MEDIUM},   /* a key without a check value */
-    [FINDING_NEVER_DRILLED] = {"never-drilled", FINDING_MEDIUM}, /* a key never proven by a drill */
-    [FINDING_DRILL_DUE] = {"drill-due", FINDING_MEDIUM}, /* a proof older than policy allows */
-    [FINDING_DRILL_FAILED] = {"drill-failed",
-                              FINDING_HIGH}, /* the newest drill under a root key failed */
-    [FINDING_UNCONFIRMED] = {"unconfirmed",
-                             FINDING_MEDIUM}, /* an adopted password that nobody compared */
-    [FINDING_EXPOSED] = {"exposed",
-                         FINDING_HIGH},         /* a person has seen a key; it must be replaced */
-    [FINDING_BEHIND] = {"behind", FINDING_LOW}, /* a wrap behind its rotated root key */
-    [FINDING_REWRAP_DUE] = {"rewrap-due",
-                            FINDING_MEDIUM}, /* a wrap behind for longer than policy allows */
-    [FINDING_AGE] = {"age", FINDING_MEDIUM}, /* an active key older than its cryptoperiod */
-    [FINDING_EXPIRED] = {"expired", FINDING_MEDIUM},       /* an active key past its date */
-    [FINDING_EXPIRES] = {"expires", FINDING_LOW},          /* an active key whose date is near */
-    [FINDING_COMPROMISED] = {"compromised", FINDING_HIGH}, /* a compromised key without successor */
-    [FINDING_DESTROYED] = {"destroyed",
-                           FINDING_HIGH}, /* a key marked destroyed while its backups are kept */
-    [FINDING_SUSPENDED] = {"suspended", FINDING_LOW}, /* a suspended key */
-    [FINDING_NOT_NEEDED] = {"not-needed",
-                            FINDING_LOW},            /* a key whose backups are not kept any more */
-    [FINDING_CONFLICT] = {"conflict", FINDING_HIGH}, /* two sites said different things */
-    [FINDING_CREDENTIAL] =
-        {"credential", FINDING_HIGH}, /* the credential of a KMS is kept in what would be lost */
-    [FINDING_CIRCLE] = {"circle", FINDING_HIGH},  /* a credential is kept in what it opens */
-    [FINDING_KEPT_AT] = {"kept-at", FINDING_LOW}, /* nobody said where a KMS's credential is kept */
-    [FINDING_NO_COPY] = {"no-copy", FINDING_HIGH},       /* the escrow has no copy */
-    [FINDING_COPY_LATE] = {"copy-late", FINDING_MEDIUM}, /* a copy that is due */
-    [FINDING_COPY_CONTRADICTS] =
-        {"copy-contradicts", FINDING_HIGH}, /* a copy was rolled back, or showed another history */
-    [FINDING_COPIES_GONE] = {"copies-gone",
-                             FINDING_HIGH}, /* the loss of a site would leave no copy */
-    [FINDING_UNPUBLISHED] = {"unpublished", FINDING_LOW},        /* entries that no copy has */
-    [FINDING_SITE_LOST] = {"site-lost", FINDING_MEDIUM},         /* a site marked lost */
-    [FINDING_ROOT_DESTROYED] = {"root-destroyed", FINDING_HIGH}, /* a destroyed root key */
-    [FINDING_ROOT_DISABLED] = {"root-disabled", FINDING_HIGH},   /* a disabled root key */
-    [FINDING_ROOT_EXPIRED] = {"root-expired", FINDING_MEDIUM},   /* a root key that wraps no more */
-    [FINDING_ROOT_EXPIRES] = {"root-expires", FINDING_LOW},      /* a root key that expires soon */
-    [FINDING_HPCS] = {"hpcs", FINDING_MEDIUM},                   /* a KMS whose service ends */
-    [FINDING_ONE_AUTHOR] = {"one-author", FINDING_MEDIUM},       /* only one trusted author lives */
-    [FINDING_AUTHORS_GONE] =
-        {"authors-gone", FINDING_MEDIUM}, /* the loss of a site would leave no trusted author */
-    [FINDING_NOT_ADMITTED] = {"not-admitted",
-                              FINDING_MEDIUM},        /* an author whose entries do not count */
-    [FINDING_CLOCK] = {"clock", FINDING_MEDIUM},      /* an author's clock is ahead of this one */
-    [FINDING_UNAPPLIED] = {"unapplied", FINDING_LOW}, /* entries that this version does not know */
-    [FINDING_EXPORT] = {"export", FINDING_LOW},       /* an export that lacks what the escrow has */
-    [FINDING_ALONE] = {"alone", FINDING_MEDIUM},      /* a run that wants a countersignature */
-    [FINDING_APPROVAL] = {"approval", FINDING_MEDIUM}, /* an approval that does not count */
-    [FINDING_APPROVERS] =
-        {"approvers", FINDING_MEDIUM}, /* a real run with fewer approvers than policy asks for */
-    [FINDING_NEVER_RECOVERED] =
-        {"never-recovered",
-         FINDING_LOW}, /* keys that only the administrator could get back so far */
-    [FINDING_FOREIGN_UNWRAP] = {"foreign-unwrap",
-                                FINDING_HIGH}, /* the KMS was asked by somebody else to unwrap */
-    [FINDING_POLICY_UNMET] = {"policy-unmet",
-                              FINDING_MEDIUM}, /* policy asks for more than there is */
-    [FINDING_POLICY_UNKNOWN] = {"policy-unknown",
-                                FINDING_LOW}, /* a rule of policy that this version cannot read */
+    /* a key would be lost with the site it is for */
+    [FINDING_OUTLIVE] = {"outlive", FINDING_HIGH},
+    /* all ways that survive a key's site share region, vendor or account with it */
+    [FINDING_FATE] = {"fate", FINDING_MEDIUM},
+    /* no wrap of a key opens now */
+    [FINDING_NO_WAY] = {"no-way", FINDING_HIGH},
+    /* a wrap owed since the key was made */
+    [FINDING_OWED] = {"owed", FINDING_MEDIUM},
+    /* fewer wraps than policy asks for */
+    [FINDING_WRAPS] = {"wraps", FINDING_MEDIUM},
+    /* the record is on fewer copies than policy asks for */
+    [FINDING_COPIES] = {"copies", FINDING_MEDIUM},
+    /* no copy that must hold a key has it */
+    [FINDING_UNRELEASED] = {"unreleased", FINDING_HIGH},
+    /* a key without a check value */
+    [FINDING_NO_CHECK] = {"no-check", FINDING_MEDIUM},
+    /* a key never proven by a drill */
+    [FINDING_NEVER_DRILLED] = {"never-drilled", FINDING_MEDIUM},
+    /* a proof older than policy allows */
+    [FINDING_DRILL_DUE] = {"drill-due", FINDING_MEDIUM},
+    /* the newest drill under a root key failed */
+    [FINDING_DRILL_FAILED] = {"drill-failed", FINDING_HIGH},
+    /* an adopted password that nobody compared */
+    [FINDING_UNCONFIRMED] = {"unconfirmed", FINDING_MEDIUM},
+    /* a person has seen a key; it must be replaced */
+    [FINDING_EXPOSED] = {"exposed", FINDING_HIGH},
+    /* a wrap behind its rotated root key */
+    [FINDING_BEHIND] = {"behind", FINDING_LOW},
+    /* a wrap behind for longer than policy allows */
+    [FINDING_REWRAP_DUE] = {"rewrap-due", FINDING_MEDIUM},
+    /* an active key older than its cryptoperiod */
+    [FINDING_AGE] = {"age", FINDING_MEDIUM},
+    /* an active key past its date */
+    [FINDING_EXPIRED] = {"expired", FINDING_MEDIUM},
+    /* an active key whose date is near */
+    [FINDING_EXPIRES] = {"expires", FINDING_LOW},
+    /* a compromised key without successor */
+    [FINDING_COMPROMISED] = {"compromised", FINDING_HIGH},
+    /* a key marked destroyed while its backups are kept */
+    [FINDING_DESTROYED] = {"destroyed", FINDING_HIGH},
+    /* a suspended key */
+    [FINDING_SUSPENDED] = {"suspended", FINDING_LOW},
+    /* a key whose backups are not kept any more */
+    [FINDING_NOT_NEEDED] = {"not-needed", FINDING_LOW},
+    /* two sites said different things */
+    [FINDING_CONFLICT] = {"conflict", FINDING_HIGH},
+    /* the credential of a KMS is kept in what would be lost */
+    [FINDING_CREDENTIAL] = {"credential", FINDING_HIGH},
+    /* a credential is kept in what it opens */
+    [FINDING_CIRCLE] = {"circle", FINDING_HIGH},
+    /* nobody said where a KMS's credential is kept */
+    [FINDING_KEPT_AT] = {"kept-at", FINDING_LOW},
+    /* the escrow has no copy */
+    [FINDING_NO_COPY] = {"no-copy", FINDING_HIGH},
+    /* a copy that is due */
+    [FINDING_COPY_LATE] = {"copy-late", FINDING_MEDIUM},
+    /* a copy was rolled back, or showed another history */
+    [FINDING_COPY_CONTRADICTS] = {"copy-contradicts", FINDING_HIGH},
+    /* the loss of a site would leave no copy */
+    [FINDING_COPIES_GONE] = {"copies-gone", FINDING_HIGH},
+    /* entries that no copy has */
+    [FINDING_UNPUBLISHED] = {"unpublished", FINDING_LOW},
+    /* a site marked lost */
+    [FINDING_SITE_LOST] = {"site-lost", FINDING_MEDIUM},
+    /* a destroyed root key */
+    [FINDING_ROOT_DESTROYED] = {"root-destroyed", FINDING_HIGH},
+    /* a disabled root key */
+    [FINDING_ROOT_DISABLED] = {"root-disabled", FINDING_HIGH},
+    /* a root key that wraps no more */
+    [FINDING_ROOT_EXPIRED] = {"root-expired", FINDING_MEDIUM},
+    /* a root key that expires soon */
+    [FINDING_ROOT_EXPIRES] = {"root-expires", FINDING_LOW},
+    /* a KMS whose service ends */
+    [FINDING_HPCS] = {"hpcs", FINDING_MEDIUM},
+    /* only one trusted author lives */
+    [FINDING_ONE_AUTHOR] = {"one-author", FINDING_MEDIUM},
+    /* the loss of a site would leave no trusted author */
+    [FINDING_AUTHORS_GONE] = {"authors-gone", FINDING_MEDIUM},
+    /* an author whose entries do not count */
+    [FINDING_NOT_ADMITTED] = {"not-admitted", FINDING_MEDIUM},
+    /* an author's clock is ahead of this one */
+    [FINDING_CLOCK] = {"clock", FINDING_MEDIUM},
+    /* entries that this version does not know */
+    [FINDING_UNAPPLIED] = {"unapplied", FINDING_LOW},
+    /* an export that lacks what the escrow has */
+    [FINDING_EXPORT] = {"export", FINDING_LOW},
+    /* a run that wants a countersignature */
+    [FINDING_ALONE] = {"alone", FINDING_MEDIUM},
+    /* an approval that does not count */
+    [FINDING_APPROVAL] = {"approval", FINDING_MEDIUM},
+    /* a real run with fewer approvers than policy asks for */
+    [FINDING_APPROVERS] = {"approvers", FINDING_MEDIUM},
+    /* keys that only the administrator could get back so far */
+    [FINDING_NEVER_RECOVERED] = {"never-recovered", FINDING_LOW},
+    /* the KMS was asked by somebody else to unwrap */
+    [FINDING_FOREIGN_UNWRAP] = {"foreign-unwrap", FINDING_HIGH},
+    /* policy asks for more than there is */
+    [FINDING_POLICY_UNMET] = {"policy-unmet", FINDING_MEDIUM},
+    /* a rule of policy that this version cannot read */
+    [FINDING_POLICY_UNKNOWN] = {"policy-unknown", FINDING_LOW},
 };
 
 const char *

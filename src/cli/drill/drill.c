@@ -205,17 +205,18 @@ take(void *arg, struct kms_op *op)
 static void
 collect(const struct drill_run *r, struct drill_job *j, const struct kms_op *op)
 {
-    char ref[KEY_REF];
     j->checked = j->proof.has_check;
     j->rc = proof_outcome(&j->proof, op, &j->err);
     memcpy(j->result.request, op->request, sizeof j->result.request);
     if (op->rc != RC_OK)
         j->result.ms = op->ms;
-    if (op->rc == RC_OK && j->rc == RC_CHECK_MISMATCH)
+    if (op->rc == RC_OK && j->rc == RC_CHECK_MISMATCH) {
+        char ref[KEY_REF];
         (void)err_hint(&j->err,
                        "treat the wrap as hostile, and get the key back by another one\n"
                        "see them: keymuster show %s --wraps",
                        key_ref_said(ref, r->own, &j->path.key));
+    }
     j->kms->tried++;
     j->kms->away += kms_is_away(j->rc) || j->rc == RC_IAM_REFUSED;
 }

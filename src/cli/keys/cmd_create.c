@@ -226,17 +226,19 @@ push_made(struct ctx *ctx, struct vbr_server *s, const struct mint *m, const str
           struct err *err)
 {
     struct vbr_pushed p;
-    char former[UUID_TEXT + 1] = "", ref[KEY_REF];
+    char former[UUID_TEXT + 1] = "";
     int config = 0;
     enum rc rc = m->follows[0] != '\0'
                      ? vbr_delivered_id(ctx->store, m->follows, s->object.uuid, former, err)
                      : RC_OK;
     if (rc == RC_OK)
         rc = vbr_push_key(ctx, s, key, m->text, &p, err);
-    if (rc != RC_OK)
+    if (rc != RC_OK) {
+        char ref[KEY_REF];
         return err_hint(err,
                         "the key is made and escrowed; go on with: keymuster vbr push %s --to %s",
                         key_ref_said(ref, ctx->store, key), s->object.name);
+    }
     rc = vbr_config_settle(ctx, s, key, former, &p, &config, err);
     vbr_push_tell(ctx, s, &p);
     if (config && !out_is_json(ctx))

@@ -212,7 +212,6 @@ find_id(struct ctx *ctx, struct vbr_server *s, const struct key *key, char id[UU
         struct err *err)
 {
     struct vbr_password there;
-    char ref[KEY_REF];
     int found = 0;
     enum rc rc = vbr_delivered_id(ctx->store, key->uuid, s->object.uuid, id, err);
     if (rc != RC_OK || id[0] != '\0')
@@ -221,6 +220,7 @@ find_id(struct ctx *ctx, struct vbr_server *s, const struct key *key, char id[UU
     if (rc == RC_OK && found)
         memcpy(id, there.id, sizeof there.id);
     if (rc == RC_OK && !found) {
+        char ref[KEY_REF];
         (void)err_set(err, RC_VBR_GONE, "backup server %s has no password for %s@%lld",
                       s->object.name, key->name, (long long)key->generation);
         rc = err_hint(err, "put it there: keymuster vbr push %s --to %s",

@@ -161,7 +161,6 @@ vbr_config_settle(struct ctx *ctx, struct vbr_server *s, const struct key *key, 
                   struct vbr_pushed *p, int *used, struct err *err)
 {
     int use = opt_has(&ctx->opts, OPT_CONFIG_BACKUP);
-    char ref[KEY_REF];
     enum rc rc = RC_OK;
     *used = 0;
     if (!use && strcmp(key->purpose, "config-backup") == 0)
@@ -173,11 +172,13 @@ vbr_config_settle(struct ctx *ctx, struct vbr_server *s, const struct key *key, 
     *used = rc == RC_OK && use;
     if (*used)
         p->first = 0; /* nothing stops */
-    if (rc != RC_OK)
+    if (rc != RC_OK) {
+        char ref[KEY_REF];
         (void)err_hint(err,
                        "the key is there; go on with: keymuster vbr push %s --to %s "
                        "--config-backup",
                        key_ref_said(ref, ctx->store, key), s->object.name);
+    }
     return rc;
 }
 

@@ -144,13 +144,13 @@ static enum rc
 put_right(struct paying *p, const struct vbr_known *k, const struct key *key,
           struct vbr_password *there, const char *hint, const char *wrap, struct err *err)
 {
-    char ref[KEY_REF];
     int ours = 0, same = strcmp(there->hint, hint) == 0;
     int quiet = strcmp(there->modified, k->modified) == 0;
     enum rc rc = same ? RC_OK : is_ours(p->h->ctx, key, there->hint, &ours, err);
     if (rc != RC_OK)
         return rc;
     if (!same && !ours) {
+        char ref[KEY_REF];
         out_warn(p->h->ctx,
                  "hint behind: %s@%lld has a hint at %s that keymuster did not write; it is left "
                  "as it is: keymuster vbr verify %s, then vbr push",
@@ -176,7 +176,7 @@ pay_one(struct paying *p, const struct vbr_known *k, struct err *err)
 {
     struct key key;
     struct buf hint;
-    char wrap[HASH_TEXT + 1], ref[KEY_REF];
+    char wrap[HASH_TEXT + 1];
     struct vbr_password *there = calloc(1, sizeof *there);
     if (there == NULL)
         return err_nomem(err);
@@ -189,6 +189,7 @@ pay_one(struct paying *p, const struct vbr_known *k, struct err *err)
     if (rc == RC_OK)
         rc = put_right(p, k, &key, there, buf_str(&hint), wrap, err);
     if (rc == RC_VBR_GONE) {
+        char ref[KEY_REF];
         err_clear(err);
         out_warn(p->h->ctx,
                  "%s@%lld is at %s no more; to put it there again: keymuster vbr push %s", key.name,
