@@ -24,18 +24,18 @@ struct ctx {
     const struct cmd *cmd;
     struct opts opts;
     enum out_format format;
-    int color;               /* text may be coloured; never the only sign of a state */
-    int no_input;            /* ask nothing */
-    int dry_run;             /* change nothing */
-    int offline;             /* no network */
-    int quiet;               /* only the answer and errors */
-    int verbose;             /* 0, 1, 2 */
-    int unsynced;            /* --allow-unsynced */
-    int64_t timeout_ms;      /* 0: none was given */
-    const char *store_dir;   /* -C, else KEYMUSTER_STORE, else NULL: the default place */
-    const char *progress;    /* "auto" "tty" "plain" "json" "none" */
-    const char *reason;      /* --reason, or NULL */
-    const char *ticket;      /* --ticket, or NULL */
+    int color;             /* 1 always, -1 never, 0 on a terminal; never the only sign of a state */
+    int no_input;          /* ask nothing */
+    int dry_run;           /* change nothing */
+    int offline;           /* no network */
+    int quiet;             /* only the answer and errors */
+    int verbose;           /* 0, 1, 2 */
+    int unsynced;          /* --allow-unsynced */
+    int64_t timeout_ms;    /* 0: none was given */
+    const char *store_dir; /* -C, else KEYMUSTER_STORE, else NULL: the default place */
+    const char *progress;  /* "auto" "tty" "plain" "json" "none" */
+    const char *reason;    /* --reason, or NULL */
+    const char *ticket;    /* --ticket, or NULL */
     const char *accept_risk; /* --accept-risk, or NULL */
 
     struct buf out;     /* text of the answer; main writes it at the end (or out_flush before) */
@@ -128,6 +128,8 @@ struct cmd_line {
 enum rc cmd_look_up(struct cmd_line *out, int argc, char **argv, struct err *err) MUST_CHECK;
 
 /* Fills ctx from opts and environment: format, colour, and so on. RC_USAGE, RC_CONFIG. */
+/* What NO_COLOR, TERM and KEYMUSTER_ACCESSIBLE say of colours, until ctx_settle has the options. */
+void ctx_color(struct ctx *ctx);
 enum rc ctx_settle(struct ctx *ctx, struct err *err) MUST_CHECK;
 void ctx_init(struct ctx *ctx);
 void ctx_release(struct ctx *ctx);

@@ -89,6 +89,16 @@ settle_format(struct ctx *ctx, struct err *err)
     return RC_OK;
 }
 
+void
+ctx_color(struct ctx *ctx)
+{
+    const char *no_color = env_get("NO_COLOR");
+    const char *term = env_get("TERM");
+    int plain = (no_color != NULL && no_color[0] != '\0') || term == NULL || term[0] == '\0' ||
+                strcmp(term, "dumb") == 0 || term_accessible();
+    ctx->color = plain ? -1 : 0;
+}
+
 static enum rc
 settle_color(struct ctx *ctx, struct err *err)
 {
@@ -98,12 +108,8 @@ settle_color(struct ctx *ctx, struct err *err)
     int chosen = value == NULL ? 0 : choose(whens, value, from, err);
     if (chosen < 0)
         return err->code;
-    const char *no_color = env_get("NO_COLOR");
-    const char *term = env_get("TERM");
-    ctx->color = chosen == 1;
-    if (chosen == 0)
-        ctx->color = (no_color == NULL || no_color[0] == '\0') && term != NULL &&
-                     strcmp(term, "dumb") != 0 && term_is_tty(STDOUT_FILENO);
+    if (chosen > 0)
+        ctx->color = chosen == 1 ? 1 : -1;
     return RC_OK;
 }
 

@@ -273,20 +273,67 @@ layout(struct buf *out, const char *text, unsigned width)
     }
 }
 
+/* Words that lines begin with and that should be seen first. */
+static const struct paint {
+    const char *word, *color; /* of ECMA-48: 31 red, 33 yellow */
+} paints[] = {
+    {"ATTENTION ", "33"}, {"keymuster: warning:", "33"}, {"- high,", "31"}, {"- medium,", "33"},
+    {"no      ", "33"}, /* of doctor */
+};
+
+static void
+put_painted(struct buf *out, const char *line, size_t len, int error)
+{
+    static const char name[] = "keymuster:";
+    const char *color = error && strncmp(line, name, sizeof name - 1) == 0 ? "31" : NULL;
+    size_t word = color != NULL ? sizeof name - 1 : 0;
+    for (size_t i = 0; color == NULL && i < sizeof paints / sizeof paints[0]; i++) {
+        word = strlen(paints[i].word);
+        if (strncmp(line, paints[i].word, word) == 0)
+            color = paints[i].color;
+    }
+    if (color == NULL) {
+        buf_add(out, line, len);
+        return;
+    }
+    buf_addf(out, "\033[%sm%.*s\033[0m", color, (int)word, line);
+    buf_add(out, line + word, len - word);
+}
+
+static void
+paint(struct buf *out, const char *text, int error)
+{
+    for (; *text != '\0'; error = 0) {
+        size_t len = strcspn(text, "\n");
+        put_painted(out, text, len, error);
+        text += len;
+        if (*text == '\n') {
+            buf_addc(out, '\n');
+            text++;
+        }
+    }
+}
+
 void
-layout_for(struct buf *out, const char *text, int fd, int as_is)
+layout_for(struct buf *out, const char *text, int fd, unsigned how)
 {
     unsigned width = 0;
     unsigned rows = 0;
-    struct buf safe;
-    if (!as_is && term_is_tty(fd))
+    struct buf safe, fitted;
+    if (!(how & LAYOUT_AS_IS) && term_is_tty(fd))
         term_size(fd, &width, &rows);
     buf_init(&safe, out->max);
+    buf_init(&fitted, out->max);
     escape_locale(&safe, text, strlen(text));
-    if (safe.failed)
+    layout(&fitted, buf_str(&safe), width);
+    if (safe.failed || fitted.failed)
         out->failed = 1;
-    layout(out, buf_str(&safe), width);
+    if ((how & LAYOUT_COLOR) && !(how & LAYOUT_AS_IS))
+        paint(out, buf_str(&fitted), (how & LAYOUT_ERROR) != 0);
+    else
+        buf_adds(out, buf_str(&fitted));
     buf_release(&safe);
+    buf_release(&fitted);
 }
 
 enum rc

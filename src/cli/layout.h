@@ -17,8 +17,13 @@
  */
 void layout(struct buf *out, const char *text, unsigned width);
 /* The same, for what standard output or standard error is: in the characters of the locale, and for
- * a terminal made to fit it. fd is the descriptor; as_is: no line is touched. */
-void layout_for(struct buf *out, const char *text, int fd, int as_is);
+ * a terminal made to fit it. fd is the descriptor. */
+enum {
+    LAYOUT_AS_IS = 1, /* no line is touched */
+    LAYOUT_COLOR = 2, /* the word that a line of note begins with is coloured */
+    LAYOUT_ERROR = 4, /* the first line is an error */
+};
+void layout_for(struct buf *out, const char *text, int fd, unsigned how);
 /* term_ask with a prompt that fits the terminal. */
 enum rc layout_ask(char *out, size_t size, const char *prompt, struct err *err) MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/file.h"
 #include "sys/process.h"
 
 enum rc
@@ -16,10 +17,10 @@ lines_open(struct lines *l, const char *path, struct err *err)
     l->file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (l->file != NULL)
         return RC_OK;
-    (void)err_errno(err, RC_BAD_VALUE, "opening %s", path);
+    enum rc rc = file_not_opened(path, err);
     if (fd >= 0)
         (void)close(fd); /* nothing was read */
-    return err->code;
+    return rc;
 }
 
 void

@@ -58,6 +58,7 @@ prepare(struct ctx *ctx, int argc, char **argv, struct err *err)
     process_harden();
     signals_catch();
     choose_characters();
+    ctx_color(ctx);
     ctx->format = out_guess(argc, argv);
     return crypt_init(err);
 }
@@ -116,6 +117,17 @@ run(struct ctx *ctx, int argc, char **argv, struct err *err)
     return rc == RC_OK ? run_command(ctx, err) : rc;
 }
 
+/* A wrong command line whose message has no way out of its own: the page of its command. */
+static void
+point_to_page(const struct ctx *ctx, struct err *err)
+{
+    char name[CMD_NAME];
+    if (err->code != RC_USAGE || err->hint[0] != '\0' || ctx->cmd == NULL)
+        return;
+    cmd_name(name, ctx->cmd);
+    (void)err_hint(err, "the whole page: keymuster help %s", name);
+}
+
 /* Writes what is left and says what failed. Returns the exit status. */
 static int
 finish(struct ctx *ctx, enum rc rc, struct err *err)
@@ -130,6 +142,7 @@ finish(struct ctx *ctx, enum rc rc, struct err *err)
     if (rc != RC_OK) {
         session_say_stored(ctx, err);
         from_hints(ctx, err);
+        point_to_page(ctx, err);
         status = out_exit(ctx, err);
         out_error(ctx, err);
     }

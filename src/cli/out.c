@@ -238,14 +238,20 @@ out_check_fields(const struct ctx *ctx, const char *const *known, struct err *er
     return RC_OK;
 }
 
+static unsigned
+color_on(const struct ctx *ctx, int fd)
+{
+    return ctx->color > 0 || (ctx->color == 0 && term_is_tty(fd)) ? LAYOUT_COLOR : 0;
+}
+
 /* Text is for people: in the characters of their locale, made to fit their terminal. */
 static enum rc
 write_text(struct ctx *ctx, struct err *err)
 {
     struct buf text;
-    int as_is = ctx->cmd != NULL && (ctx->cmd->flags & CMD_AS_IS);
+    unsigned as_is = ctx->cmd != NULL && (ctx->cmd->flags & CMD_AS_IS) ? LAYOUT_AS_IS : 0;
     buf_init(&text, 4 * ctx->out.max);
-    layout_for(&text, buf_str(&ctx->out), ctx->out_fd, as_is);
+    layout_for(&text, buf_str(&ctx->out), ctx->out_fd, as_is | color_on(ctx, ctx->out_fd));
     enum rc rc = buf_check(&text, "the answer", err);
     if (rc == RC_OK)
         rc = write_answer(ctx, text.data, text.len, err);
@@ -306,13 +312,13 @@ out_end(struct ctx *ctx, int exit_status, struct err *err)
 
 /* Standard error takes it or not; there is nobody left to tell. */
 static void
-write_stderr(const struct ctx *ctx, const struct buf *text)
+write_stderr(const struct ctx *ctx, const struct buf *text, unsigned how)
 {
     struct err ignored = ERR_INIT;
     struct buf fitted;
     buf_init(&fitted, 4 * text->max);
     if (!out_is_json(ctx))
-        layout_for(&fitted, buf_str(text), STDERR_FILENO, 0);
+        layout_for(&fitted, buf_str(text), STDERR_FILENO, how | color_on(ctx, STDERR_FILENO));
     const struct buf *said = fitted.failed || fitted.len == 0 ? text : &fitted;
     if (said->len > 0)
         err_ignore(file_write_fd(STDERR_FILENO, said->data, said->len, "standard error", &ignored));
@@ -352,7 +358,7 @@ remark(struct ctx *ctx, const char *level, const char *fmt, va_list args)
         escape_terminal(&line, buf_str(&text), text.len, ESCAPE_KEEP_NEWLINES);
     }
     buf_addc(&line, '\n');
-    write_stderr(ctx, &line);
+    write_stderr(ctx, &line, 0);
     buf_release(&line);
     buf_release(&text);
 }
@@ -515,7 +521,7 @@ out_error(struct ctx *ctx, const struct err *err)
     if (text.failed)
         say_without_memory(ctx, err);
     else
-        write_stderr(ctx, &text);
+        write_stderr(ctx, &text, LAYOUT_ERROR);
     buf_release(&text);
 }
 

@@ -117,6 +117,16 @@ file_read_secret(struct secret *out, int fd, const char *what, struct err *err)
     return rc;
 }
 
+enum rc
+file_not_opened(const char *path, struct err *err)
+{
+    enum rc rc = path_code(errno);
+    rc = err_errno(err, rc == RC_READ_ONLY ? RC_IO : rc, "opening %s", path);
+    return rc == RC_NOT_FOUND
+               ? err_hint(err, "is that its path? One that does not begin with / begins here")
+               : rc;
+}
+
 static enum rc
 open_regular(int *fd, const char *path, struct err *err)
 {
@@ -128,13 +138,8 @@ open_regular(int *fd, const char *path, struct err *err)
     *fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (*fd < 0 && errno == ELOOP)
         return err_set(err, RC_BAD_VALUE, "%s is a symbolic link", path);
-    if (*fd < 0) {
-        enum rc rc = path_code(errno);
-        rc = err_errno(err, rc == RC_READ_ONLY ? RC_IO : rc, "opening %s", path);
-        return rc == RC_NOT_FOUND
-                   ? err_hint(err, "is that its path? One that does not begin with / begins here")
-                   : rc;
-    }
+    if (*fd < 0)
+        return file_not_opened(path, err);
     if (fstat(*fd, &st) != 0)
         return err_errno(err, RC_IO, "looking at %s", path);
     if (!S_ISREG(st.st_mode))

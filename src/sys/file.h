@@ -19,6 +19,9 @@
 /* Reads the whole file (regular, not a link) into out; out->max bounds it. RC_NOT_FOUND, RC_IO,
  * RC_BAD_VALUE. */
 enum rc file_read(struct buf *out, const char *path, struct err *err) MUST_CHECK;
+/* Says why a file that somebody named could not be opened for reading, from errno: RC_NOT_FOUND
+ * with a way out, RC_IO. Returns that. */
+enum rc file_not_opened(const char *path, struct err *err) MUST_CHECK;
 /* The same of a file that may be longer than out->max; its size comes with it. */
 enum rc file_read_start(struct buf *out, const char *path, int64_t *size,
                         struct err *err) MUST_CHECK;

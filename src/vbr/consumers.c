@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/file.h"
 #include "text/enc.h"
 #include "text/time.h"
 #include "text/uni.h"
@@ -223,7 +224,7 @@ read_all(const char *path, struct buf *out, struct err *err)
     struct decode in;
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return err_errno(err, RC_BAD_VALUE, "opening %s", path);
+        return file_not_opened(path, err);
     decode_init(&in, file);
     for (int c; (c = decode_getc(&in)) != EOF && !out->failed;)
         buf_addc(out, (char)c);

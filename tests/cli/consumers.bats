@@ -232,7 +232,7 @@ none=00000000-0000-0000-0000-000000000000
         printf '%s' "$bad" >bad
         ends 2 -C "$FRA" vbr reconcile --file keys --consumers bad
     done
-    ends 2 -C "$FRA" vbr reconcile --file keys --consumers none
+    ends 13 -C "$FRA" vbr reconcile --file keys --consumers none
     head -c 17000000 /dev/zero >huge
     ends 2 -C "$FRA" vbr reconcile --file keys --consumers huge
     [ "$(bodies | wc -l)" -eq "$before" ]

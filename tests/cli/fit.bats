@@ -79,8 +79,8 @@ looked_at=(
         fits "$columns"
         grep -q "end $((${#looked_at[@]} + ${#help[@]}))" "seen.$columns"
         grep -qE "(^|  )$id\$" "seen.$columns"
-        # no colour, no cursor motion: what tmux keeps of a pane is bare text
-        grep -q "$(printf '\033')" "seen.$columns.raw" && return 1
+        # colours, and nothing else that is no text
+        sed "s/$(printf '\033')\[[0-9;]*m//g" "seen.$columns.raw" | grep -q "$(printf '\033')" && return 1
     done
     # in a copy, the emergency line is first
     (cd "$USB" && "$KEYMUSTER" | head -n 1) | grep -q '^EMERGENCY'
@@ -113,7 +113,10 @@ looked_at=(
     for env in '-u TERM' TERM=dumb TERM=no-such-terminal TERM= NO_COLOR=1 CLICOLOR_FORCE=1; do
         play 80 24 "env $env keymuster -C fra status" "env $env keymuster -C fra list" "env $env keymuster -C fra show vbr/none"
         fits 80
-        grep -q "$(printf '\033')" seen.80.raw && return 1
+        case $env in
+        TERM=no-such-terminal | CLICOLOR_FORCE=1) ;; # coloured as any
+        *) grep -q "$(printf '\033')" seen.80.raw && return 1 ;;
+        esac
     done
     ends 0 -C "$FRA" status
     wide=$(awk '{ if (length > n) n = length } END { print n }' <<<"$output")
@@ -181,6 +184,35 @@ sent() { # COMMAND ANSWER...
         done
     } | script -qec "$1" typescript >/dev/null || true
     LC_ALL=C grep -qa "$(printf '\033')" typescript
+}
+
+# Colours are for the word that a line begins with, and for a terminal; they say nothing that the word does not.
+@test "colours: on a terminal, and where --color says always; not with NO_COLOR, dumb, a pipe" {
+    scene_screens
+    local red=$'\033[31m' yellow=$'\033[33m' off=$'\033[0m'
+    export TERM=xterm
+    run sent "'$KEYMUSTER' -C '$FRA' audit check"
+    [ "$status" -eq 0 ]
+    grep -qF -- "$yellow- medium,$off" typescript
+    run sent "'$KEYMUSTER' -C '$FRA' status"
+    grep -qF -- "${yellow}ATTENTION $off" typescript
+    run sent "'$KEYMUSTER' -C '$FRA' show vbr/none"
+    grep -qF -- "${red}keymuster:$off no key vbr/none" typescript
+    local env
+    for env in NO_COLOR=1 TERM=dumb KEYMUSTER_COLOR=never KEYMUSTER_ACCESSIBLE=1; do
+        run sent "env $env '$KEYMUSTER' -C '$FRA' audit check"
+        [ "$status" -eq 1 ] || { echo "coloured with $env" >&2; return 1; }
+    done
+    # the option goes before the environment; a pipe is coloured only when asked for; the rest is the same
+    run "$KEYMUSTER" -C "$FRA" audit check
+    local plain=$output
+    [[ $plain != *$'\033'* && $plain == *'- medium,'* ]]
+    NO_COLOR=1 run "$KEYMUSTER" -C "$FRA" --color always audit check
+    [[ $output == *"$yellow- medium,$off"* ]]
+    [ "$(sed 's/\x1b\[[0-9]*m//g' <<<"$output")" = "$plain" ]
+    # what is for programs is never coloured
+    run "$KEYMUSTER" -C "$FRA" --color always -o json audit check
+    [[ $output != *$'\033'* ]]
 }
 
 @test "the terminal is read out: blocks, a line a state, nothing written over; so with TERM=dumb" {

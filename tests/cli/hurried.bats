@@ -257,3 +257,17 @@ into() { # full | closed | reader-gone
     ends 0 -C "$FRA" sync
     ends 0 -C "$FRA" verify
 }
+
+@test "a file that is not there is 13, with a word on paths, and nothing is done" {
+    scene_copy
+    local before command
+    before=$(entries)
+    for command in 'import nofile --root fra-main --purpose other' 'rehome --map nofile' 'audit kms-events nofile' \
+        'vbr adopt --all --file nofile --purpose backup-job' 'vbr adopt vbr-x --scripts nofile --purpose backup-job' \
+        'join --from nowhere --site x --card nofile'; do
+        # shellcheck disable=SC2086 # words
+        ends 13 -C "$FRA" $command
+        says nofile 'is that its path?'
+    done
+    [ "$(entries)" -eq "$before" ]
+}

@@ -192,7 +192,7 @@ verdicts() { jq -r '[.rows[].verdict] | join(" ")' <<<"$output"; }
     row vbr/x canary >"$T/keys"
     ends 2 -C "$FRA" import "$T/keys" --purpose other
     ends 2 -C "$FRA" import --root fra-main
-    ends 2 -C "$FRA" import "$T/keys" "$T/none" --root fra-main --purpose other
+    ends 13 -C "$FRA" import "$T/keys" "$T/none" --root fra-main --purpose other
     says "$T/none"
     ends 2 -C "$FRA" import "$T" --root fra-main --purpose other
     ends 13 -C "$FRA" import "$T/keys" --root nowhere --purpose other

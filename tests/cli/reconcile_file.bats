@@ -76,7 +76,7 @@ reconciled() { jq -c '[.items[] | [.name // .hint // .why, .verdict]] | sort' <<
     ends 3 -C "$FRA" vbr reconcile --file own
     says 'no row of such a list'
     ends 2 -C "$FRA" vbr reconcile
-    ends 2 -C "$FRA" vbr reconcile --file none
+    ends 13 -C "$FRA" vbr reconcile --file none
     ends 13 -C "$FRA" vbr reconcile nobody --file list
     for file in "$EXPORTS"/ps*.json "$EXPORTS"/ps*.csv "$EXPORTS"/rest*.json; do
         ends 3 -o json -C "$FRA" vbr reconcile --file "$file"

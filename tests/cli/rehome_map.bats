@@ -68,7 +68,7 @@ roots_of_key() { ask '[.wraps[].root] | sort | join(" ")' -C "$FRA" show "$1"; }
     ends 2 -C "$FRA" rehome --map "$T/map" --all
     ends 2 -C "$FRA" rehome --map "$T/map" vbr/config
     ends 2 -C "$FRA" rehome --map "$T/map" --from one
-    ends 2 -C "$FRA" rehome --map "$T/none" --to one
+    ends 13 -C "$FRA" rehome --map "$T/none" --to one
     says "$T/none"
     fra root disable two --yes # found out before anything is wrapped under the other
     map 'vbr/config\tone' 'vbr/job-sql\ttwo'

@@ -195,9 +195,10 @@ adopt() { # STATUS SCRIPT...
     head -c 3000 /dev/urandom >binary.ps1
     printf -- '-----BEGIN PGP MESSAGE-----\n\nhQEMA0\n' >pgp.ps1
     : >empty.ps1
-    for bad in huge.ps1 binary.ps1 pgp.ps1 empty.ps1 /dev/zero nosuch.ps1; do
+    for bad in huge.ps1 binary.ps1 pgp.ps1 empty.ps1 /dev/zero; do
         adopt 2 create.ps1 "$bad"
     done
+    adopt 13 create.ps1 nosuch.ps1
     adopt 1 create.ps1 "$T"
     says 'Is a directory'
     [ "$(vbr_log length)" -eq 0 ]
@@ -330,7 +331,7 @@ adopt() { # STATUS SCRIPT...
     ends 2 -C "$FRA" vbr adopt --file list.json --unknown vbr-fra vbr/a
     mv "$USB" "$T/away"
     script_made vbr/b
-    adopt 17 create.ps1
-    json '.unprotected == 1 and ([.items[].verdict] | sort) == ["adopted", "not done"]'
+    adopt 3 create.ps1
+    json '.unprotected == 1 and ([.items[].verdict] | sort) == ["adopted", "refused"]'
     judge_log 0
 }

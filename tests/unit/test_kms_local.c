@@ -736,7 +736,7 @@ test_missing_file(void **state)
     (void)snprintf(aside, sizeof aside, "%s.aside", path);
     assert_int_equal(rename(path, aside), 0);
     assert_int_equal(open_kms(&other, passphrase, &e), RC_KMS_MISSING);
-    assert_non_null(strstr(e.hint, "--file"));
+    assert_non_null(strstr(e.hint, "bring back a copy"));
     assert_null(other);
     /* One that was open says the same, for the batch and for each operation in it. */
     kms_op_init(&op, KMS_WRAP, "one");

@@ -213,12 +213,13 @@ say_all(struct ctx *ctx, const struct drill_run *r, const char *site)
     say_site(ctx, r, site);
     say_elsewhere(ctx, &r->elsewhere, site);
     if (ctx->dry_run) {
-        out_printf(ctx, "%lld keys, %lld paths to try\n", (long long)r->keys,
-                   (long long)r->planned);
+        out_printf(ctx, "%lld key%s, %lld path%s to try\n", (long long)r->keys,
+                   r->keys == 1 ? "" : "s", (long long)r->planned, r->planned == 1 ? "" : "s");
         return;
     }
-    out_printf(ctx, "%lld keys by %lld paths: proven %lld, failed %lld, inconclusive %lld\n",
-               (long long)r->keys, (long long)r->paths, (long long)r->proven, (long long)r->failed,
+    out_printf(ctx, "%lld key%s by %lld path%s: proven %lld, failed %lld, inconclusive %lld\n",
+               (long long)r->keys, r->keys == 1 ? "" : "s", (long long)r->paths,
+               r->paths == 1 ? "" : "s", (long long)r->proven, (long long)r->failed,
                (long long)r->inconclusive);
     if (r->uncounted > 0)
         out_printf(ctx,

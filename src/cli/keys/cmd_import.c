@@ -9,6 +9,7 @@
 #include "cli/cmd_tables.h"
 #include "cli/keys/import_list.h"
 #include "cli/out.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 /* What the files said of themselves, for the list is to be whole. */
@@ -70,10 +71,10 @@ take_file(struct import *im, struct import_files *files, const char *path, struc
     if (fd >= 0)
         f = fdopen(fd, "r");
     if (f == NULL) {
-        (void)err_errno(err, RC_BAD_VALUE, "opening %s", path);
+        enum rc rc = file_not_opened(path, err);
         if (fd >= 0)
             (void)close(fd); /* nothing was read */
-        return err->code;
+        return rc;
     }
     enum rc rc = keylist_open(&l, f, path, err);
     if (rc == RC_OK)
@@ -121,7 +122,7 @@ prepare(struct import *im, struct err *err)
     /* a misspelt file is told before anything is done */
     for (size_t i = 0; rc == RC_OK && i < o->arg_count; i++) {
         if (strcmp(opt_arg(o, i), "-") != 0 && access(opt_arg(o, i), R_OK) != 0)
-            rc = err_errno(err, RC_BAD_VALUE, "opening %s", opt_arg(o, i));
+            rc = file_not_opened(opt_arg(o, i), err);
     }
     return rc == RC_OK ? prepare_kms(im, err) : rc;
 }

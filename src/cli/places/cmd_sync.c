@@ -302,9 +302,9 @@ say_exchanged(struct ctx *ctx, const struct result *r)
 {
     long long taken = r->pulled.new_entries;
     long long sent = r->sent.segments + r->sent.heads;
-    out_printf(ctx, "%s: %s %lld entr%s, sent %lld object%s\n", r->name,
-               ctx->dry_run ? "would take" : "took", taken, taken == 1 ? "y" : "ies", sent,
-               sent == 1 ? "" : "s");
+    out_printf(ctx, "%s: %s %lld entr%s, %s %lld object%s\n", r->name,
+               ctx->dry_run ? "would take" : "took", taken, taken == 1 ? "y" : "ies",
+               ctx->dry_run ? "send" : "sent", sent, sent == 1 ? "" : "s");
 }
 
 /* Text, or with w members of an object. */

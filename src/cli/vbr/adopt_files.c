@@ -6,6 +6,7 @@
 
 #include "cli/out.h"
 #include "cli/vbr/adopt.h"
+#include "sys/file.h"
 #include "sys/process.h"
 #include "text/enc.h"
 #include "vbr/keylist.h"
@@ -72,7 +73,7 @@ adopt_files(struct adopting *x, struct err *err)
         struct keylist *l = NULL;
         FILE *f = fopen(path, "re");
         if (f == NULL) {
-            rc = err_errno(err, RC_BAD_VALUE, "opening %s", path);
+            rc = file_not_opened(path, err);
             break;
         }
         rc = keylist_open(&l, f, path, err);

@@ -10,6 +10,7 @@
 #include "crypt/hash.h"
 #include "kms/iam.h"
 #include "sys/env.h"
+#include "sys/file.h"
 #include "text/uni.h"
 
 static const struct {
@@ -35,7 +36,7 @@ read_one(struct adopt_scripts *s, const char *path, struct err *err)
 {
     FILE *f = fopen(path, "re");
     if (f == NULL)
-        return err_errno(err, RC_BAD_VALUE, "opening %s", path);
+        return file_not_opened(path, err);
     enum rc rc = scripts_add(&s->read, f, path, err);
     (void)fclose(f); /* only read from */
     return rc;

@@ -6,6 +6,7 @@
 
 #include "cli/out.h"
 #include "cli/vbr/reconcile.h"
+#include "sys/file.h"
 #include "sys/process.h"
 #include "vbr/keylist.h"
 
@@ -41,7 +42,7 @@ take_file(struct reconciling *r, const char *path, struct keylist_row *row, stru
     struct keylist *l = NULL;
     FILE *f = fopen(path, "re");
     if (f == NULL)
-        return err_errno(err, RC_BAD_VALUE, "opening %s", path);
+        return file_not_opened(path, err);
     row->number = 0;
     enum rc rc = keylist_open(&l, f, path, err);
     if (rc == RC_OK)
