@@ -141,6 +141,7 @@ END
 }
 
 no_credential() {
+    km create vbr/job --purpose backup-job --root mad-main # never drilled, and so due until it is
     mv $credentials/kp-mad /root/kp-mad
     ends keymuster-upkeep 3
     says keymuster-upkeep 'credential' kp-mad
