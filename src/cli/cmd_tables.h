@@ -40,6 +40,8 @@ extern const struct cmd cmd_copy_table[];
 extern const struct cmd cmd_card_table[];
 extern const struct cmd cmd_sync_table[];
 extern const struct cmd cmd_reveal_table[];
+extern const struct cmd cmd_exec_table[];
+extern const struct cmd cmd_check_table[];
 extern const struct cmd cmd_identify_table[];
 extern const struct cmd cmd_vbr_table[];
 extern const struct cmd cmd_vbr_key_table[];

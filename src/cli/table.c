@@ -41,6 +41,8 @@ const struct cmd *const cmd_tables[] = {
     cmd_person_table,
     cmd_who_table,
     cmd_reveal_table,
+    cmd_exec_table,
+    cmd_check_table,
     cmd_identify_table,
     cmd_recover_table,
     cmd_countersign_table,

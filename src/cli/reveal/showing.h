@@ -63,4 +63,16 @@ void showing_release(struct showing *s);
 /* The members that every answer about a showing has. */
 void showing_members(struct jw *w, const struct showing *s);
 
+/* Options of the commands that hand a password out. */
+/* clang-format off */
+#define SHOWING_OPTIONS                                                                            \
+    {OPT_ROOT, "root", 0, "ROOT", 0, "use only wraps under this root key"},                        \
+    KEY_AT_OPTION,                                                                                 \
+    AS_OPTION,                                                                                     \
+    {OPT_CREDENTIAL, "credential", 0, "[NAME=]REF", OPT_MANY | OPT_SECRET_REF | OPT_NAMED_REF,     \
+     "credential of the KMS NAME"},                                                                \
+    {OPT_KMS_FILE, "kms-file", 0, "[NAME=]PATH", OPT_MANY, "file of the local KMS NAME"},          \
+    KMS_PLACE_OPTIONS
+/* clang-format on */
+
 #endif
