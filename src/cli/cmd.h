@@ -139,13 +139,10 @@ void ctx_release(struct ctx *ctx);
 unsigned help_width(const struct ctx *ctx);
 /* keymuster alone: one screen. here: the folder to look for a copy or a store in ("."). */
 void help_short(struct buf *out, const char *here, unsigned width);
-/* All commands. */
-void help_all(struct buf *out, unsigned width);
 /* "Every day": the title above a group of commands. */
 const char *help_group(enum cmd_group group);
-/* One command's page; a noun's commands. */
+/* One command's page. */
 void help_cmd(struct buf *out, const struct cmd *cmd, unsigned width);
-void help_noun(struct buf *out, const char *noun, unsigned width);
 /* Answers, in the format asked for, with the page of a command (its words), a noun, a topic, or
  * (first NULL) of everything. RC_USAGE. */
 enum rc help_answer(struct ctx *ctx, const char *first, const char *second,

@@ -166,8 +166,9 @@ command_row(struct buf *out, const struct cmd *cmd, unsigned width)
     row(out, name, cmd->summary, COMMAND_COLUMN, width);
 }
 
-void
-help_all(struct buf *out, unsigned width)
+/* All commands. */
+static void
+all_commands(struct buf *out, unsigned width)
 {
     buf_adds(out, "Usage: keymuster COMMAND [ARGUMENT | option]...\n");
     for (int group = GROUP_EVERY_DAY; group <= GROUP_HELP; group++) {
@@ -185,8 +186,9 @@ help_all(struct buf *out, unsigned width)
     buf_adds(out, "\nMore: keymuster help COMMAND | options | exit-codes\n");
 }
 
-void
-help_noun(struct buf *out, const char *noun, unsigned width)
+/* A noun's commands. */
+static void
+noun_page(struct buf *out, const char *noun, unsigned width)
 {
     const struct cmd *cmd;
     buf_addf(out, "Usage: keymuster %s VERB [ARGUMENT | option]...\n\n", noun);
@@ -317,7 +319,7 @@ help_topic(struct buf *out, const char *first, const char *second, unsigned widt
         return RC_OK;
     }
     if (second == NULL && cmd_is_noun(first))
-        help_noun(out, first, width);
+        noun_page(out, first, width);
     else if (second == NULL && strcmp(first, "options") == 0)
         help_options(out, width);
     else if (second == NULL && strcmp(first, "exit-codes") == 0)
@@ -344,7 +346,7 @@ help_answer(struct ctx *ctx, const char *first, const char *second, struct err *
     enum rc rc = RC_OK;
     buf_init(&text, LIMIT_SMALL_FILE);
     if (first == NULL)
-        help_all(&text, help_width(ctx));
+        all_commands(&text, help_width(ctx));
     else
         rc = help_topic(&text, first, second, help_width(ctx), err);
     if (rc == RC_OK)

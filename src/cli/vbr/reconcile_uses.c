@@ -204,8 +204,9 @@ uses_collect(struct reconciling *r, struct err *err)
 
 /* ---- joining ---- */
 
-const struct use *
-uses_of(const struct uses *u, const char *password, size_t *count)
+/* Those of a password, inside u. */
+static const struct use *
+of_password(const struct uses *u, const char *password, size_t *count)
 {
     struct use key = {.part = PART_JOBS};
     *count = 0;
@@ -226,13 +227,14 @@ void
 uses_join(struct uses *u, const char *password, const char *key)
 {
     size_t count = 0;
-    const struct use *first = uses_of(u, password, &count);
+    const struct use *first = of_password(u, password, &count);
     for (size_t i = 0; i < count; i++)
         memcpy(u->list[(size_t)(first - u->list) + i].c.key, key, UUID_TEXT + 1);
 }
 
-int
-uses_known(const struct uses *u)
+/* Whether it was looked who uses keys, in this run. */
+static int
+looked_at_any(const struct uses *u)
 {
     int known = 0;
     for (size_t i = 0; u != NULL && i < PART_FILES; i++)
@@ -244,7 +246,7 @@ void
 uses_tell(const struct uses *u, const char *id, char *out, size_t size)
 {
     size_t count = 0;
-    const struct use *list = uses_of(u, id, &count);
+    const struct use *list = of_password(u, id, &count);
     out[0] = '\0';
     if (count == 0)
         return;
@@ -258,8 +260,8 @@ void
 uses_write(const struct uses *u, const char *id, struct jw *w)
 {
     size_t count = 0;
-    const struct use *list = uses_of(u, id, &count);
-    if (!uses_known(u) || id[0] == '\0')
+    const struct use *list = of_password(u, id, &count);
+    if (!looked_at_any(u) || id[0] == '\0')
         return;
     jw_arr(w, "used_by");
     for (size_t i = 0; i < count; i++) {

@@ -26,8 +26,6 @@ struct uses {
 
 /* Asks the server; reads --consumers; looks at --bco. What may not be seen is said. */
 enum rc uses_collect(struct reconciling *r, struct err *err) MUST_CHECK;
-/* Those of a password, inside u. */
-const struct use *uses_of(const struct uses *u, const char *password, size_t *count);
 /* The password's key. */
 void uses_join(struct uses *u, const char *password, const char *key);
 /* "job SQL nightly and 2 more" use this password; "" nobody. */
@@ -36,8 +34,6 @@ void uses_tell(const struct uses *u, const char *password, char *out, size_t siz
 void uses_write(const struct uses *u, const char *password, struct jw *w);
 /* Looks that are whole go into the log. */
 enum rc uses_record(struct reconciling *r, struct err *err) MUST_CHECK;
-/* Whether it was looked who uses keys, in this run. */
-int uses_known(const struct uses *u);
 void uses_free(struct uses *u); /* takes NULL */
 
 /* The generations that are needed still, as "needed" of the answer or a table. */

@@ -60,8 +60,10 @@ check_config(struct vbr_server *s, const char *id, struct err *err)
     return rc;
 }
 
-enum rc
-vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id, struct err *err)
+/* Gives the configuration backup this password, runs it, waits for its end, and looks whether it
+ * still has it. RC_VBR_JOB. */
+static enum rc
+use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id, struct err *err)
 {
     struct vbr_backup b;
     char session[UUID_TEXT + 1];
@@ -166,7 +168,7 @@ vbr_config_settle(struct ctx *ctx, struct vbr_server *s, const struct key *key, 
     if (!use && strcmp(key->purpose, "config-backup") == 0)
         rc = decide(ctx, s, former, p, &use, err);
     if (rc == RC_OK && use)
-        rc = vbr_use_for_config(ctx, s, p->id, err);
+        rc = use_for_config(ctx, s, p->id, err);
     if (rc == RC_OK && use)
         rc = record_use(ctx, s, key, p->id, err);
     *used = rc == RC_OK && use;

@@ -5,10 +5,6 @@
 #include "cli/vbr/vbr_push.h"
 #include "escrow/key.h"
 
-/* Gives the configuration backup this password, runs it, waits for its end, and looks whether it
- * still has it. RC_VBR_JOB. */
-enum rc vbr_use_for_config(struct ctx *ctx, struct vbr_server *s, const char *id,
-                           struct err *err) MUST_CHECK;
 /*
  * After a push of a key for configuration backups: with --config-backup; when the configuration
  * backup uses the former generation (its id there, or ""); or when it has no key, this is the first

@@ -288,8 +288,8 @@ pay_server(struct vbr_hints *h, const char *server, struct err *err)
     return rc;
 }
 
-enum rc
-vbr_hints_pay(struct vbr_hints *h, struct err *err)
+static enum rc
+pay(struct vbr_hints *h, struct err *err)
 {
     enum rc rc = RC_OK, hostile = RC_OK;
     struct err first = ERR_INIT;
@@ -316,7 +316,7 @@ vbr_hints_pay(struct vbr_hints *h, struct err *err)
 enum rc
 vbr_hints_settle(struct vbr_hints *h, struct err *err)
 {
-    enum rc rc = vbr_hints_pay(h, err);
+    enum rc rc = pay(h, err);
     if (rc == RC_OK && !out_is_json(h->ctx) && h->changed + h->behind > 0)
         out_printf(h->ctx, "hints at backup servers: %lld put right, %lld behind\n",
                    (long long)h->changed, (long long)h->behind);

@@ -20,13 +20,12 @@ void vbr_hints_release(struct vbr_hints *h);
 /* Adds what is behind of a key (NULL: of every key). */
 enum rc vbr_hints_add(struct vbr_hints *h, const char *key, struct err *err) MUST_CHECK;
 /*
- * Puts them right, each server opened once; with --dry-run or --offline only counts. A server that
- * is away is a warning, one that is not bound on this machine a note. A hint that somebody else
- * wrote is left alone. RC_INTERRUPTED; what is hostile (RC_VBR_PIN, RC_ENDPOINT_DIFFERS), after the
- * others were served; and what the store says.
+ * At the end of a command: puts them right, and says what there is to say; each server opened once;
+ * with --dry-run or --offline only counts. A server that is away is a warning, one that is not
+ * bound on this machine a note. A hint that somebody else wrote is left alone. RC_INTERRUPTED; what
+ * is hostile (RC_VBR_PIN, RC_ENDPOINT_DIFFERS), after the others were served; and what the store
+ * says.
  */
-enum rc vbr_hints_pay(struct vbr_hints *h, struct err *err) MUST_CHECK;
-/* The same at the end of a command, with a line of text where there is something to say. */
 enum rc vbr_hints_settle(struct vbr_hints *h, struct err *err) MUST_CHECK;
 /* The members hints_changed and hints_behind. */
 void vbr_hints_write(const struct vbr_hints *h, struct jw *w);
