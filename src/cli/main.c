@@ -117,6 +117,34 @@ run(struct ctx *ctx, int argc, char **argv, struct err *err)
     return rc == RC_OK ? run_command(ctx, err) : rc;
 }
 
+/* An option that this command has not (opt_parse has said which), but others have. */
+static void
+name_takers(struct err *err)
+{
+    static const char unknown[] = "unknown option --";
+    enum { MOST = 6 };
+    const char *option = err->msg + sizeof unknown - 1;
+    char list[MOST * (CMD_NAME + 2) + 4] = "";
+    const struct cmd *cmd;
+    size_t takers = 0;
+    if (err->code != RC_USAGE || strncmp(err->msg, unknown, sizeof unknown - 1) != 0)
+        return;
+    for (size_t i = 0; (cmd = cmd_at(i)) != NULL; i++) {
+        const struct opt_spec *s = cmd->options;
+        while (s != NULL && s->id != OPT_NONE && strcmp(s->name, option) != 0)
+            s++;
+        if (s == NULL || s->id == OPT_NONE || (cmd->flags & CMD_HIDDEN) || ++takers > MOST)
+            continue;
+        char name[CMD_NAME];
+        cmd_name(name, cmd);
+        strncat(list, takers > 1 ? ", " : "", sizeof list - strlen(list) - 1);
+        strncat(list, name, sizeof list - strlen(list) - 1);
+    }
+    if (takers > 0)
+        (void)err_hint(err, "--%s is an option of: %s%s", option, list,
+                       takers > MOST ? ", ..." : "");
+}
+
 /* A wrong command line whose message has no way out of its own: the page of its command. */
 static void
 point_to_page(const struct ctx *ctx, struct err *err)
@@ -142,6 +170,7 @@ finish(struct ctx *ctx, enum rc rc, struct err *err)
     if (rc != RC_OK) {
         session_say_stored(ctx, err);
         from_hints(ctx, err);
+        name_takers(err);
         point_to_page(ctx, err);
         status = out_exit(ctx, err);
         out_error(ctx, err);

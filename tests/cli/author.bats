@@ -467,3 +467,11 @@ scene_quarantine() {
     mad sync
     [ "$(ask .digest -C "$MAD" status)" = "$(ask .digest -C "$FRA" status)" ]
 }
+
+@test "author trust and block: an id never heard of is warned of, and taken" {
+    scene_copy
+    ends 0 -C "$FRA" author trust 0123456789abcdef0123456789abcdef
+    says 'never heard of here'
+    ends 0 -C "$FRA" author block "$(id_of "$FRA")"
+    [[ $stderr != *'never heard of'* ]]
+}

@@ -53,6 +53,11 @@ load ../lib/cli
     says --feilds --fields
     ends 2 list --field name
     says --field
+    # one that others have: who has it
+    ends 2 list --from /media/usb/escrow
+    says '--from is an option of:' reveal drill
+    ends 2 list --nothing-has-this
+    [[ $stderr != *'is an option of'* ]]
 }
 
 @test "a value that is missing, doubled or not wanted is 2" {

@@ -140,7 +140,15 @@ static enum rc
 override(struct ctx *ctx, const char *verdict, const char *done, struct err *err)
 {
     const char *id = NULL;
+    struct log_author author;
     enum rc rc = cmd_author_argument(ctx, &id, err);
+    if (rc == RC_OK)
+        rc = author_find(ctx->store, id, &author, err);
+    if (rc == RC_NOT_FOUND) { /* its log may come later */
+        err_clear(err);
+        rc = RC_OK;
+        out_warn(ctx, "author %s was never heard of here; is that its id?", id);
+    }
     if (rc == RC_OK && !ctx->dry_run)
         rc = trust_override(ctx->store, id, verdict, err);
     return rc == RC_OK ? cmd_answer_object(ctx, "author.override", "author", id, id, done, err)
