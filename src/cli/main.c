@@ -122,7 +122,7 @@ static void
 name_takers(struct err *err)
 {
     static const char unknown[] = "unknown option --";
-    enum { MOST = 6 };
+    enum { MOST = 12 };
     const char *option = err->msg + sizeof unknown - 1;
     char list[MOST * (CMD_NAME + 2) + 4] = "";
     const struct cmd *cmd;
