@@ -45,6 +45,7 @@ struct outcome {
     int mute;   /* a write to standard error was made to fail */
     long calls; /* from main on; 0 when that was not traced */
     long allocs;
+    const unsigned long *alloc_place; /* of each (oom.h); RUN_COUNT_ALLOCS only */
     struct said out, err, tty;
 };
 
@@ -201,7 +202,7 @@ struct walk {
     struct world *w;
     const char *only; /* one scenario, or NULL */
     long nth;         /* one fault of it, or -1 */
-    int full;
+    int full, every; /* every: full, and no place counts for another */
     int part, of; /* every `of`th fault from `part` on */
     struct sums sums;
 };

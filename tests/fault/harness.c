@@ -2,12 +2,13 @@
  * The fault harness. Lays faults on every command of a table (scenarios.c), and judges each time
  * what is left (judge.c); what has to hold of a state alone is tried once for each state (seen.c).
  *
- *   harness LANE [--full] [--only SCENARIO [--nth N]] [--planted PROGRAM]
+ *   harness LANE [--full | --every] [--only SCENARIO [--nth N]] [--planted PROGRAM]
  *   harness prepare DIR      makes the state that the scenarios start from, in a new folder
  *   harness list             each lane with each scenario that it walks
  *
  * --full takes every fault, not an even choice (of scenarios that derive a key from a passphrase at
- * its real cost every eighth); KM_FAULT=full in the environment does the same.
+ * its real cost every eighth); KM_FAULT=full in the environment does the same. Of the allocations
+ * in one place (oom.h) it takes the first and the last; --every takes each.
  * --planted: the program has a deliberate fault, and the lane must catch it. --nth takes the one
  * fault with the number that a complaint named, and leaves the folder.
  *
@@ -44,7 +45,7 @@ struct asked {
     const struct lane *lane;
     const char *only, *planted;
     long nth;
-    int full;
+    int full, every;
 };
 
 static const char *
@@ -76,8 +77,13 @@ start(const struct asked *a, const char *top, int part, int of, int to)
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    struct walk k = {
-        .w = &w, .only = a->only, .nth = a->nth, .full = a->full, .part = part, .of = of};
+    struct walk k = {.w = &w,
+                     .only = a->only,
+                     .nth = a->nth,
+                     .full = a->full,
+                     .every = a->every,
+                     .part = part,
+                     .of = of};
     (void)snprintf(dir, sizeof dir, "%s/%d", top, part);
     world_init(&w, a, dir);
     lane_walk(a->lane, &k);
@@ -156,7 +162,7 @@ lane_run(const struct asked *a)
     printf(
         "%s%s: %ld %s in %ld runs, %ld s; nothing had changed in %ld, %ld acknowledged, %ld shown, "
         "%ld states, %ld wrong\n",
-        a->lane->name, a->full ? " (full)" : "", s.struck, a->lane->counts, s.runs,
+        a->lane->name, a->every ? " (every)" : a->full ? " (full)" : "", s.struck, a->lane->counts, s.runs,
         (long)(time(NULL) - began), s.same, s.acked, s.shown, s.looked, s.bad);
     if (a->planted != NULL) {
         printf("%s 1 %s catches the planted fault of %s\n", s.bad > 0 ? "ok" : "not ok",
@@ -229,6 +235,8 @@ main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--full") == 0)
             a.full = 1;
+        else if (strcmp(argv[i], "--every") == 0)
+            a.full = a.every = 1;
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             a.only = argv[++i];
         else if (strcmp(argv[i], "--nth") == 0 && i + 1 < argc)

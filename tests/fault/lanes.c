@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "oom.h"
 
 enum { TEXT = 2048, SLOWER = 8, ALONE = 8, SAID_OF = 40, BLOCKS = 8 };
 
@@ -163,18 +164,56 @@ walk_error(struct walk *k, const struct scenario *s, const struct tree *start)
 
 /* ---- alloc ---- */
 
+static const unsigned long *place_of; /* while they are sorted */
+
+static int
+by_place(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a;
+    size_t y = *(const size_t *)b;
+    if (place_of[x] != place_of[y])
+        return place_of[x] < place_of[y] ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Of what happens in one place, a loop mostly, the first and the last time: a mark for each.
+ * Owned by the caller. */
+static unsigned char *
+ends(const unsigned long *place, size_t count)
+{
+    size_t *order = malloc((count + 1) * sizeof *order);
+    unsigned char *marks = calloc(count + 1, 1);
+    if (order == NULL || marks == NULL)
+        die("out of memory");
+    for (size_t i = 0; i < count; i++)
+        order[i] = i;
+    place_of = place;
+    qsort(order, count, sizeof *order, by_place);
+    for (size_t i = 0; i < count; i++) {
+        int first = i == 0 || place[order[i - 1]] != place[order[i]];
+        int last = i + 1 == count || place[order[i + 1]] != place[order[i]];
+        marks[order[i]] = first || last;
+    }
+    free(order);
+    return marks;
+}
+
 static void
 walk_alloc(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     tree_restore(start, k->w->dir);
-    run_scenario(k, s, NULL, NULL, RUN_COUNT_ALLOCS, &run);
-    if (run.allocs < 20)
-        die("%s: only %ld allocations were counted", s->name, run.allocs);
+    run_scenario(k, s, NULL, &calls, RUN_COUNT_ALLOCS, &run);
+    if (run.allocs < 20 || run.allocs > OOM_PLACES)
+        die("%s: %ld allocations were counted", s->name, run.allocs);
+    unsigned char *wanted = ends(run.alloc_place, (size_t)run.allocs);
     for (long n = 1; n <= run.allocs; n++) {
+        if (!wanted[n - 1] && !k->every)
+            continue;
         add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 0});
         add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 1});
     }
+    free(wanted);
     each(k, s, start, &l, 125, one);
 }
 

@@ -8,6 +8,8 @@
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
+#include <link.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -17,8 +19,11 @@
 
 #include "oom.h"
 
+enum { CALLERS = 128 };
+
 static struct oom *shared; /* NULL before main, and in other programs */
 static int spared;         /* glibc is at something that it does not survive */
+static unsigned long code_from, code_to; /* keymuster's own */
 static int (*real_main)(int, char **, char **);
 static void *(*next_malloc)(size_t);
 static void *(*next_calloc)(size_t, size_t);
@@ -35,12 +40,45 @@ look_up(void *function, const char *name)
     memcpy(function, &found, sizeof found);
 }
 
+/* dl_iterate_phdr: the first is the program. */
+static int
+own_code(struct dl_phdr_info *about, size_t size, void *arg)
+{
+    (void)size;
+    (void)arg;
+    for (int i = 0; i < about->dlpi_phnum; i++) {
+        if (about->dlpi_phdr[i].p_type == PT_LOAD && (about->dlpi_phdr[i].p_flags & PF_X)) {
+            code_from = about->dlpi_addr + about->dlpi_phdr[i].p_vaddr;
+            code_to = code_from + about->dlpi_phdr[i].p_memsz;
+        }
+    }
+    return 1;
+}
+
+static unsigned long
+place(void)
+{
+    void *callers[CALLERS];
+    unsigned long hash = OOM_PLACE ^ shared->epoch;
+    spared = 1;
+    int count = backtrace(callers, CALLERS);
+    spared = 0;
+    for (int i = 0; i < count; i++) {
+        unsigned long at = (unsigned long)callers[i];
+        if (at >= code_from && at < code_to)
+            hash = (hash ^ at) * OOM_PLACE_STEP;
+    }
+    return hash;
+}
+
 static int
 fails(void)
 {
     if (shared == NULL || spared)
         return 0;
     long n = ++shared->count;
+    if (shared->places && n <= OOM_PLACES)
+        shared->place[n - 1] = place();
     if (shared->at == 0 || n < shared->at || (n > shared->at && !shared->sticky))
         return 0;
     shared->failed++;
@@ -92,6 +130,9 @@ counted_main(int argc, char **argv, char **envp)
     if (fd >= 0) {
         void *mapped = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         (void)close(fd);
+        void *first[1];
+        (void)dl_iterate_phdr(own_code, NULL);
+        (void)backtrace(first, 1); /* what it loads, it loads now */
         if (mapped != MAP_FAILED)
             shared = mapped;
     }

@@ -250,6 +250,8 @@ entry(struct running *r)
     r->o->calls++;
     if (r->calls != NULL && r->calls->count < CALLS)
         r->calls->number[r->calls->count++] = (short)number;
+    if (call_changes(number) && (number != SYS_openat || (regs.rdx & O_CREAT)))
+        oom->epoch++;
     if (r->master >= 0 &&
         (number == SYS_pselect6 || number == SYS_poll || (number == SYS_read && regs.rdi <= 2)))
         press(r);
@@ -376,8 +378,11 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
     o->tty.text[0] = '\0';
     if (calls != NULL)
         calls->count = 0;
-    *oom =
-        (struct oom){allocs && fault != NULL ? fault->at : 0, fault != NULL && fault->sticky, 0, 0};
+    oom->at = allocs && fault != NULL ? fault->at : 0;
+    oom->sticky = fault != NULL && fault->sticky;
+    oom->places = (flags & RUN_COUNT_ALLOCS) != 0;
+    oom->count = oom->failed = 0;
+    oom->epoch = 0;
     if (flags & RUN_TTY)
         r.master = terminal();
     watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
@@ -398,6 +403,7 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
     o->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     o->signal = WIFSIGNALED(status) && !o->killed && !o->hung ? WTERMSIG(status) : 0;
     o->allocs = oom->count;
+    o->alloc_place = oom->place;
     if (allocs && fault != NULL)
         o->struck = oom->failed > 0;
     take_said(&o->out, out_fd);
