@@ -91,17 +91,19 @@ forked(struct inspect *in, const struct damaged *d, struct err *err)
     return RC_COPY_FORKED;
 }
 
-/* The bytes there are a sound head of this author with this number. */
-static int
-is_sound(struct inspect *in, int64_t number)
+/* Whether the bytes there are a sound head of this author with this number. */
+static enum rc
+is_sound(struct inspect *in, int64_t number, int *sound, struct err *err)
 {
     struct head h = {0};
-    struct err none = ERR_INIT;
-    int sound = in->pub.text[0] != '\0' &&
-                head_parse(&h, buf_str(&in->there), in->there.len, &in->pub, "", &none) == RC_OK &&
-                h.number == number && strcmp(h.escrow, in->store->escrow) == 0;
+    struct err other = ERR_INIT;
+    *sound = 0;
+    if (in->pub.text[0] == '\0')
+        return RC_OK;
+    enum rc rc = head_parse(&h, buf_str(&in->there), in->there.len, &in->pub, "", &other);
+    *sound = rc == RC_OK && h.number == number && strcmp(h.escrow, in->store->escrow) == 0;
     head_release(&h);
-    return sound;
+    return rc == RC_NO_MEMORY ? err_nomem(err) : RC_OK;
 }
 
 static enum rc
@@ -109,7 +111,7 @@ check_head(struct inspect *in, int64_t number, struct err *err)
 {
     struct damaged d = {.kind = OBJECT_HEAD, .number = number};
     struct mark held;
-    int found = 0, readable = 0;
+    int found = 0, readable = 0, sound = 0;
     memcpy(d.author, in->author, sizeof d.author);
     head_name(d.name, in->author, number);
     enum rc rc = held_at(in->store, in->author, number, &held, &in->held, err);
@@ -117,8 +119,10 @@ check_head(struct inspect *in, int64_t number, struct err *err)
         rc = fetch(in, d.name, LIMIT_SMALL_FILE, &found, &readable, err);
     if (rc != RC_OK || !found || (readable && held.number > 0 && same(&in->there, &in->held)))
         return rc;
-    if (readable && is_sound(in, number))
-        return held.number > 0 ? forked(in, &d, err) : RC_OK;
+    if (readable)
+        rc = is_sound(in, number, &sound, err);
+    if (rc != RC_OK || sound)
+        return rc == RC_OK && held.number > 0 ? forked(in, &d, err) : rc;
     d.can = readable && held.number > 0;
     return in->fn(in->arg, &d, err);
 }

@@ -98,13 +98,14 @@ judge(void *arg, const struct log_author *author, struct err *err)
     struct judging *j = arg;
     struct sign_public pub;
     struct trust trust;
-    struct err none = ERR_INIT;
+    struct err other = ERR_INIT;
     enum rc rc = trust_of(j->store, author->author, &trust, err);
     if (rc != RC_OK || !trust_accepted(&trust) || sign_public_parse(&pub, author->public_key) != 0)
         return rc;
-    j->good |= sign_verify(&pub, RECOVERY_TRUSTED, buf_str(&j->text), j->text.len, buf_str(&j->sig),
-                           j->sig.len, "", &none) == RC_OK;
-    return RC_OK;
+    rc = sign_verify(&pub, RECOVERY_TRUSTED, buf_str(&j->text), j->text.len, buf_str(&j->sig),
+                     j->sig.len, "", &other);
+    j->good |= rc == RC_OK;
+    return rc == RC_NO_MEMORY ? err_nomem(err) : RC_OK;
 }
 
 static int

@@ -67,6 +67,19 @@ stmt_int(struct stmt *q, int at, int64_t n)
     remember(q, sqlite3_bind_int64(q->raw, at, n));
 }
 
+/* SQLite makes a text its own, and ends it, when it is asked for first; without memory it would then
+ * answer NULL, which col_text could not tell from NULL. */
+static enum rc
+take_texts(struct stmt *q, struct err *err)
+{
+    for (int i = 0; i < sqlite3_data_count(q->raw); i++) {
+        if (sqlite3_column_type(q->raw, i) == SQLITE_TEXT && sqlite3_column_text(q->raw, i) == NULL)
+            return db_fail(q->db, SQLITE_NOMEM, "reading", err);
+    }
+    q->more = 1;
+    return RC_OK;
+}
+
 enum rc
 stmt_row(struct stmt *q, struct err *err)
 {
@@ -74,10 +87,8 @@ stmt_row(struct stmt *q, struct err *err)
     if (q->bound != SQLITE_OK)
         return db_fail(q->db, q->bound, "reading", err);
     int code = sqlite3_step(q->raw);
-    if (code == SQLITE_ROW) {
-        q->more = 1;
-        return RC_OK;
-    }
+    if (code == SQLITE_ROW)
+        return take_texts(q, err);
     return code == SQLITE_DONE ? RC_OK : db_fail(q->db, code, "using", err);
 }
 
