@@ -157,8 +157,8 @@ all_blank(const struct buf *text)
 }
 
 /* A line without its end; lines of blanks are skipped. */
-static void
-next_line(struct keylist *l, struct keylist_row *row, int *more)
+static enum rc
+next_line(struct keylist *l, struct keylist_row *row, int *more, struct err *err)
 {
     char chunk[4096];
     do {
@@ -174,12 +174,15 @@ next_line(struct keylist *l, struct keylist_row *row, int *more)
             }
         }
         buf_add(&l->text, chunk, n);
+        if (l->text.failed == RC_NO_MEMORY)
+            return err_nomem(err);
         *more = c != EOF || l->text.len > 0 || l->text.failed;
     } while (*more && all_blank(&l->text));
     if (l->text.len > 0 && l->text.data[l->text.len - 1] == '\r')
         l->text.data[--l->text.len] = '\0';
     row->kind = KEYLIST_OWN;
     row->text = &l->text;
+    return RC_OK;
 }
 
 void
@@ -204,7 +207,7 @@ keylist_next(struct keylist *l, struct keylist_row *row, int *more, struct err *
     *more = 0;
     switch (l->shape) {
     case KEYLIST_LINES:
-        next_line(l, row, more);
+        rc = next_line(l, row, more, err);
         break;
     case KEYLIST_JSON:
         rc = keylist_next_json(l, row, more, err);

@@ -105,8 +105,7 @@ call_errors(int number, int errors[], size_t size, int *late)
     for (size_t i = 0; i < KINDS && a->errors[i] != 0 && n < size; i++)
         errors[n++] = a->errors[i];
     /* A descriptor that was opened, a child that was started: their numbers would be lost. */
-    *late = a->changes && number != SYS_openat && number != SYS_open && number != SYS_fork &&
-            number != SYS_vfork && number != SYS_clone && number != SYS_clone3 &&
+    *late = a->changes && number != SYS_openat && number != SYS_open && !call_starts(number) &&
             number != SYS_ioctl;
     return n;
 }
@@ -117,6 +116,13 @@ call_changes(int number)
     const struct about *a = about(number);
     return a != NULL && a->changes && number != SYS_fcntl && number != SYS_close &&
            number != SYS_ioctl;
+}
+
+int
+call_starts(int number)
+{
+    return number == SYS_fork || number == SYS_vfork || number == SYS_clone ||
+           number == SYS_clone3;
 }
 
 static const char *

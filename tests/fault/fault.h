@@ -27,6 +27,7 @@ struct fault {
                  there on */
     int os_errno;
     int sticky; /* all of this kind from there on: the same system call, every allocation */
+    long turn;  /* `at` counted in calls of this number only; 0: by all, one after the other */
 };
 
 enum { SAID = 128 * 1024, CALLS = 65536 };
@@ -53,6 +54,7 @@ struct outcome {
 struct calls {
     long count;
     short number[CALLS];
+    int turn[CALLS]; /* the how manieth of its number; 0: programs were started in between */
 };
 
 enum { HANG_SECONDS = 15, PATIENCE_SECONDS = 60 };
@@ -76,6 +78,7 @@ void trace_still(unsigned seed);
 size_t call_errors(int number, int errors[], size_t size, int *late);
 /* Whether a call can leave something changed that a kill after it shows. */
 int call_changes(int number);
+int call_starts(int number); /* another process */
 void fault_text(char *out, size_t size, const struct fault *f);
 
 /* ---- tree.c: a folder as it was ---- */

@@ -30,6 +30,12 @@ add(struct list *l, struct fault f)
     l->f[l->count++] = f;
 }
 
+static struct fault
+at_call(const struct calls *c, long n, enum fault_kind kind, int os_errno, int sticky)
+{
+    return (struct fault){kind, n, c->number[n - 1], os_errno, sticky, c->turn[n - 1]};
+}
+
 static struct outcome run, second; /* large, so not on the stack */
 static struct calls calls, verify_calls, sync_calls;
 
@@ -117,7 +123,7 @@ static void
 kills(const struct walk *k, struct list *l)
 {
     for (long n = 1; n <= calls.count; n++) {
-        struct fault f = {FAULT_KILL, n, calls.number[n - 1], 0, 0};
+        struct fault f = at_call(&calls, n, FAULT_KILL, 0, 0);
         if (k->full || n == calls.count || (n > 1 && call_changes(calls.number[n - 2])))
             add(l, f);
     }
@@ -144,13 +150,13 @@ errors(struct list *l)
         for (size_t i = 0; i < count; i++) {
             /* A descriptor is closed, whatever close says. */
             enum fault_kind kind = number == SYS_close ? FAULT_LATE : FAULT_ERROR;
-            add(l, (struct fault){kind, n, number, kinds[i], 0});
+            add(l, at_call(&calls, n, kind, kinds[i], 0));
             /* Nobody is interrupted for ever; a lock that is not there is waited for, 10 s. */
             if (kinds[i] != EINTR && kinds[i] != ENOLCK)
-                add(l, (struct fault){kind, n, number, kinds[i], 1});
+                add(l, at_call(&calls, n, kind, kinds[i], 1));
         }
         if (late && number != SYS_close)
-            add(l, (struct fault){FAULT_LATE, n, number, EIO, 0});
+            add(l, at_call(&calls, n, FAULT_LATE, EIO, 0));
     }
 }
 
@@ -210,8 +216,8 @@ walk_alloc(struct walk *k, const struct scenario *s, const struct tree *start)
     for (long n = 1; n <= run.allocs; n++) {
         if (!wanted[n - 1] && !k->every)
             continue;
-        add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 0});
-        add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 1});
+        add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 0, 0});
+        add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 1, 0});
     }
     free(wanted);
     each(k, s, start, &l, 125, one);
@@ -251,8 +257,7 @@ one_second(struct walk *k, const struct scenario *s, const struct tree *start,
     char *words[WORDS];
     unsigned which = some(3) - 1;
     const struct calls *of = which == 0 ? &verify_calls : which == 1 ? &sync_calls : &calls;
-    struct fault f = {FAULT_KILL, (long)some((unsigned)of->count), 0, 0, 0};
-    f.call = of->number[f.at - 1];
+    struct fault f = at_call(of, (long)some((unsigned)of->count), FAULT_KILL, 0, 0);
     int kinds[1];
     int late = 0;
     if (some(2) == 1 && call_errors(f.call, kinds, 1, &late) > 0) {
@@ -297,8 +302,8 @@ walk_second(struct walk *k, const struct scenario *s, const struct tree *start)
     for (long n = 2; n <= calls.count; n++) {
         if (!call_changes(calls.number[n - 2]))
             continue;
-        add(&l, (struct fault){FAULT_KILL, n, calls.number[n - 1], 0, 0});
-        add(&l, (struct fault){FAULT_ERROR, n - 1, calls.number[n - 2], EIO, 1});
+        add(&l, at_call(&calls, n, FAULT_KILL, 0, 0));
+        add(&l, at_call(&calls, n - 1, FAULT_ERROR, EIO, 1));
     }
     each(k, s, start, &l, 12, one_second);
 }

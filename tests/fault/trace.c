@@ -7,8 +7,12 @@
 #define _GNU_SOURCE /* PTRACE_O_EXITKILL, memfd_create */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +95,7 @@ struct running {
     const struct fault *fault;
     struct calls *calls;
     struct outcome *o;
+    int filtered; /* it stops at the fault's calls only; o->calls counts these */
     int in_main, inside, spoiling; /* past umask; between entry and exit; this exit is to fail */
     unsigned long long brk;        /* what a spoiled brk asked for */
 };
@@ -112,6 +117,24 @@ child_terminal(int master)
     for (int i = 0; i < 3; i++)
         (void)dup2(fd, i);
     (void)close(fd);
+}
+
+/* Stops at umask and at the fault's call alone; all others run at full speed. A program that it
+ * starts would inherit that, and have nobody who lets it go on: fault->turn is 0 then. */
+static void
+child_filter(int call)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_umask, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = {sizeof code / sizeof code[0], code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) != 0)
+        _exit(126);
 }
 
 static void
@@ -149,6 +172,8 @@ child(const struct running *r, const char *program, char *const argv[], const ch
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
             _exit(126);
     }
+    if (r->filtered)
+        child_filter(r->fault->call);
     (void)execve(program, argv, names);
     _exit(126);
 }
@@ -202,10 +227,11 @@ static int
 is_hit(struct running *r, int number)
 {
     const struct fault *f = r->fault;
-    if (f == NULL || f->kind == FAULT_ALLOC || !r->in_main || r->o->calls < f->at)
+    long from = f != NULL && r->filtered ? f->turn : f != NULL ? f->at : 0;
+    if (f == NULL || f->kind == FAULT_ALLOC || !r->in_main || r->o->calls < from)
         return 0;
     if (f->kind == FAULT_KILL)
-        return r->o->calls == f->at;
+        return r->o->calls == from;
     return number == f->call && (f->sticky || !r->o->struck);
 }
 
@@ -247,7 +273,7 @@ entry(struct running *r)
         r->in_main = 1;
     if (!r->in_main)
         return 1;
-    r->o->calls++;
+    r->o->calls += !r->filtered || number == r->fault->call;
     if (r->calls != NULL && r->calls->count < CALLS)
         r->calls->number[r->calls->count++] = (short)number;
     if (call_changes(number) && (number != SYS_openat || (regs.rdx & O_CREAT)))
@@ -301,11 +327,11 @@ static void
 follow(struct running *r, int *status)
 {
     long deliver = 0;
-    int calls = 1;
+    int calls = !r->filtered;
     if (!wait_for(r, status))
         return;
     if (ptrace(PTRACE_SETOPTIONS, r->pid, NULL,
-               (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) != 0)
+               (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP)) != 0)
         die("options: %s", strerror(errno));
     for (;;) {
         if (ptrace(calls ? PTRACE_SYSCALL : PTRACE_CONT, r->pid, NULL, (void *)deliver) != 0 &&
@@ -314,8 +340,18 @@ follow(struct running *r, int *status)
         if (!wait_for(r, status))
             return;
         deliver = 0;
+        if (*status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
+            (void)entry(r);
+            calls = r->spoiling;
+            continue;
+        }
         if (WSTOPSIG(*status) != (SIGTRAP | 0x80)) { /* a signal of its own: hand it on */
             deliver = WSTOPSIG(*status) == SIGTRAP ? 0 : WSTOPSIG(*status);
+            continue;
+        }
+        if (r->filtered) {
+            (void)leave(r);
+            calls = 0;
             continue;
         }
         r->inside = !r->inside;
@@ -333,6 +369,18 @@ take_said(struct said *s, int fd)
     s->text[s->len] = '\0';
     if (ftruncate(fd, 0) != 0)
         die("memfd: %s", strerror(errno));
+}
+
+static void
+count_turns(struct calls *c)
+{
+    static int seen[SHRT_MAX];
+    int alone = 1;
+    memset(seen, 0, sizeof seen);
+    for (long i = 0; i < c->count; i++)
+        alone = alone && !call_starts(c->number[i]);
+    for (long i = 0; i < c->count; i++)
+        c->turn[i] = alone ? ++seen[c->number[i]] : 0;
 }
 
 static void
@@ -385,8 +433,9 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
     oom->epoch = 0;
     if (flags & RUN_TTY)
         r.master = terminal();
+    r.filtered = fault != NULL && fault->turn > 0 && calls == NULL && r.master < 0;
     watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
-    r.pid = fork();
+    r.pid = vfork(); /* as fork, without a copy of all that is kept here; it only calls the kernel */
     if (r.pid < 0)
         die("fork: %s", strerror(errno));
     if (r.pid == 0)
@@ -398,6 +447,8 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
             continue;
     reap(o, r.pid);
     watch(0);
+    if (calls != NULL)
+        count_turns(calls);
     if (r.master >= 0)
         (void)close(r.master);
     o->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
