@@ -380,7 +380,8 @@ parse_seal(struct seal *out, const struct parts *p, const char *path, struct err
     if (rc == RC_OK && line.len > 2 && line.data[0] == '"')
         line.len = unquote(line.data, line.len);
     if (rc == RC_OK && json_parse(&doc, buf_str(&line), line.len, "its seal", &inner) != RC_OK)
-        rc = no_report(path, "its seal is no JSON", err);
+        rc = inner.code == RC_NO_MEMORY ? err_nomem(err)
+                                        : no_report(path, "its seal is no JSON", err);
     const char *fault = rc == RC_OK ? take_seal(out, doc) : NULL;
     if (fault != NULL)
         rc = no_report(path, fault, err);

@@ -359,8 +359,11 @@ prove_batch(struct rehome *r, struct target *t, struct err *err)
         b.proofs[n].payload = &j->payload;
         if (rc == RC_OK)
             op = batch_add(&b, j, KMS_UNWRAP, t->root.id, buf_str(&j->aad), &why);
-        if (op == NULL)
+        if (op == NULL) {
+            if (rc == RC_OK)
+                fail_asked(r, j, &why);
             continue;
+        }
         op->ciphertext = buf_str(&j->ciphertext);
         op->take = proof_take;
         op->take_arg = &b.proofs[n];
