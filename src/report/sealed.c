@@ -275,15 +275,15 @@ no_report(const char *path, const char *why, struct err *err)
     return err_hint(err, "take the file as it was written: mail and editors may change line ends");
 }
 
-static int
+static enum rc
 take_points(struct chain *c, const struct json *list)
 {
     size_t count = json_count(list);
     if (json_type(list) != JSON_ARRAY || count == 0)
-        return -1;
+        return RC_MALFORMED;
     c->points = calloc(count, sizeof *c->points);
     if (c->points == NULL)
-        return -1;
+        return RC_NO_MEMORY;
     for (const struct json *i = json_first(list); i != NULL; i = json_next(i)) {
         struct chain_point *p = &c->points[c->count];
         const struct json *author = json_first(i);
@@ -292,15 +292,17 @@ take_points(struct chain *c, const struct json *list)
         const char *id = json_str(author), *hash = json_str(last);
         if (id == NULL || strlen(id) != AUTHOR_TEXT || hash == NULL || strlen(hash) != HASH_TEXT ||
             json_int(entries, &p->entries) != 0)
-            return -1;
+            return RC_MALFORMED;
         memcpy(p->author, id, AUTHOR_TEXT + 1);
         memcpy(p->last, hash, HASH_TEXT + 1);
         c->count++;
     }
-    return 0;
+    return RC_OK;
 }
 
-/* NULL, or what is wrong with it. */
+static const char NO_MEMORY[] = "";
+
+/* NULL, what is wrong with it, or NO_MEMORY. */
 static const char *
 take_seal(struct seal *s, const struct json *doc)
 {
@@ -327,8 +329,10 @@ take_seal(struct seal *s, const struct json *doc)
     if (as_of == NULL || strlen(as_of) != TIME_TEXT)
         return "its seal has no time";
     memcpy(s->as_of, as_of, TIME_TEXT + 1);
-    return take_points(&s->chain, json_get(doc, "authors")) == 0 ? NULL
-                                                                 : "its chain position is none";
+    enum rc rc = take_points(&s->chain, json_get(doc, "authors"));
+    if (rc == RC_NO_MEMORY)
+        return NO_MEMORY;
+    return rc == RC_OK ? NULL : "its chain position is none";
 }
 
 /* A CSV cell back into its text, in place. */
@@ -384,7 +388,7 @@ parse_seal(struct seal *out, const struct parts *p, const char *path, struct err
                                         : no_report(path, "its seal is no JSON", err);
     const char *fault = rc == RC_OK ? take_seal(out, doc) : NULL;
     if (fault != NULL)
-        rc = no_report(path, fault, err);
+        rc = fault == NO_MEMORY ? err_nomem(err) : no_report(path, fault, err);
     json_free(doc);
     buf_release(&line);
     return rc;

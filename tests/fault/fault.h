@@ -142,6 +142,7 @@ enum scenario_flags {
     S_OTHER = 16,    /* makes a store of its own, `other` */
     S_FILE = 32,     /* the acknowledgement is the file `secret` */
     S_DAMAGED = 128, /* the starting state is damaged, so 15 is right for commands that see it */
+    S_READS = 256,   /* changes nothing: only errors, and failing allocations */
     S_CHANGES = 64   /* exit 0 without a change of any file is wrong */
 };
 
@@ -205,8 +206,8 @@ struct walk {
     struct world *w;
     const char *only; /* one scenario, or NULL */
     long nth;         /* one fault of it, or -1 */
-    int full, every; /* every: full, and no place counts for another */
-    int part, of; /* every `of`th fault from `part` on */
+    int full, every;  /* every: full, and no place counts for another */
+    int part, of;     /* every `of`th fault from `part` on */
     struct sums sums;
 };
 
@@ -215,8 +216,11 @@ struct lane {
     const char *counts; /* what is counted */
     long least;         /* of it, in the fast setting */
     void (*walk)(struct walk *k, const struct scenario *s, const struct tree *start);
-    unsigned flags; /* only scenarios with all of these */
+    unsigned flags;     /* only scenarios with all of these */
+    unsigned not_flags; /* and with none of these */
 };
+/* Whether a lane walks a scenario. */
+int lane_takes(const struct lane *lane, const struct scenario *s);
 extern const struct lane lanes[]; /* ended by name NULL */
 void lane_walk(const struct lane *lane, struct walk *k);
 /* Makes the base in w->dir. */

@@ -184,8 +184,12 @@ lane_run(const struct asked *a)
     printf(
         "%s%s: %ld %s in %ld runs, %ld s; nothing had changed in %ld, %ld acknowledged, %ld shown, "
         "%ld states, %ld wrong\n",
-        a->lane->name, a->every ? " (every)" : a->full ? " (full)" : "", s.struck, a->lane->counts, s.runs,
-        (long)(time(NULL) - began), s.same, s.acked, s.shown, s.looked, s.bad);
+        a->lane->name,
+        a->every  ? " (every)"
+        : a->full ? " (full)"
+                  : "",
+        s.struck, a->lane->counts, s.runs, (long)(time(NULL) - began), s.same, s.acked, s.shown,
+        s.looked, s.bad);
     if (a->planted != NULL) {
         printf("%s 1 %s catches the planted fault of %s\n", s.bad > 0 ? "ok" : "not ok",
                a->lane->name, strrchr(a->planted, '/') + 1);
@@ -220,7 +224,7 @@ list(void)
 {
     for (const struct lane *l = lanes; l->name != NULL; l++) {
         for (const struct scenario *s = scenarios; s->name != NULL; s++) {
-            if ((s->flags & l->flags) == l->flags)
+            if (lane_takes(l, s))
                 printf("%s %s\n", l->name, s->name);
         }
     }

@@ -311,13 +311,19 @@ walk_second(struct walk *k, const struct scenario *s, const struct tree *start)
 /* ---- all of them ---- */
 
 const struct lane lanes[] = {
-    {"kill", "kills", 2000, walk_kill, 0},
-    {"error", "injected errors", 3000, walk_error, 0},
-    {"alloc", "failed allocations", 5000, walk_alloc, 0},
-    {"showing", "faults while a secret is handed out", 800, walk_show, S_SHOWS},
-    {"second", "second faults", 300, walk_second, 0},
-    {NULL, NULL, 0, NULL, 0},
+    {"kill", "kills", 2000, walk_kill, 0, S_READS},
+    {"error", "injected errors", 3000, walk_error, 0, 0},
+    {"alloc", "failed allocations", 5000, walk_alloc, 0, 0},
+    {"showing", "faults while a secret is handed out", 800, walk_show, S_SHOWS, 0},
+    {"second", "second faults", 300, walk_second, 0, S_READS},
+    {NULL, NULL, 0, NULL, 0, 0},
 };
+
+int
+lane_takes(const struct lane *lane, const struct scenario *s)
+{
+    return (s->flags & lane->flags) == lane->flags && (s->flags & lane->not_flags) == 0;
+}
 
 void
 lane_base(struct world *w)
@@ -354,8 +360,7 @@ lane_walk(const struct lane *lane, struct walk *k)
     struct tree *base = tree_load(k->w->dir);
     size_t vars = k->w->var_count;
     for (const struct scenario *s = scenarios; s->name != NULL; s++) {
-        if ((s->flags & lane->flags) != lane->flags ||
-            (k->only != NULL && strcmp(k->only, s->name) != 0))
+        if (!lane_takes(lane, s) || (k->only != NULL && strcmp(k->only, s->name) != 0))
             continue;
         tree_restore(base, k->w->dir);
         k->w->var_count = vars;

@@ -9,8 +9,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
-#include <link.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +21,8 @@
 
 enum { CALLERS = 128 };
 
-static struct oom *shared; /* NULL before main, and in other programs */
-static int spared;         /* glibc is at something that it does not survive */
+static struct oom *shared;               /* NULL before main, and in other programs */
+static int spared;                       /* glibc is at something that it does not survive */
 static unsigned long code_from, code_to; /* keymuster's own */
 static int (*real_main)(int, char **, char **);
 static void *(*next_malloc)(size_t);

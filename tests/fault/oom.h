@@ -13,11 +13,11 @@ enum { OOM_PLACES = 131072 };
 #define OOM_PLACE_STEP 0x100000001b3UL
 
 struct oom {
-    long at;                         /* this one fails; 0: none */
-    int sticky;                      /* and all after it */
-    int places;                      /* they are wanted */
-    unsigned long epoch;             /* the harness counts it up at each change of a file */
-    long count;                      /* allocations from main on */
+    long at;             /* this one fails; 0: none */
+    int sticky;          /* and all after it */
+    int places;          /* they are wanted */
+    unsigned long epoch; /* the harness counts it up at each change of a file */
+    long count;          /* allocations from main on */
     long failed;
     unsigned long place[OOM_PLACES]; /* of each allocation, the first at 0 */
 };

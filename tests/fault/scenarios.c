@@ -192,6 +192,28 @@ const struct scenario scenarios[] = {
     {"metrics", "-C store metrics --file keymuster.prom",
      "-C store metrics --file keymuster.prom --no-per-key", "\"sha256\":", "!has keymuster.prom",
      "!has keymuster.prom\n-C store metrics --file keymuster.prom", S_NO_LOG | S_CHANGES},
+    /* what only reads: one answer or a typed exit, and never damage that is not there */
+#define READ(name, prepare, words) {name, prepare, words, NULL, NULL, words, S_NO_LOG | S_READS}
+#define READ_3(name, prepare, words)                                                               \
+    {name, prepare, words, NULL, NULL, "=3 " words, S_NO_LOG | S_READS}
+    READ("verify", NULL, "-C store verify"),
+    READ("list", NULL, "-C store list"),
+    READ("show", NULL, "-C store show vbr/first --wraps"),
+    READ("status", NULL, "-C store status"),
+    READ("audit-log", NULL, "-C store -o ndjson audit log"),
+    READ_3("audit-check", NULL, "-C store audit check"),
+    READ_3("ready", NULL, "-C store ready --if-lost fra"),
+    READ_3("simulate", NULL, "-C store simulate"),
+    READ("report-verify", "-C store report audit --file audit.html", "-C store report verify audit.html"),
+    READ("copy-list", NULL, "-C store copy list"),
+    READ("root-list", NULL, "-C store root list"),
+    READ_3("root-retire-check", NULL, "-C store root retire-check mad-main"),
+    READ("author-list", "-C store sync", "-C store author list"),
+    READ("policy-show", NULL, "-C store policy show"),
+    READ("runbook-show", "-C store runbook add total-loss", "-C store runbook show total-loss"),
+    READ("recover-list", BOOK "\n-C store recover start book.md --answers answers", "-C store recover list"),
+    READ("doctor", NULL, "-C store doctor"),
+    READ("drill-dry", NULL, "-C store drill -n"),
     /* set-up */
     {"init", NULL, "-C other init --site fra", NULL, "-C other verify",
      "-other/escrow.db -C other init --site fra\n-C other verify", S_OTHER | S_NO_LOG | S_CHANGES},

@@ -7,9 +7,9 @@
 #define _GNU_SOURCE /* PTRACE_O_EXITKILL, memfd_create */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -95,7 +95,7 @@ struct running {
     const struct fault *fault;
     struct calls *calls;
     struct outcome *o;
-    int filtered; /* it stops at the fault's calls only; o->calls counts these */
+    int filtered;                  /* it stops at the fault's calls only; o->calls counts these */
     int in_main, inside, spoiling; /* past umask; between entry and exit; this exit is to fail */
     unsigned long long brk;        /* what a spoiled brk asked for */
 };
@@ -435,7 +435,8 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
         r.master = terminal();
     r.filtered = fault != NULL && fault->turn > 0 && calls == NULL && r.master < 0;
     watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
-    r.pid = vfork(); /* as fork, without a copy of all that is kept here; it only calls the kernel */
+    r.pid =
+        vfork(); /* as fork, without a copy of all that is kept here; it only calls the kernel */
     if (r.pid < 0)
         die("fork: %s", strerror(errno));
     if (r.pid == 0)

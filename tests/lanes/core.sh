@@ -4,8 +4,8 @@
 # Log, trust and tables; what a head is, and when a copy or a store is refused; what stands between a secret and its way
 # out.
 # shellcheck disable=SC2034
-core="escrow/entry.c escrow/log.c escrow/trust.c escrow/apply.c copy/head.c copy/held.c copy/memory.c
-      copy/pull_author.c recover/reveal.c recover/deliver.c"
+core="escrow/entry.c escrow/log.c escrow/log_read.c escrow/trust.c escrow/apply.c escrow/apply_key.c copy/head.c
+      copy/held.c copy/memory.c copy/pull_author.c recover/reveal.c recover/deliver.c"
 
 # Puts standard input in the place of a section of tests/lanes/RESULTS.
 record() { # SECTION

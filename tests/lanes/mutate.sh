@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Changes the core's source in one place at a time and looks whether the tests notice: a sample of all such mutants, the
 # same for the same seed. Each mutant meets the unit tests of its file; one that lives meets them again with sanitizers,
-# so that a lost release is noticed, and then its command line tests. The survivors are listed, with the reasons of
-# accepted.tsv.
+# so that a lost release is noticed, then its command line tests, then injected errors. The survivors are listed, with
+# the reasons of accepted.tsv.
 #
 #   tests/lanes/mutate.sh [--record] [COUNT [SEED]]     150 and 1, if not given; --record: into tests/lanes/RESULTS
 set -euo pipefail
@@ -32,9 +32,9 @@ trap stop EXIT
 units_of() { # FILE
     case $1 in
     escrow/entry.c) echo entry log restate order ;;
-    escrow/log.c) echo log trust restate order reveal ;;
+    escrow/log.c | escrow/log_read.c) echo log trust restate order reveal ;;
     escrow/trust.c) echo trust log restate order ;;
-    escrow/apply.c) echo apply trust restate order ;;
+    escrow/apply.c | escrow/apply_key.c) echo apply trust restate order ;;
     copy/head.c) echo head liar ;;
     copy/held.c | copy/memory.c) echo memory liar copy ;;
     copy/pull_author.c) echo liar copy ;;
@@ -48,6 +48,14 @@ commands_of() { # FILE
     escrow/*) echo 'author|conflict|keys' ;;
     copy/*) echo 'copies|repair' ;;
     recover/*) echo 'life|screen' ;;
+    esac
+}
+
+scenario_of() { # FILE: of tests/fault
+    case $1 in
+    escrow/*) echo create ;;
+    copy/*) echo sync-second ;;
+    recover/*) echo reveal-file ;;
     esac
 }
 
@@ -113,6 +121,16 @@ judge_commands() { # TREE FILE
         echo 'survived -'
     else
         echo "killed $(sed -n 's/.*Test *#[0-9]*: \([^ ]*\) .*Failed.*/\1/p' "$1/out" | head -1)"
+    fi
+}
+
+judge_faults() { # TREE FILE
+    ninja -C "$1/build" >"$1/log" 2>&1
+    if KEYMUSTER=$1/build/keymuster KM_TOOLS=$1/build/tests "$work/limit" 400 "$1/build/tests/fault_harness" error \
+        --only "$(scenario_of "$2")" >"$1/out" 2>&1; then
+        echo 'survived -'
+    else
+        echo "killed fault/error"
     fi
 }
 
@@ -182,6 +200,9 @@ cat "$work"/first* | grep -v '^survived' >"$work/verdicts" || true
 if [ -s "$work/alive" ]; then
     make_tree "$work/sanitized" all -DKM_SANITIZE=ON
     baseline "$work/sanitized"
-    judge_all "$work/sanitized" "$work/alive" "$work/verdicts" judge_units judge_commands
+    judge_all "$work/sanitized" "$work/alive" "$work/second" judge_units judge_commands
+    grep -v '^survived' "$work/second" >>"$work/verdicts" || true
+    grep '^survived' "$work/second" | cut -f3- >"$work/alive" || true
+    judge_all "$work/tree1" "$work/alive" "$work/verdicts" judge_faults # which preloads, as sanitizers do not like
 fi
 report | if [ "$record" -eq 1 ]; then tee >(record 'mutants of the core'); else cat; fi

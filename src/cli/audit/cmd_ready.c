@@ -471,9 +471,10 @@ gather(struct ready *r, struct err *err)
         rc = inventory_one(inv, &r->key, take_key, r, err);
     if (rc == RC_OK)
         rc = find_officers(r, inv, err);
-    simulate_count_rest(&r->count, &r->world);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        simulate_count_rest(&r->count, &r->world);
         rc = find_copy(r, err);
+    }
     inventory_close(inv);
     return rc;
 }

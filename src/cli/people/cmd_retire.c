@@ -55,7 +55,9 @@ tell_other(void *arg, const struct wrap *w, struct err *err)
     enum rc rc = object_find(r->ctx->store, "root", w->root, &object, &unknown);
     if (rc == RC_NOT_FOUND)
         return RC_OK; /* not known here, so no comfort */
-    if (rc == RC_OK)
+    if (rc != RC_OK)
+        *err = unknown;
+    else
         rc = root_load(r->ctx->store, &object, &root, err);
     if (rc != RC_OK)
         return rc;
