@@ -171,6 +171,8 @@ struct judgement {
 void judge_begin(struct world *w);
 /* What is known of the starting state; the folder must be in it. */
 void judge_start(struct world *w, const struct scenario *s, const struct tree *base);
+/* What the command answered without a fault; what only reads answers that, or has an error. */
+void judge_answer(const struct outcome *o);
 /* 0 when all is well, else -1 with w->why. */
 int judge(struct world *w, const struct scenario *s, const struct outcome *o,
           const struct tree *base, struct judgement *j);

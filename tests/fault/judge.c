@@ -19,6 +19,7 @@ static size_t exit_count;
 /* Of the starting state. */
 static char secret[SECRET];
 static long entries_before, shown_before;
+static struct said answer; /* of the run without a fault */
 
 /* ---- what `explain` says ---- */
 
@@ -179,6 +180,13 @@ judge_start(struct world *w, const struct scenario *s, const struct tree *base)
     entries_before = own_entries(w);
     shown_before = shown_records(w);
     seen_forget();
+}
+
+void
+judge_answer(const struct outcome *o)
+{
+    answer.len = o->out.len;
+    memcpy(answer.text, o->out.text, o->out.len + 1);
 }
 
 /* ---- the judgement ---- */
@@ -374,6 +382,9 @@ judge(struct world *w, const struct scenario *s, const struct outcome *o, const 
     int same = tree_same(base, w->dir);
     if (o->status == 0 && !o->killed && !j->acked)
         return wrong(w, o, "it ended 0 without an answer");
+    if ((s->flags & S_READS) && first_error(o) == NULL && j->acked &&
+        strcmp(o->out.text, answer.text) != 0)
+        return wrong(w, o, "it gives another answer without a word of an error");
     if (o->status == 0 && same && (s->flags & S_CHANGES))
         return wrong(w, o, "it ended 0 and did nothing");
     if (same && !j->acked) {

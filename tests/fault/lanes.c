@@ -344,6 +344,7 @@ walk_scenario(const struct lane *lane, struct walk *k, const struct scenario *s)
     judge_start(k->w, s, start);
     trace_still(1);
     run_scenario(k, s, NULL, &calls, 0, &run);
+    judge_answer(&run);
     if (judge(k->w, s, &run, start, &j) != 0 || !j.acked || calls.count < 50)
         die("%s does not work without any fault: %s %s", s->name, k->w->why, run.tty.text);
     if (((s->flags & S_SHOWS) != 0) != j.shown)

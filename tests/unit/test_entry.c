@@ -145,6 +145,28 @@ test_size_is_bounded(void **state)
     assert_rc(entry_build(&line, AUTHOR, 1, prev, 0, "note", &body, NULL, err), RC_BAD_VALUE);
     struct entry e;
     assert_rc(entry_parse(&e, buf_str(&body), body.len, err), RC_MALFORMED);
+
+    /* The longest that may be, and one more. */
+    buf_clear(&body);
+    buf_clear(&line);
+    buf_adds(&body, "{\"a\":\"\"}");
+    assert_ok(entry_build(&line, AUTHOR, 1, prev, 0, "note", &body, NULL, err));
+    size_t room = LIMIT_ENTRY - line.len;
+    for (size_t more = 0; more < 2; more++) {
+        buf_clear(&body);
+        buf_adds(&body, "{\"a\":\"");
+        for (size_t i = 0; i < room + more; i++)
+            buf_addc(&body, 'x');
+        buf_adds(&body, "\"}");
+        buf_clear(&line);
+        assert_rc(entry_build(&line, AUTHOR, 1, prev, 0, "note", &body, NULL, err),
+                  more ? RC_BAD_VALUE : RC_OK);
+        if (more)
+            continue;
+        assert_int_equal(line.len, LIMIT_ENTRY);
+        assert_ok(entry_parse(&e, buf_str(&line), line.len, err));
+        entry_release(&e);
+    }
     buf_release(&body);
     buf_release(&line);
 }

@@ -300,6 +300,51 @@ test_verify(void **state)
     assert_ok(log_verify(store, &count, err));
 }
 
+/* Whoever can write the file can make the hash fit; the first entry still has to prove its author.
+ */
+static void
+test_verify_first_entry(void **state)
+{
+    static const struct {
+        const char *from, *to, *says;
+    } cases[] = {
+        {"\"kind\":\"escrow.created\"", "\"kind\":\"escrow.creaTed\"", "begins with"},
+        {"\"public_key\":\"", "\"public_kEy\":\"", "does not carry its key"},
+        {"\"escrow\":\"", "\"escroW\":\"", "belongs to another escrow"},
+    };
+    (void)state;
+    log_rollback(store); /* of a test that failed */
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct err got = ERR_INIT;
+        struct stmt *q = NULL;
+        unsigned char hash[HASH_SIZE];
+        char line[4096];
+        int64_t count = 0;
+        assert_ok(log_begin(store, err));
+        assert_ok(db_exec(store->db, "DROP TRIGGER entry_keep", err));
+        assert_ok(
+            db_query(store->db, &q, "SELECT CAST(line AS TEXT) FROM entry WHERE seq = 1", err));
+        assert_ok(stmt_row(q, err));
+        assert_true(strlen(col_text(q, 0)) < sizeof line);
+        (void)snprintf(line, sizeof line, "%s", col_text(q, 0));
+        stmt_done(q);
+        char *at = strstr(line, cases[i].from);
+        assert_non_null(at);
+        memcpy(at, cases[i].to, strlen(cases[i].to));
+        sha256(hash, line, strlen(line));
+        assert_ok(
+            db_query(store->db, &q, "UPDATE entry SET line = ?1, hash = ?2 WHERE seq = 1", err));
+        stmt_text(q, 1, line);
+        stmt_blob(q, 2, hash, HASH_SIZE);
+        assert_ok(stmt_run(q, err));
+        assert_true(log_verify(store, &count, &got) != RC_OK);
+        if (strstr(got.msg, cases[i].says) == NULL)
+            print_error("%s: %s\n", cases[i].to, got.msg);
+        assert_non_null(strstr(got.msg, cases[i].says));
+        log_rollback(store);
+    }
+}
+
 /* An entry's hash is given out and is what the log ends with; a body that is no object is not
  * recorded. */
 static void
@@ -360,13 +405,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_entries),
-        cmocka_unit_test(test_later_entries),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_what_bears_on_nothing),
-        cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_appending),
-        cmocka_unit_test(test_another_author_meanwhile),
+        cmocka_unit_test(test_first_entries), cmocka_unit_test(test_later_entries),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_what_bears_on_nothing),
+        cmocka_unit_test(test_verify),        cmocka_unit_test(test_verify_first_entry),
+        cmocka_unit_test(test_appending),     cmocka_unit_test(test_another_author_meanwhile),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
