@@ -132,6 +132,16 @@ err_clear(struct err *err)
     memset(err, 0, sizeof *err);
 }
 
+enum rc
+err_unless_found(enum rc rc, const struct err *scratch, int *found, struct err *err)
+{
+    *found = rc == RC_OK;
+    if (rc == RC_OK || rc == RC_NOT_FOUND || rc == RC_AMBIGUOUS)
+        return RC_OK;
+    *err = *scratch;
+    return rc;
+}
+
 static void vset(struct err *err, enum rc code, const char *fmt, va_list args) PRINTF(3, 0);
 
 static void

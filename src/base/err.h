@@ -65,6 +65,15 @@ enum rc err_hint(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
 void err_clear(struct err *err);
 
+/*
+ * What a look-up with a scratch error says of whether the thing is there. RC_OK: *found 1.
+ * RC_NOT_FOUND, and RC_AMBIGUOUS (no one thing of that name): *found 0 and RC_OK. Anything else,
+ * lack of memory or a store that cannot be read, is no answer: *found 0, *err is *scratch, and its
+ * code comes back.
+ */
+enum rc err_unless_found(enum rc rc, const struct err *scratch, int *found,
+                         struct err *err) MUST_CHECK;
+
 /* Exit status, one-line text, "retry may help" of a code; an unknown code is an internal error. */
 int err_exit(enum rc code);
 const char *err_text(enum rc code);

@@ -97,6 +97,28 @@ test_long_texts_are_cut(void **state)
     assert_true(strlen(e.hint) < sizeof e.hint);
 }
 
+static void
+test_only_what_is_not_there_is_not_found(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; err_at(i) != RC_OK; i++) {
+        struct err scratch = ERR_INIT, e = ERR_INIT;
+        int found = 1;
+        (void)err_set(&scratch, err_at(i), "looking");
+        enum rc rc = err_unless_found(err_at(i), &scratch, &found, &e);
+        int absent = err_at(i) == RC_NOT_FOUND || err_at(i) == RC_AMBIGUOUS;
+        assert_int_equal(found, 0);
+        assert_int_equal(rc, absent ? RC_OK : err_at(i));
+        assert_int_equal(e.code, rc);
+        assert_string_equal(e.msg, absent ? "" : "looking");
+    }
+    struct err none = ERR_INIT, e = ERR_INIT;
+    int found = 0;
+    assert_int_equal(err_unless_found(RC_OK, &none, &found, &e), RC_OK);
+    assert_int_equal(found, 1);
+    assert_int_equal(e.code, RC_OK);
+}
+
 int
 main(void)
 {
@@ -107,6 +129,7 @@ main(void)
         cmocka_unit_test(test_full_disk_has_its_own_code),
         cmocka_unit_test(test_worse_exit_order),
         cmocka_unit_test(test_long_texts_are_cut),
+        cmocka_unit_test(test_only_what_is_not_there_is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
