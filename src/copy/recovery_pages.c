@@ -66,11 +66,14 @@ put_root(struct writing *w, const char *uuid, struct err *err)
     struct object object;
     struct root root;
     struct err unknown = ERR_INIT;
-    if (object_find(w->store, "root", uuid, &object, &unknown) != RC_OK) {
+    int known = 0;
+    enum rc rc = err_unless_found(object_find(w->store, "root", uuid, &object, &unknown), &unknown,
+                                  &known, err);
+    if (rc == RC_OK && !known)
         buf_addf(w->out, "  root key    %s (not known to the site that wrote this)\n", uuid);
-        return RC_OK;
-    }
-    enum rc rc = root_load(w->store, &object, &root, err);
+    if (rc != RC_OK || !known)
+        return rc;
+    rc = root_load(w->store, &object, &root, err);
     if (rc != RC_OK)
         return rc;
     buf_addf(w->out, "  root key    %s, id %s\n", object.name, root.id);

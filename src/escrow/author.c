@@ -8,8 +8,8 @@
 /* ---- all of them ---- */
 
 /* Name and site of an author who never wrote, from the entry that admitted it. */
-static void
-read_admission(struct stmt *q, struct log_author *a)
+static enum rc
+read_admission(struct stmt *q, struct log_author *a, struct err *err)
 {
     memset(a, 0, sizeof *a);
     (void)snprintf(a->author, sizeof a->author, "%s", col_text(q, 0));
@@ -18,8 +18,11 @@ read_admission(struct stmt *q, struct log_author *a)
     struct err scratch = ERR_INIT;
     size_t len = 0;
     const char *line = col_blob(q, 2, &len);
-    if (entry_parse(&e, line, len, &scratch) != RC_OK)
-        return; /* `verify` is for that */
+    enum rc rc = entry_parse(&e, line, len, &scratch);
+    if (rc == RC_NO_MEMORY)
+        return err_nomem(err);
+    if (rc != RC_OK)
+        return RC_OK; /* `verify` is for that */
     const char *name = json_gets(e.body, "name");
     const char *site = json_gets(e.body, "site");
     if (name != NULL && name_check(name, "author", &scratch) == RC_OK)
@@ -27,6 +30,7 @@ read_admission(struct stmt *q, struct log_author *a)
     if (site != NULL && strlen(site) == UUID_TEXT)
         (void)snprintf(a->site, sizeof a->site, "%s", site);
     entry_release(&e);
+    return RC_OK;
 }
 
 enum rc
@@ -48,8 +52,9 @@ author_each(const struct store *store, log_author_fn fn, void *arg, struct err *
         return rc;
     struct log_author a;
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        read_admission(q, &a);
-        rc = fn(arg, &a, err);
+        rc = read_admission(q, &a, err);
+        if (rc == RC_OK)
+            rc = fn(arg, &a, err);
         if (rc != RC_OK)
             break;
     }

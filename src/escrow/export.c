@@ -63,17 +63,23 @@ put_fields(struct making *m, const char *object, const char *const *fields, stru
 
 /* member "site", where a KMS is: a recovery tries the wraps of its own site first;
  * "protects_site": the one whose loss a key is for. */
-static void
-put_site(struct making *m, const char *member, const char *uuid)
+static enum rc
+put_site(struct making *m, const char *member, const char *uuid, struct err *err)
 {
     char name_member[24];
+    int known = 0;
     struct object site;
     struct err unknown = ERR_INIT;
-    if (uuid[0] == '\0' || object_find(m->store, "site", uuid, &site, &unknown) != RC_OK)
-        return;
+    if (uuid[0] == '\0')
+        return RC_OK;
+    enum rc rc = err_unless_found(object_find(m->store, "site", uuid, &site, &unknown), &unknown,
+                                  &known, err);
+    if (!known)
+        return rc;
     (void)snprintf(name_member, sizeof name_member, "%s_name", member);
     jw_str(&m->w, member, site.uuid);
     jw_str(&m->w, name_member, site.name);
+    return RC_OK;
 }
 
 /* Root key and KMS of a wrap; a root that is not known here yet is its UUID alone. */
@@ -86,8 +92,9 @@ put_root(struct making *m, const char *uuid, struct err *err)
     struct object object;
     struct root root = {0};
     struct err unknown = ERR_INIT;
-    enum rc rc = RC_OK;
-    int known = object_find(m->store, "root", uuid, &object, &unknown) == RC_OK;
+    int known = 0;
+    enum rc rc = err_unless_found(object_find(m->store, "root", uuid, &object, &unknown), &unknown,
+                                  &known, err);
     if (known)
         rc = root_load(m->store, &object, &root, err);
     jw_obj(&m->w, "root");
@@ -105,7 +112,8 @@ put_root(struct making *m, const char *uuid, struct err *err)
     jw_str(&m->w, "uuid", root.kms.uuid);
     jw_str(&m->w, "name", root.kms.name);
     rc = put_fields(m, root.kms.uuid, kms_fields, err);
-    put_site(m, "site", root.site);
+    if (rc == RC_OK)
+        rc = put_site(m, "site", root.site, err);
     jw_end_obj(&m->w);
     return rc;
 }
@@ -197,7 +205,8 @@ put_key(void *arg, const struct key *key, struct err *err)
     jw_str(&m->w, "origin", key->origin);
     if (key->bits > 0)
         jw_int(&m->w, "bits", key->bits);
-    put_site(m, "protects_site", key->protects_site);
+    if (rc == RC_OK)
+        rc = put_site(m, "protects_site", key->protects_site, err);
     if (rc == RC_OK)
         rc = put_fields(m, key->uuid, fields, err);
     if (rc == RC_OK)

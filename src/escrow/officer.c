@@ -24,13 +24,16 @@ read_link(void *arg, const char *value, const char *entry, struct err *err)
     struct officers *o = arg;
     struct key to;
     struct buf text;
+    int known = 0;
     struct err scratch = ERR_INIT;
     (void)entry;
     buf_init(&text, LIMIT_TEXT);
     enum rc rc = field_text(&text, value, err);
+    if (rc == RC_OK && uuid_is(buf_str(&text)))
+        rc = err_unless_found(key_find(o->store, buf_str(&text), &to, &scratch), &scratch, &known,
+                              err);
     /* In a conflict either is meant: one passphrase too many is no harm. */
-    if (rc == RC_OK && uuid_is(buf_str(&text)) &&
-        key_find(o->store, buf_str(&text), &to, &scratch) == RC_OK)
+    if (known)
         o->linked |= strcmp(to.name, o->config->name) == 0;
     buf_release(&text);
     return rc;

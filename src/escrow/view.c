@@ -307,13 +307,15 @@ static enum rc
 root_kms(const struct store *store, struct root *out, struct err *err)
 {
     struct buf v;
+    struct err scratch = ERR_INIT;
+    int known = 0;
     buf_init(&v, LIMIT_TEXT);
     enum rc rc = field_get(store, out->object.uuid, "kms", &v, NULL, err);
-    if (rc == RC_OK && v.len > 0) {
-        struct err scratch = ERR_INIT;
-        if (object_find(store, "kms", buf_str(&v), &out->kms, &scratch) != RC_OK)
-            memset(&out->kms, 0, sizeof out->kms); /* the fact waits for its object */
-    }
+    if (rc == RC_OK && v.len > 0)
+        rc = err_unless_found(object_find(store, "kms", buf_str(&v), &out->kms, &scratch), &scratch,
+                              &known, err);
+    if (!known)
+        memset(&out->kms, 0, sizeof out->kms); /* the fact waits for its object */
     if (rc == RC_OK)
         rc = field_get(store, out->object.uuid, "id", &v, NULL, err);
     if (rc == RC_OK)

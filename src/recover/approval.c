@@ -156,7 +156,7 @@ static enum rc
 judge(struct approval *a, struct run *r, const struct store *store, const struct json *body,
       struct err *err)
 {
-    int plays = 0;
+    int plays = 0, known = 0;
     struct buf text, steps;
     struct object o;
     struct person p = {.left = ""};
@@ -166,10 +166,13 @@ judge(struct approval *a, struct run *r, const struct store *store, const struct
         refuse(a, "they played it themselves");
     if (rc != RC_OK || plays || a->what == APPROVAL_ATTESTED)
         return rc;
-    if (a->person[0] == '\0' || object_find(store, "person", a->person, &o, &none) != RC_OK) {
+    if (a->person[0] != '\0')
+        rc = err_unless_found(object_find(store, "person", a->person, &o, &none), &none, &known,
+                              err);
+    if (rc == RC_OK && !known)
         refuse(a, "nobody of this name is registered");
-        return RC_OK;
-    }
+    if (rc != RC_OK || !known)
+        return rc;
     buf_init(&text, LIMIT_BODY);
     buf_init(&steps, LIMIT_BODY);
     put_steps(&steps, json_get(body, "steps"));

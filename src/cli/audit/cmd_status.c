@@ -95,6 +95,7 @@ status_key(void *arg, const struct inventory_item *i, struct err *err)
     struct status *s = arg;
     const struct key *k = &i->key;
     char ref[KEY_REF];
+    int hole = 0;
     s->keys++;
     s->active += strcmp(k->state, "active") == 0;
     s->unproven += !k->has_check;
@@ -102,9 +103,11 @@ status_key(void *arg, const struct inventory_item *i, struct err *err)
     enum rc rc = status_drills_key(s, i, err);
     if (rc == RC_OK)
         rc = status_recovered_key(s, k, err);
+    if (rc == RC_OK)
+        rc = vbr_key_is_hole(s->ctx->store, k, &hole, err);
     if (rc != RC_OK)
         return rc;
-    if (vbr_key_is_hole(s->ctx->store, k)) {
+    if (hole) {
         s->holes++;
         status_warn(
             s,

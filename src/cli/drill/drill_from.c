@@ -25,41 +25,47 @@ copy_site(struct drill_run *r, struct err *err)
     return rc;
 }
 
-/* The site of a copy bound here, by the log; 1 when it is this store's. */
-static int
-is_at_own_site(const struct store *store, const char *name)
+/* The site of a copy bound here, by the log; *own 1 when it is this store's. */
+static enum rc
+is_at_own_site(const struct store *store, const char *name, int *own, struct err *err)
 {
     char uuid[UUID_TEXT + 1];
     struct buf site;
-    struct err scratch = ERR_INIT;
     const char *id = store_conf(store, "copy", name, "id");
+    *own = 0;
     if (id == NULL || store->site[0] == '\0')
-        return 0;
+        return RC_OK;
     copy_id_to_uuid(uuid, id);
     buf_init(&site, LIMIT_TEXT);
-    int own = field_get(store, uuid, "site", &site, NULL, &scratch) == RC_OK &&
-              strcmp(buf_str(&site), store->site) == 0;
+    enum rc rc = field_get(store, uuid, "site", &site, NULL, err);
+    *own = rc == RC_OK && strcmp(buf_str(&site), store->site) == 0;
     buf_release(&site);
-    return own;
+    return rc;
 }
 
-/* A copy that is away is no answer as long as there is another one; one that is hostile is. */
+/* A copy that is away is no answer as long as there is another one; one that is hostile is. *done
+ * 0: there is none that answers. */
 static enum rc
-open_first(struct drill_run *r, int own_site)
+open_first(struct drill_run *r, int own_site, int *done, struct err *err)
 {
-    for (size_t i = 0;; i++) {
-        const char *name = ini_name_at(r->own->conf, "copy", i);
-        if (name == NULL)
-            return RC_COPY_NOT_BOUND;
-        if (is_at_own_site(r->own, name) != own_site)
+    const char *name;
+    *done = 0;
+    for (size_t i = 0; (name = ini_name_at(r->own->conf, "copy", i)) != NULL; i++) {
+        int own = 0;
+        enum rc rc = is_at_own_site(r->own, name, &own, err);
+        if (rc != RC_OK)
+            return rc;
+        if (own != own_site)
             continue;
         if (r->from_rc != RC_OK)
             out_warn(r->ctx, "copy %s cannot be reached; trying %s", r->from, name);
         (void)snprintf(r->from, sizeof r->from, "%s", name);
         r->from_rc = copy_open(r->own, name, &r->copy, &r->from_err);
-        if (r->from_rc != RC_COPY_UNREACHABLE)
+        *done = r->from_rc != RC_COPY_UNREACHABLE;
+        if (*done)
             return RC_OK;
     }
+    return RC_OK;
 }
 
 static enum rc
@@ -76,9 +82,9 @@ open_any(struct drill_run *r, struct err *err)
         return err_hint(err, "bind one: keymuster copy add NAME URL --site SITE\n"
                              "or name one: --from COPY");
     }
-    if (open_first(r, 1) == RC_COPY_NOT_BOUND)
-        (void)open_first(r, 0);
-    return RC_OK;
+    int done = 0;
+    enum rc rc = open_first(r, 1, &done, err);
+    return rc == RC_OK && !done ? open_first(r, 0, &done, err) : rc;
 }
 
 static enum rc

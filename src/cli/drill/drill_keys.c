@@ -70,9 +70,14 @@ look_site(void *arg, const struct wrap *w, struct err *err)
     struct object object;
     struct root root;
     char name[LIMIT_NAME + 1];
-    if (w->retired || object_find(own, "root", w->root, &object, &unknown) != RC_OK)
+    int known = 0;
+    if (w->retired)
         return RC_OK;
-    enum rc rc = root_load(own, &object, &root, err);
+    enum rc rc = err_unless_found(object_find(own, "root", w->root, &object, &unknown), &unknown,
+                                  &known, err);
+    if (!known)
+        return rc;
+    rc = root_load(own, &object, &root, err);
     if (rc != RC_OK || root.site[0] == '\0' || strcmp(root.site, s->key->protects_site) == 0)
         return rc;
     s->found = 1;

@@ -464,6 +464,10 @@ rekey_site_rule(struct ctx *ctx, const struct mint *m, struct err *err)
     enum rc rc = field_get(ctx->store, m->protects_site.uuid, "lost", &lost, &conflict, &scratch);
     int is_lost = rc == RC_OK && !conflict && strcmp(buf_str(&lost), "true") == 0;
     buf_release(&lost);
+    if (rc != RC_OK) {
+        *err = scratch;
+        return rc;
+    }
     if (!is_lost)
         return rule;
     out_warn(ctx, "%s", err->msg);

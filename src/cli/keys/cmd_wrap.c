@@ -18,21 +18,24 @@ struct wrap_listing {
 };
 
 /* Retired, or how it stands to its root key as last seen. */
-static const char *
-standing(const struct ctx *ctx, const struct wrap *w)
+static enum rc
+standing(const struct ctx *ctx, const struct wrap *w, const char **out, struct err *err)
 {
-    struct object object;
     struct root root;
+    int known = 0;
     struct err scratch = ERR_INIT;
+    *out = w->retired ? "retired" : "unknown";
     if (w->retired)
-        return "retired";
-    if (object_find(ctx->store, "root", w->root, &object, &scratch) != RC_OK ||
-        root_load(ctx->store, &object, &root, &scratch) != RC_OK || root.version[0] == '\0' ||
-        w->version[0] == '\0')
-        return "unknown";
+        return RC_OK;
+    enum rc rc =
+        err_unless_found(root_find(ctx->store, w->root, &root, &scratch), &scratch, &known, err);
+    if (!known || root.version[0] == '\0' || w->version[0] == '\0')
+        return rc;
     if (root.state == ROOT_DESTROYED)
-        return "lost";
-    return strcmp(root.version, w->version) == 0 ? "current" : "behind";
+        *out = "lost";
+    else
+        *out = strcmp(root.version, w->version) == 0 ? "current" : "behind";
+    return RC_OK;
 }
 
 static enum rc
@@ -42,10 +45,12 @@ list_wrap(void *arg, const struct wrap *w, struct err *err)
     struct listing *l = &wl->l;
     char root[LIMIT_NAME + 1];
     char key[KEY_NAME_BYTES + 32];
+    const char *state = "";
     enum rc rc = object_name(l->ctx->store, w->root, root, err);
+    if (rc == RC_OK)
+        rc = standing(l->ctx, w, &state, err);
     if (rc != RC_OK)
         return rc;
-    const char *state = standing(l->ctx, w);
     if (l->w != NULL) {
         jw_obj(l->w, NULL);
         jw_str(l->w, "name", wl->key->name);
@@ -133,14 +138,15 @@ static enum rc
 count_wrap(void *arg, const struct wrap *w, struct err *err)
 {
     struct retire *r = arg;
-    struct object object;
     struct root root;
+    int known = 0;
     struct err scratch = ERR_INIT;
-    if (w->retired || object_find(r->ctx->store, "root", w->root, &object, &scratch) != RC_OK)
-        return RC_OK; /* the wrap waits for its root */
-    enum rc rc = root_load(r->ctx->store, &object, &root, err);
-    if (rc != RC_OK || root.state == ROOT_DESTROYED)
-        return rc;
+    if (w->retired)
+        return RC_OK;
+    enum rc rc =
+        err_unless_found(root_find(r->ctx->store, w->root, &root, &scratch), &scratch, &known, err);
+    if (!known || root.state == ROOT_DESTROYED)
+        return rc; /* the wrap waits for its root */
     int elsewhere = root.site[0] != '\0' && strcmp(root.site, r->key.protects_site) != 0;
     if (strcmp(w->id, r->id) == 0) {
         r->elsewhere |= elsewhere;

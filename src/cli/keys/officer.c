@@ -179,10 +179,14 @@ officer_word(const struct store *store, const char *ref, const char *made,
     struct key config, key;
     struct err scratch = ERR_INIT;
     size_t count = 0;
+    int known = 0;
     out[0] = '\0';
-    if (ref == NULL || key_find(store, ref, &config, &scratch) != RC_OK)
-        return RC_OK; /* the step that needs that key will say so */
-    enum rc rc = officer_of(store, &config, made, &key, &count, err);
+    if (ref == NULL)
+        return RC_OK;
+    enum rc rc = err_unless_found(key_find(store, ref, &config, &scratch), &scratch, &known, err);
+    if (!known)
+        return rc; /* the step that needs that key will say so */
+    rc = officer_of(store, &config, made, &key, &count, err);
     if (rc != RC_OK || count == 0)
         return rc;
     (void)snprintf(out, KEY_NAME_BYTES + 24, "%s@%lld", key.name, (long long)key.generation);

@@ -385,6 +385,8 @@ recording_confirm(struct ctx *ctx, const struct key *key, const struct who *who)
     struct err why = ERR_INIT;
     buf_init(&v, LIMIT_BODY);
     enum rc rc = field_get(ctx->store, key->uuid, "confirmed", &v, NULL, &why);
+    if (rc != RC_OK)
+        out_warn(ctx, "the match is not recorded: %s", why.msg);
     if (rc != RC_OK || v.len > 0 || strcmp(key->origin, "adopted") != 0) {
         buf_release(&v);
         return;

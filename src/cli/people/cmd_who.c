@@ -140,12 +140,16 @@ subject_of_run(const struct json *body, struct buf *out)
 }
 
 /* What it was about: a key, an author, a wrap without a key. */
-static void
-subject_of(const struct telling *t, const struct act *act, struct buf *out)
+static enum rc
+subject_of(const struct telling *t, const struct act *act, struct buf *out, struct err *err)
 {
     struct key key;
     struct err none = ERR_INIT;
-    if (act->key[0] != '\0' && key_find(t->ctx->store, act->key, &key, &none) == RC_OK)
+    int known = 0;
+    enum rc rc = RC_OK;
+    if (act->key[0] != '\0')
+        rc = err_unless_found(key_find(t->ctx->store, act->key, &key, &none), &none, &known, err);
+    if (known)
         buf_addf(out, "%s@%lld", key.name, (long long)key.generation);
     else if (act->key[0] != '\0')
         buf_adds(out, act->key);
@@ -155,6 +159,7 @@ subject_of(const struct telling *t, const struct act *act, struct buf *out)
         buf_addf(out, "wrap %.12s", json_gets(act->entry->body, "wrap"));
     else if (json_gets(act->entry->body, "run") != NULL)
         subject_of_run(act->entry->body, out);
+    return rc;
 }
 
 /* What it is called: an approval counts only if it verifies. */
@@ -207,11 +212,12 @@ tell_act(void *arg, const struct act *act, struct err *err)
     struct buf subject, account;
     buf_init(&subject, LIMIT_ENTRY);
     buf_init(&account, LIMIT_ENTRY);
-    subject_of(t, act, &subject);
+    enum rc rc = subject_of(t, act, &subject, err);
     entry_account(&account, act->entry);
     t->count++;
     const char *word = "";
-    enum rc rc = word_of(t, act, &word, err);
+    if (rc == RC_OK)
+        rc = word_of(t, act, &word, err);
     if (rc == RC_OK && t->w != NULL) {
         write_act(t, act, word, buf_str(&subject));
     } else if (rc == RC_OK) {
@@ -297,7 +303,12 @@ find_person(struct ctx *ctx, const char *name, struct person *out, struct err *e
     if (rc != RC_NOT_FOUND || strlen(name) > LIMIT_NAME)
         return rc;
     (void)snprintf(out->object.name, sizeof out->object.name, "%s", name);
-    if (act_each(ctx->store, out, count_act, &count, &none) != RC_OK || count == 0)
+    enum rc counted = act_each(ctx->store, out, count_act, &count, &none);
+    if (counted != RC_OK) {
+        *err = none;
+        return counted;
+    }
+    if (count == 0)
         return rc;
     err_clear(err);
     return RC_OK;

@@ -111,7 +111,8 @@ lay_out(struct ctx *ctx, struct remote *r, const char *name, const struct object
         struct remote_verdict *verdict, char id[AUTHOR_TEXT + 1], struct err *err)
 {
     char uuid[UUID_TEXT + 1];
-    struct object known;
+    int known = 0;
+    struct object there;
     struct err scratch = ERR_INIT;
     enum rc rc = copy_lay_out(ctx->store, r, id, err);
     if (rc == RC_OK)
@@ -120,7 +121,9 @@ lay_out(struct ctx *ctx, struct remote *r, const char *name, const struct object
         return rc;
     copy_id_to_uuid(uuid, id);
     /* Another site may have recorded this very copy: then it is only bound here. */
-    if (object_find(ctx->store, "copy", uuid, &known, &scratch) != RC_OK)
+    rc = err_unless_found(object_find(ctx->store, "copy", uuid, &there, &scratch), &scratch, &known,
+                          err);
+    if (rc == RC_OK && !known)
         rc = record_copy(ctx, name, uuid, remote_url(r), site, err);
     return rc == RC_OK ? bind_copy(ctx, name, r, id, err) : rc;
 }

@@ -193,11 +193,13 @@ at_terminal(struct blind *b, struct err *err)
     struct buf page;
     term_size(b->fd, &width, &height);
     buf_init(&page, RUN_BLIND_PAGE);
-    run_blind_page(b->ctx, b->run, &b->key, &page,
-                   width < NARROW ? NARROW
-                   : width > WIDE ? WIDE
-                                  : width);
-    enum rc rc = buf_check(&page, "the page", err);
+    enum rc rc = run_blind_page(b->ctx, b->run, &b->key, &page,
+                                width < NARROW ? NARROW
+                                : width > WIDE ? WIDE
+                                               : width,
+                                err);
+    if (rc == RC_OK)
+        rc = buf_check(&page, "the page", err);
     if (rc == RC_OK)
         rc = say(b, buf_str(&page), err);
     buf_release(&page);
@@ -233,20 +235,23 @@ by_answers(struct blind *b, struct err *err)
     int match = -1;
     const char *reason = answer(b, "reason");
     buf_init(&places, RUN_BLIND_PAGE);
-    run_blind_places(b->ctx, &b->key, &places);
+    enum rc rc = run_blind_places(b->ctx, &b->key, &places, err);
     run_clock(clock, elapsed(b));
-    out_note(b->ctx, "blind drill of %s, %s since it began; the colleague's page is\n%s", b->label,
-             clock, buf_str(&places));
+    if (rc == RC_OK)
+        out_note(b->ctx, "blind drill of %s, %s since it began; the colleague's page is\n%s",
+                 b->label, clock, buf_str(&places));
     buf_release(&places);
+    if (rc != RC_OK)
+        return rc;
     if (reason != NULL) {
-        enum rc rc = answer(b, "by") != NULL ? ask_who(b, err) : RC_OK;
+        rc = answer(b, "by") != NULL ? ask_who(b, err) : RC_OK;
         if (rc == RC_OK)
             rc = text_check(reason, "the reason", err);
         return rc == RC_OK ? put_ended(b, reason, err) : rc;
     }
     if (answer(b, "typed") == NULL)
         return pause_here(b, err);
-    enum rc rc = compare(b, &match, err);
+    rc = compare(b, &match, err);
     if (rc == RC_OK && match == 1)
         return put_ended(b, NULL, err);
     if (rc == RC_OK)

@@ -33,9 +33,10 @@ enum rc run_blind_check(const struct ctx *ctx, const struct key *key, struct che
                         struct err *err) MUST_CHECK;
 /* Appends where START-HERE lies, a line each copy; then all that a terminal is told. */
 enum { RUN_BLIND_PAGE = 32 * 1024 };
-void run_blind_places(const struct ctx *ctx, const struct key *key, struct buf *out);
-void run_blind_page(const struct ctx *ctx, const struct run *run, const struct key *key,
-                    struct buf *out, size_t width);
+enum rc run_blind_places(const struct ctx *ctx, const struct key *key, struct buf *out,
+                         struct err *err) MUST_CHECK;
+enum rc run_blind_page(const struct ctx *ctx, const struct run *run, const struct key *key,
+                       struct buf *out, size_t width, struct err *err) MUST_CHECK;
 
 /* "0:42:10" */
 enum { RUN_CLOCK = 32 };

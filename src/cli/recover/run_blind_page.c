@@ -116,21 +116,22 @@ run_blind_begin(struct ctx *ctx, const struct ini *answers, struct runbook **boo
 
 /* ---- where the page is ---- */
 
-static int
-at_protected_site(const struct ctx *ctx, const struct key *key, const char *copy)
+static enum rc
+at_protected_site(const struct ctx *ctx, const struct key *key, const char *copy, int *there,
+                  struct err *err)
 {
     char uuid[UUID_TEXT + 1];
     struct buf site;
-    struct err scratch = ERR_INIT;
     const char *id = store_conf(ctx->store, "copy", copy, "id");
+    *there = 0;
     if (id == NULL)
-        return 0;
+        return RC_OK;
     copy_id_to_uuid(uuid, id);
     buf_init(&site, LIMIT_TEXT);
-    int there = field_get(ctx->store, uuid, "site", &site, NULL, &scratch) == RC_OK &&
-                strcmp(buf_str(&site), key->protects_site) == 0;
+    enum rc rc = field_get(ctx->store, uuid, "site", &site, NULL, err);
+    *there = rc == RC_OK && strcmp(buf_str(&site), key->protects_site) == 0;
     buf_release(&site);
-    return there;
+    return rc;
 }
 
 static void
@@ -148,8 +149,8 @@ put_place(struct buf *out, const char *url)
 }
 
 /* Of the copies bound here; one that would be lost with the site only when there is no other. */
-void
-run_blind_places(const struct ctx *ctx, const struct key *key, struct buf *out)
+enum rc
+run_blind_places(const struct ctx *ctx, const struct key *key, struct buf *out, struct err *err)
 {
     const char *from = opt_get(&ctx->opts, OPT_FROM);
     const char *name;
@@ -159,17 +160,22 @@ run_blind_places(const struct ctx *ctx, const struct key *key, struct buf *out)
     for (int near = 0; near < 2 && shown == 0 && from == NULL; near++) {
         for (size_t i = 0; (name = ini_name_at(ctx->store->conf, "copy", i)) != NULL; i++) {
             const char *url = store_conf(ctx->store, "copy", name, "url");
-            if (url == NULL || at_protected_site(ctx, key, name) != near)
+            int there = 0;
+            enum rc rc = at_protected_site(ctx, key, name, &there, err);
+            if (rc != RC_OK)
+                return rc;
+            if (url == NULL || there != near)
                 continue;
             put_place(out, url);
             shown++;
         }
     }
+    return RC_OK;
 }
 
-void
+enum rc
 run_blind_page(const struct ctx *ctx, const struct run *run, const struct key *key, struct buf *out,
-               size_t width)
+               size_t width, struct err *err)
 {
     char label[SHOWING_LABEL];
     struct buf line;
@@ -181,7 +187,7 @@ run_blind_page(const struct ctx *ctx, const struct run *run, const struct key *k
     escape_terminal(&safe, buf_str(&line), line.len, ESCAPE_LINE);
     flow(out, buf_str(&safe), 0, 0, width);
     buf_adds(out, "\nHand this page to a colleague, and do not help:\n");
-    run_blind_places(ctx, key, out);
+    enum rc rc = run_blind_places(ctx, key, out, err);
     buf_clear(&safe);
     escape_terminal(&safe, label, strlen(label), ESCAPE_LINE);
     buf_clear(&line);
@@ -196,4 +202,5 @@ run_blind_page(const struct ctx *ctx, const struct run *run, const struct key *k
          0, 0, width);
     buf_release(&line);
     buf_release(&safe);
+    return rc;
 }

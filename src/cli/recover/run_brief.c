@@ -66,8 +66,13 @@ put_age(struct buf *out, const struct ctx *ctx, const struct run *run, struct er
     struct object site;
     struct err scratch = ERR_INIT;
     const char *lost = word_of(run, "lost");
-    int known = lost != NULL && object_find(ctx->store, "site", lost, &site, &scratch) == RC_OK;
-    enum rc rc = run_brief_newest(ctx->store, known ? site.uuid : NULL, newest, err);
+    int known = 0;
+    enum rc rc = RC_OK;
+    if (lost != NULL)
+        rc = err_unless_found(object_find(ctx->store, "site", lost, &site, &scratch), &scratch,
+                              &known, err);
+    if (rc == RC_OK)
+        rc = run_brief_newest(ctx->store, known ? site.uuid : NULL, newest, err);
     if (rc != RC_OK || time_parse(&at, newest) != 0)
         return rc;
     time_ago(ago, at, clock_now_ms());
@@ -122,8 +127,13 @@ put_wrap(void *arg, const struct wrap *w, struct err *err)
     struct naming *n = arg;
     struct root root;
     struct err scratch = ERR_INIT;
-    if (w->retired || root_find(n->ctx->store, w->root, &root, &scratch) != RC_OK)
-        return RC_OK; /* not known here: no place to look for its credential */
+    int known = 0;
+    if (w->retired)
+        return RC_OK;
+    enum rc rc =
+        err_unless_found(root_find(n->ctx->store, w->root, &root, &scratch), &scratch, &known, err);
+    if (!known)
+        return rc; /* not known here: no place to look for its credential */
     return put_kms(n, &root, err);
 }
 
@@ -133,15 +143,19 @@ put_key(struct buf *out, const struct ctx *ctx, const struct run *run, struct er
     struct naming n = {.ctx = ctx, .out = out};
     struct key key;
     struct err scratch = ERR_INIT;
+    int known = 0;
     const char *ref = word_of(run, "key");
-    if (ref == NULL || key_find(ctx->store, ref, &key, &scratch) != RC_OK)
-        return RC_OK; /* the step that needs it will say so */
+    if (ref == NULL)
+        return RC_OK;
+    enum rc rc = err_unless_found(key_find(ctx->store, ref, &key, &scratch), &scratch, &known, err);
+    if (!known)
+        return rc; /* the step that needs it will say so */
     buf_addf(out, "\nThe key: %s@%lld, made on %.10s.\n", key.name, (long long)key.generation,
              key.created_at);
     if (word_of(run, RUN_OFFICER) != NULL)
         buf_addf(out, "\nIts Security Officer's passphrase: %s.\n", word_of(run, RUN_OFFICER));
     buf_adds(out, "\nThe credential of a KMS that opens it is kept:\n");
-    enum rc rc = wrap_each(ctx->store, key.uuid, put_wrap, &n, err);
+    rc = wrap_each(ctx->store, key.uuid, put_wrap, &n, err);
     if (rc == RC_OK && n.count == 0)
         buf_adds(out, "* no root key that wraps it is known here\n");
     return rc;

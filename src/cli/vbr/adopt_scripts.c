@@ -97,7 +97,11 @@ adopt_scripts_read(struct adopt_scripts *s, struct err *err)
                  "scripts are no longer used",
                  s->read.secrets[i].file, s->read.secrets[i].line);
     const char *given = opt_get(o, OPT_ROOT);
-    if (given != NULL && root_find(s->ctx->store, given, &root, &scratch) == RC_OK)
+    int known = 0;
+    if (given != NULL)
+        rc = err_unless_found(root_find(s->ctx->store, given, &root, &scratch), &scratch, &known,
+                              err);
+    if (known)
         return RC_OK; /* of that one all is known */
     for (enum scripts_role role = 0; rc == RC_OK && role < SCRIPTS_ROLES; role++)
         rc = check_fact(s, role, err);
@@ -395,13 +399,19 @@ adopt_scripts_reach(struct adopt_scripts *s, struct err *err)
     struct kms *open = NULL, *kms = NULL;
     struct root_info info = {.id = ""};
     struct err scratch = ERR_INIT;
-    if (given != NULL && root_find(ctx->store, given, &s->root, &scratch) == RC_OK) {
+    int known = 0;
+    enum rc rc = RC_OK;
+    if (given != NULL)
+        rc = err_unless_found(root_find(ctx->store, given, &s->root, &scratch), &scratch, &known,
+                              err);
+    if (known) {
         s->kms = s->root.kms;
-        enum rc known = session_kms(ctx, &s->kms, &kms, err);
+        rc = session_kms(ctx, &s->kms, &kms, err);
         ctx->bare_taken = 1;
-        return known;
+        return rc;
     }
-    enum rc rc = find_kms(s, err);
+    if (rc == RC_OK)
+        rc = find_kms(s, err);
     if (rc != RC_OK)
         return rc;
     if (s->bound)

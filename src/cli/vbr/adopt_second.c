@@ -54,7 +54,11 @@ adopt_second(struct adopting *x, struct err *err)
     r->arg = x;
     for (size_t i = 0; rc == RC_OK && i < x->chosen_count; i++) {
         const struct vbr_adoption *p = x->chosen[i];
-        if (p->key.uuid[0] != '\0' && !vbr_key_is_hole(ctx->store, &p->key))
+        int hole = 0;
+        if (p->key.uuid[0] == '\0')
+            continue;
+        rc = vbr_key_is_hole(ctx->store, &p->key, &hole, err);
+        if (rc == RC_OK && !hole)
             rc = rehome_plan_key(r, to, p->key.uuid, err);
     }
     if (rc == RC_OK && rehome_planned(r, NULL) > 0)

@@ -364,8 +364,8 @@ static enum rc
 one_root(void *arg, const struct wrap *w, struct err *err)
 {
     struct destroyed *d = arg;
-    struct object object;
     struct root root;
+    int known = 0;
     struct root_info info = {.state = ROOT_UNKNOWN};
     struct kms *kms = NULL;
     struct err why = ERR_INIT;
@@ -376,17 +376,21 @@ one_root(void *arg, const struct wrap *w, struct err *err)
     if (d->count == sizeof d->asked / sizeof d->asked[0])
         return not_proven(d, w->root, "there are too many of them", err);
     memcpy(d->asked[d->count++], w->root, UUID_TEXT + 1);
-    enum rc rc = object_find(d->ctx->store, "root", w->root, &object, &why);
-    if (rc == RC_OK)
-        rc = root_load(d->ctx->store, &object, &root, &why);
-    if (rc == RC_OK)
-        rc = session_kms(d->ctx, &root.kms, &kms, &why);
+    enum rc rc =
+        err_unless_found(root_find(d->ctx->store, w->root, &root, &why), &why, &known, err);
+    if (rc != RC_OK)
+        return rc;
+    if (!known)
+        return not_proven(d, w->root, why.msg, err);
+    rc = session_kms(d->ctx, &root.kms, &kms, &why);
     if (rc == RC_OK)
         rc = kms_root_info(kms, root.id, &info, &why);
+    if (rc == RC_NO_MEMORY)
+        return err_nomem(err);
     if (rc != RC_OK)
-        return not_proven(d, rc == RC_NOT_FOUND ? w->root : object.name, why.msg, err);
+        return not_proven(d, root.object.name, why.msg, err);
     if (info.state != ROOT_DESTROYED || info.deleted_ms <= 0)
-        return not_proven(d, object.name,
+        return not_proven(d, root.object.name,
                           info.state == ROOT_DESTROYED
                               ? "its KMS does not say when it was destroyed"
                               : root_state_name(info.state),
@@ -400,9 +404,11 @@ not_in_use(struct vbr_server *s, const struct key *key, const char *id, struct e
 {
     struct vbr_backup b;
     struct err scratch = ERR_INIT;
-    int used =
-        vbr_backup_get(s->vbr, &b, &scratch) == RC_OK && b.encrypted && strcmp(b.password, id) == 0;
+    enum rc rc = vbr_backup_get(s->vbr, &b, &scratch);
+    int used = rc == RC_OK && b.encrypted && strcmp(b.password, id) == 0;
     vbr_backup_release(&b);
+    if (rc == RC_NO_MEMORY)
+        return err_nomem(err);
     if (!used)
         return RC_OK;
     (void)err_set(err, RC_POLICY, "%s@%lld encrypts the configuration backup of %s", key->name,
@@ -448,9 +454,14 @@ remove_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *e
     enum rc rc = session_key(ctx, ref, &key, err);
     if (rc == RC_OK)
         rc = find_id(ctx, s, &key, id, err);
-    if (rc == RC_VBR_GONE &&
-        vbr_is_removed(ctx->store, key.uuid, s->object.uuid, &removed, &scratch) == RC_OK &&
-        removed) {
+    enum rc told = rc == RC_VBR_GONE
+                       ? vbr_is_removed(ctx->store, key.uuid, s->object.uuid, &removed, &scratch)
+                       : RC_OK;
+    if (told != RC_OK) {
+        *err = scratch;
+        return told;
+    }
+    if (rc == RC_VBR_GONE && removed) {
         err_clear(err);
         return tell_removed(ctx, &key, "removed already:", err);
     }

@@ -203,13 +203,17 @@ find_key(struct reconciling *r, const struct vbr_password *p, struct key *key, i
         return RC_OK;
     struct key of_hint;
     struct err scratch = ERR_INIT;
-    enum rc named =
-        description_key_of(r->ctx->store, r->wraps, p->hint, "", &of_hint, how, &scratch);
-    if (named != RC_OK || *how != DESCRIPTION_WRAP || strcmp(of_hint.uuid, rec->key) != 0)
+    int named = 0, there = 0;
+    rc = err_unless_found(
+        description_key_of(r->ctx->store, r->wraps, p->hint, "", &of_hint, how, &scratch), &scratch,
+        &named, err);
+    if (!named || *how != DESCRIPTION_WRAP || strcmp(of_hint.uuid, rec->key) != 0)
         *how = DESCRIPTION_NAME;
-    rc = key_find(r->ctx->store, rec->key, key, &scratch);
-    *known = rc == RC_OK || *known;
-    return RC_OK;
+    if (rc == RC_OK)
+        rc = err_unless_found(key_find(r->ctx->store, rec->key, key, &scratch), &scratch, &there,
+                              err);
+    *known |= there;
+    return rc;
 }
 
 /* Without a server there is no id to compare, and a hint may be another's work: only what must
@@ -300,17 +304,19 @@ judge(struct reconciling *r, const struct vbr_password *p, int to_the_second, co
 {
     struct record *rec =
         r->count > 0 ? bsearch(key->uuid, r->records, r->count, sizeof *r->records, by_key) : NULL;
-    int changed = 0, behind = 0, there = rec != NULL && is_it(rec, p);
+    int changed = 0, behind = 0, hole = 0, there = rec != NULL && is_it(rec, p);
     if (there)
         rec->seen = 1;
     uses_join(r->uses, p->id, key->uuid);
     enum rc rc = is_changed(r, p, to_the_second, key, rec, &changed, err);
     if (rc == RC_OK && how == DESCRIPTION_WRAP)
         rc = is_behind(r, p, key, &behind, err);
+    if (rc == RC_OK)
+        rc = vbr_key_is_hole(r->ctx->store, key, &hole, err);
     enum reconcile_verdict v = V_OK;
     if (is_named(r) && (!there || rec->removed))
         v = V_FOREIGN;
-    else if (vbr_key_is_hole(r->ctx->store, key))
+    else if (hole)
         v = V_HOLE;
     else if (how != DESCRIPTION_WRAP)
         v = V_HINT;
@@ -351,7 +357,10 @@ those_gone(struct reconciling *r, struct err *err)
         if (rec->seen || rec->removed || (r->s->vbr != NULL && rec->id[0] == '\0'))
             continue;
         struct err scratch = ERR_INIT;
-        if (key_find(r->ctx->store, rec->key, &key, &scratch) == RC_OK)
+        int known = 0;
+        rc = err_unless_found(key_find(r->ctx->store, rec->key, &key, &scratch), &scratch, &known,
+                              err);
+        if (known)
             rc = reconcile_tell(r, V_GONE, &key, NULL, rec->id, err);
     }
     return rc;

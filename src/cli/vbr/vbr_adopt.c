@@ -106,10 +106,10 @@ struct candidates {
 
 /* In m.wraps[0].root. */
 static enum rc
-try_this(struct candidates *c, enum rc rc, struct err why, struct err *err)
+try_this(struct candidates *c, struct err *err)
 {
-    if (rc == RC_OK)
-        rc = recording_prove(c->a->ctx, c->r, &why);
+    struct err why = ERR_INIT;
+    enum rc rc = recording_prove(c->a->ctx, c->r, &why);
     c->opened = rc == RC_OK;
     if (rc == RC_INTERRUPTED || rc == RC_NO_MEMORY || rc == RC_NO_LOCK) {
         *err = why;
@@ -124,22 +124,20 @@ static enum rc
 try_root(void *arg, const struct object *o, struct err *err)
 {
     struct candidates *c = arg;
-    struct err why = ERR_INIT;
     if (c->opened || (c->a->first != NULL && strcmp(c->a->first->object.uuid, o->uuid) == 0))
         return RC_OK; /* that one was tried */
-    enum rc rc = root_load(c->a->ctx->store, o, &c->r->m.wraps[0].root, &why);
-    return try_this(c, rc, why, err);
+    enum rc rc = root_load(c->a->ctx->store, o, &c->r->m.wraps[0].root, err);
+    return rc == RC_OK ? try_this(c, err) : rc;
 }
 
 /* That of the scripts; its KMS being away is the end of it. */
 static enum rc
 try_first(struct candidates *c, struct err *err)
 {
-    const struct err none = ERR_INIT;
     if (c->a->first == NULL)
         return RC_OK;
     c->r->m.wraps[0].root = *c->a->first;
-    enum rc rc = try_this(c, RC_OK, none, err);
+    enum rc rc = try_this(c, err);
     if (rc == RC_OK && kms_is_away(c->first.code)) {
         *err = c->first;
         rc = err->code;
@@ -508,7 +506,9 @@ vbr_adopt_hole(struct vbr_adopt *a, struct vbr_adoption *p, struct err *err)
         rc = recording_find(a->ctx, &r, err);
     if (rc == RC_OK)
         rc = prepare(a, p, &r, err);
-    int same = rc == RC_OK && r.there && vbr_key_is_hole(a->ctx->store, &r.known);
+    int same = 0;
+    if (rc == RC_OK && r.there)
+        rc = vbr_key_is_hole(a->ctx->store, &r.known, &same, err);
     int here = same && k != NULL && strcmp(k->key, r.known.uuid) == 0;
     same = same && (here || strcmp(r.known.created_at, r.m.made_at) == 0); /* said before */
     if (rc == RC_OK && r.there && !same)

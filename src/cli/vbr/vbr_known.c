@@ -199,13 +199,16 @@ count_wrap(void *arg, const struct wrap *w, struct err *err)
     return RC_OK;
 }
 
-int
-vbr_key_is_hole(const struct store *store, const struct key *key)
+enum rc
+vbr_key_is_hole(const struct store *store, const struct key *key, int *hole, struct err *err)
 {
     size_t wraps = 0;
-    struct err scratch = ERR_INIT;
-    return strcmp(key->origin, "adopted") == 0 && !key->has_check &&
-           wrap_each(store, key->uuid, count_wrap, &wraps, &scratch) == RC_OK && wraps == 0;
+    *hole = 0;
+    if (strcmp(key->origin, "adopted") != 0 || key->has_check)
+        return RC_OK;
+    enum rc rc = wrap_each(store, key->uuid, count_wrap, &wraps, err);
+    *hole = rc == RC_OK && wraps == 0;
+    return rc;
 }
 
 /* ---- records ---- */

@@ -32,8 +32,10 @@ enum rc vbr_hint_of(const struct store *store, const struct key *key, struct buf
 enum rc vbr_hint_is_behind(const struct store *store, const struct vbr_known *k, int *behind,
                            struct err *err) MUST_CHECK;
 
-/* 1: a generation that is known to be in use and has no wrap, because nobody knows its password. */
-int vbr_key_is_hole(const struct store *store, const struct key *key);
+/* *hole 1: a generation that is known to be in use and has no wrap, because nobody knows its
+ * password. */
+enum rc vbr_key_is_hole(const struct store *store, const struct key *key, int *hole,
+                        struct err *err) MUST_CHECK;
 
 /* What was found or done at a server: the body of vbr.observed. */
 struct vbr_seen {
