@@ -143,6 +143,7 @@ enum scenario_flags {
     S_FILE = 32,     /* the acknowledgement is the file `secret` */
     S_DAMAGED = 128, /* the starting state is damaged, so 15 is right for commands that see it */
     S_READS = 256,   /* changes nothing: only errors, and failing allocations */
+    S_LOOKS = 512,   /* says how it fares, so that a fault may be its answer; or words what to do */
     S_CHANGES = 64   /* exit 0 without a change of any file is wrong */
 };
 

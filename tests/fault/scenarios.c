@@ -201,7 +201,8 @@ const struct scenario scenarios[] = {
     READ("show", NULL, "-C store show vbr/first --wraps"),
     READ("status", NULL, "-C store status"),
     READ("audit-log", NULL, "-C store -o ndjson audit log"),
-    READ_3("audit-check", NULL, "-C store audit check"),
+    {"audit-check", NULL, "-C store audit check", NULL, NULL, "=3 -C store audit check",
+     S_NO_LOG | S_READS | S_LOOKS},
     READ_3("ready", NULL, "-C store ready --if-lost fra"),
     READ_3("simulate", NULL, "-C store simulate"),
     READ("report-verify", "-C store report audit --file audit.html", "-C store report verify audit.html"),
@@ -212,7 +213,7 @@ const struct scenario scenarios[] = {
     READ("policy-show", NULL, "-C store policy show"),
     READ("runbook-show", "-C store runbook add total-loss", "-C store runbook show total-loss"),
     READ("recover-list", BOOK "\n-C store recover start book.md --answers answers", "-C store recover list"),
-    READ("doctor", NULL, "-C store doctor"),
+    {"doctor", NULL, "-C store doctor", NULL, NULL, "-C store doctor", S_NO_LOG | S_READS | S_LOOKS},
     READ("drill-dry", NULL, "-C store drill -n"),
     /* set-up */
     {"init", NULL, "-C other init --site fra", NULL, "-C other verify",

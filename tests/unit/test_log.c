@@ -308,7 +308,7 @@ test_verify_first_entry(void **state)
     static const struct {
         const char *from, *to, *says;
     } cases[] = {
-        {"\"kind\":\"escrow.created\"", "\"kind\":\"escrow.creaTed\"", "begins with"},
+        {"\"kind\":\"escrow.created\"", "\"kind\":\"escrow.creator\"", "begins with"},
         {"\"public_key\":\"", "\"public_kEy\":\"", "does not carry its key"},
         {"\"escrow\":\"", "\"escroW\":\"", "belongs to another escrow"},
     };
