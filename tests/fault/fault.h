@@ -44,7 +44,7 @@ struct outcome {
     int killed; /* by the fault */
     int struck; /* the fault took place */
     int mute;   /* a write to standard error was made to fail */
-    long calls; /* from main on; 0 when that was not traced */
+    long calls; /* from main on, or those of the fault's number; 0: not traced */
     long allocs;
     const unsigned long *alloc_place; /* of each (oom.h); RUN_COUNT_ALLOCS only */
     struct said out, err, tty;

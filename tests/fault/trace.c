@@ -435,8 +435,7 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
         r.master = terminal();
     r.filtered = fault != NULL && fault->turn > 0 && calls == NULL && r.master < 0;
     watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
-    r.pid =
-        vfork(); /* as fork, without a copy of all that is kept here; it only calls the kernel */
+    r.pid = vfork(); /* no copy of what is kept here: the child only asks the kernel for things */
     if (r.pid < 0)
         die("fork: %s", strerror(errno));
     if (r.pid == 0)

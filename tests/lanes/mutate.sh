@@ -203,6 +203,9 @@ if [ -s "$work/alive" ]; then
     judge_all "$work/sanitized" "$work/alive" "$work/second" judge_units judge_commands
     grep -v '^survived' "$work/second" >>"$work/verdicts" || true
     grep '^survived' "$work/second" | cut -f3- >"$work/alive" || true
-    judge_all "$work/tree1" "$work/alive" "$work/verdicts" judge_faults # which preloads, as sanitizers do not like
+    while read -r floor; do
+        [ "$(judge_faults "$work/tree1" "$floor/")" = 'survived -' ] || { cat -- "$work/tree1/out" && exit 1; }
+    done < <(cut -d/ -f1 "$work/alive" | sort -u)
+    judge_all "$work/tree1" "$work/alive" "$work/verdicts" judge_faults # it preloads, which sanitizers do not like
 fi
 report | if [ "$record" -eq 1 ]; then tee >(record 'mutants of the core'); else cat; fi
