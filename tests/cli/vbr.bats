@@ -427,6 +427,16 @@ killed_at() { # KIND N
     judge_log 0
 }
 
+@test "remove: that the server does not say whether its configuration backup needs the key is said before the question" {
+    scene
+    fra create vbr/gone --purpose backup-job --root fra-main --to vbr:vbr-fra
+    fra root destroy fra-main --confirm fra-main
+    vbr_fault '{"path": "configBackup", "status": 403, "count": 1000}'
+    ends 0 -C "$FRA" vbr remove vbr/gone --reason R --confirm vbr/gone
+    says 'whether vbr/gone@1 encrypts the configuration backup of vbr-fra is not known'
+    [ "$(there)" -eq 0 ]
+}
+
 @test "no secret is in what it says, writes or sends elsewhere" {
     scene
     password_of "$FRA" vbr/config want

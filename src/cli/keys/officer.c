@@ -150,13 +150,19 @@ officer_tell(struct ctx *ctx, const struct key *config, const struct key *beside
     return officer_each(ctx->store, config, NULL, tell_one, &t, err);
 }
 
+static void
+warn_untold(struct ctx *ctx, const struct err *err)
+{
+    out_warn(ctx, "which passphrase that is cannot be told: %s", err->msg);
+}
+
 void
 officer_tell_file(struct ctx *ctx, const struct key *config, const char *made)
 {
     struct telling t = {.ctx = ctx, .place = ctx};
     struct err err = ERR_INIT;
     if (officer_each(ctx->store, config, made, tell_one, &t, &err) != RC_OK)
-        out_warn(ctx, "which passphrase that is cannot be told: %s", err.msg);
+        warn_untold(ctx, &err);
     else if (t.told == 0)
         out_warn(ctx,
                  "that passphrase is not linked to %s here; look for it (keymuster list), or have "
@@ -166,10 +172,11 @@ officer_tell_file(struct ctx *ctx, const struct key *config, const char *made)
 }
 
 void
-officer_write_file(struct jw *w, const struct ctx *ctx, const struct key *config, const char *made)
+officer_write_file(struct jw *w, struct ctx *ctx, const struct key *config, const char *made)
 {
     struct err err = ERR_INIT;
-    err_ignore(officer_write(w, ctx, config, made, &err)); /* fewer of them: none is linked */
+    if (officer_write(w, ctx, config, made, &err) != RC_OK)
+        warn_untold(ctx, &err);
 }
 
 enum rc

@@ -38,8 +38,7 @@ enum rc officer_tell(struct ctx *ctx, const struct key *config, const struct key
 /* The same of a configuration backup that says that it wants one, as lines of an answer or as the
  * member; also when none is linked. What fails is only a warning. */
 void officer_tell_file(struct ctx *ctx, const struct key *config, const char *made);
-void officer_write_file(struct jw *w, const struct ctx *ctx, const struct key *config,
-                        const char *made);
+void officer_write_file(struct jw *w, struct ctx *ctx, const struct key *config, const char *made);
 /* NAME@GEN (UUID where that is ambiguous) of the first that goes with the key `ref`; "" when there
  * is none, or no such key. made as in officer_each. */
 enum rc officer_word(const struct store *store, const char *ref, const char *made,

@@ -46,13 +46,13 @@ is_removable(const struct ctx *ctx, const char *name)
     return v != NULL && strcmp(v, "yes") == 0;
 }
 
-/* A removable copy that is away is no finding until it is due. */
+/* A removable copy that is away is no finding until it is due; what cannot be told is. */
 static int
 is_due(const struct ctx *ctx, const char *name)
 {
     struct freshness f;
     struct err scratch = ERR_INIT;
-    return copy_freshness(ctx->store, name, clock_now_ms(), &f, &scratch) == RC_OK && f.overdue;
+    return copy_freshness(ctx->store, name, clock_now_ms(), &f, &scratch) != RC_OK || f.overdue;
 }
 
 static enum rc

@@ -58,7 +58,7 @@ write_found(struct jw *w, const struct ctx *ctx, const struct identify *found)
 
 /* hint: the description, where it is at hand; NULL in a list. */
 static void
-write_item(struct jw *w, const struct ctx *ctx, const struct identify *found, const char *hint)
+write_item(struct jw *w, struct ctx *ctx, const struct identify *found, const char *hint)
 {
     size_t len = 0;
     const char *wdek = hint != NULL ? identify_wdek(hint, &len) : NULL;

@@ -400,7 +400,8 @@ one_root(void *arg, const struct wrap *w, struct err *err)
 
 /* A configuration backup that uses it would stop. */
 static enum rc
-not_in_use(struct vbr_server *s, const struct key *key, const char *id, struct err *err)
+not_in_use(struct ctx *ctx, struct vbr_server *s, const struct key *key, const char *id,
+           struct err *err)
 {
     struct vbr_backup b;
     struct err scratch = ERR_INIT;
@@ -409,6 +410,9 @@ not_in_use(struct vbr_server *s, const struct key *key, const char *id, struct e
     vbr_backup_release(&b);
     if (rc == RC_NO_MEMORY)
         return err_nomem(err);
+    if (rc != RC_OK)
+        out_warn(ctx, "whether %s@%lld encrypts the configuration backup of %s is not known: %s",
+                 key->name, (long long)key->generation, s->object.name, scratch.msg);
     if (!used)
         return RC_OK;
     (void)err_set(err, RC_POLICY, "%s@%lld encrypts the configuration backup of %s", key->name,
@@ -470,7 +474,7 @@ remove_one(struct ctx *ctx, struct vbr_server *s, const char *ref, struct err *e
     if (rc == RC_OK && d.count == 0)
         rc = not_proven(&d, "(none)", "no wrap of it is recorded", err);
     if (rc == RC_OK)
-        rc = not_in_use(s, &key, id, err);
+        rc = not_in_use(ctx, s, &key, id, err);
     if (rc != RC_OK)
         return rc;
     (void)snprintf(question, sizeof question,
