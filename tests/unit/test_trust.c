@@ -125,6 +125,76 @@ test_admissions_chain_and_a_lower_rank_retires_nobody_above(void **state)
     store_close(x);
 }
 
+static int
+rank_in(const struct store *s, const struct store *who)
+{
+    struct trust t;
+    assert_ok(trust_of(s, who->self.author, &t, err));
+    return (int)t.rank;
+}
+
+static int
+by_author(const void *a, const void *b)
+{
+    const struct store *const *x = a;
+    const struct store *const *y = b;
+    return strcmp((*x)->self.author, (*y)->self.author);
+}
+
+/* Whoever is admitted at the same depth ranks by its id, whatever the order of admission; a second
+ * admission farther from the founder changes nothing. */
+static void
+test_ranks_of_one_depth(void **state)
+{
+    (void)state;
+    struct store *f = stores_make("fr", NULL);
+    struct store *admitted[] = {stores_make("or", &f->founder), stores_make("tr", &f->founder),
+                                stores_make("hr", &f->founder)};
+    qsort(admitted, 3, sizeof admitted[0], by_author);
+    for (int i = 2; i >= 0; i--)
+        stores_admit(f, &admitted[i]->self);
+    stores_admit(admitted[0], &admitted[1]->self);
+    for (int i = 0; i < 3; i++)
+        carry(f, admitted[i]);
+    assert_int_equal(rank_in(f, f), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(rank_in(f, admitted[i]), i + 1);
+        store_close(admitted[i]);
+    }
+    store_close(f);
+}
+
+/* Of several retirements the earliest entry counts; one that its author recorded after its own log
+ * ended does not; nor is the founder its own spare. */
+static void
+test_which_retirements_count(void **state)
+{
+    (void)state;
+    struct store *f = stores_make("fw", NULL);
+    struct store *m = stores_make("mw", &f->founder);
+    struct store *x = stores_make("xw", &f->founder);
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"author\":\"%s\",\"public_key\":\"%s\",\"spare\":true}",
+                   f->self.author, f->self.text);
+    stores_append(f, "author.admitted", body);
+    stores_admit(f, &m->self);
+    stores_admit(m, &x->self);
+    stores_note(x, "two");
+    retire(m, x, 1);
+    carry(f, m);
+    carry(f, x);
+    assert_standing(f, f, "founder", 3);
+    assert_int_equal(rank_in(f, f), 0);
+    assert_standing(f, x, "admitted", 1);
+    retire(f, m, 2); /* the admission of x is entry 2, its retirement entry 3 */
+    retire(f, m, 3);
+    assert_standing(f, m, "admitted", 2);
+    assert_standing(f, x, "admitted", 2);
+    store_close(f);
+    store_close(m);
+    store_close(x);
+}
+
 static void
 test_the_first_spare_ranks_above_the_founder(void **state)
 {
@@ -334,6 +404,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_author_counts_once_admitted),
         cmocka_unit_test(test_admissions_chain_and_a_lower_rank_retires_nobody_above),
+        cmocka_unit_test(test_ranks_of_one_depth),
+        cmocka_unit_test(test_which_retirements_count),
         cmocka_unit_test(test_the_first_spare_ranks_above_the_founder),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_an_author_retires_itself),
