@@ -51,7 +51,8 @@ written(void)
                   " + (SELECT count(*) FROM object) + (SELECT count(*) FROM wrap)"
                   " + (SELECT count(*) FROM check_value) + (SELECT count(*) FROM follows)"
                   " + (SELECT count(*) FROM key) + (SELECT count(*) FROM wrap_retired)"
-                  " + (SELECT count(*) FROM root_observed) + (SELECT count(*) FROM event)");
+                  " + (SELECT count(*) FROM root_observed) + (SELECT count(*) FROM event) + "
+                  "(SELECT count(*) FROM drill)");
 }
 
 /* Why the newest entry was not applied; "" when it was. */
@@ -268,6 +269,25 @@ test_roots(void **state)
     WALK(list);
 }
 
+static void
+test_drills(void **state)
+{
+    (void)state;
+#define DRILL(rest) "{\"key\":\"" U1 "\"" rest "}"
+    static const struct row list[] = {
+        {"drill.result", DRILL(",\"outcome\":\"proven\""), "", 1},
+        {"drill.result", DRILL(",\"outcome\":\"failed\",\"ms\":12,\"root\":\"" U2 "\""), "", 1},
+        {"drill.result", DRILL(",\"outcome\":\"inconclusive\",\"code\":\"KM4017\""), "", 1},
+        {"drill.result", "{\"outcome\":\"proven\"}", "key", 0},
+        {"drill.result", "{\"key\":\"x\",\"outcome\":\"proven\"}", "key", 0},
+        {"drill.result", DRILL(""), "outcome", 0},
+        {"drill.result", DRILL(",\"outcome\":\"splendid\""), "outcome", 0},
+        {"drill.result", DRILL(",\"outcome\":\"proven\",\"ms\":\"12\""), "ms", 0},
+    };
+#undef DRILL
+    WALK(list);
+}
+
 /* What is left out is empty in the tables, not missing; what is there arrives in its column. */
 static void
 test_columns(void **state)
@@ -308,6 +328,17 @@ test_columns(void **state)
                " restore_until = 'u' FROM root_observed"),
         1);
     buf_clear(&body);
+    buf_adds(&body, "{\"key\":\"" U1 "\",\"root\":\"" U2 "\",\"copy\":\"" U1 "\",\"site\":\"" U2
+                    "\",\"host\":\"h\",\"outcome\":\"failed\",\"code\":\"c\",\"ms\":12,"
+                    "\"request\":\"r\"}");
+    assert_ok(log_append(store, "drill.result", &body, NULL, err));
+    assert_int_equal(number("SELECT key = '" U1 "' AND root = '" U2 "' AND copy = '" U1
+                            "' AND site = '" U2 "' AND host = 'h' AND outcome = 'failed' AND"
+                            " code = 'c' AND ms = 12 AND request = 'r' AND length(at) = 24 AND"
+                            " author = (SELECT author FROM author_key) AND length(entry) = 32"
+                            " FROM drill"),
+                     1);
+    buf_clear(&body);
     buf_adds(&body, "{\"site\":\"" U2 "\"}");
     assert_ok(log_append(store, "note", &body, NULL, err));
     assert_int_equal(number("SELECT count(*) FROM event WHERE object = '" U2 "' AND kind = 'note'"),
@@ -334,9 +365,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_objects), cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_roots),   cmocka_unit_test(test_drills),
         cmocka_unit_test(test_columns),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
