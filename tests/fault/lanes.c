@@ -61,7 +61,8 @@ share(const struct walk *k, const struct scenario *s, size_t all, size_t fast)
         fast *= ALONE;
     if (k->full)
         return s->flags & S_SLOW ? all / SLOWER + 1 : all;
-    if (s->flags & S_SLOW)
+    if (s->flags &
+        (S_SLOW | S_READS)) /* what reads leaves no state behind in which more is wrong */
         fast = fast / SLOWER + 1;
     return all < fast ? all : fast;
 }
