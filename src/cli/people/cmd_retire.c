@@ -50,15 +50,14 @@ tell_other(void *arg, const struct wrap *w, struct err *err)
     struct object object;
     struct root root;
     struct err unknown = ERR_INIT;
+    int known = 0;
     if (w->retired)
         return RC_OK;
-    enum rc rc = object_find(r->ctx->store, "root", w->root, &object, &unknown);
-    if (rc == RC_NOT_FOUND)
-        return RC_OK; /* not known here, so no comfort */
-    if (rc != RC_OK)
-        *err = unknown;
-    else
-        rc = root_load(r->ctx->store, &object, &root, err);
+    enum rc rc = err_unless_found(object_find(r->ctx->store, "root", w->root, &object, &unknown),
+                                  &unknown, &known, err);
+    if (!known)
+        return rc; /* not known here, so no comfort */
+    rc = root_load(r->ctx->store, &object, &root, err);
     if (rc != RC_OK)
         return rc;
     int there = r->on.root[0] != '\0' ? strcmp(object.uuid, r->on.root) == 0
