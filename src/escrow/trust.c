@@ -15,7 +15,8 @@
 enum { DEPTH_TRUSTED = 1000, DEPTH_NONE = 1 << 20, FACTS_MAX = 10000 };
 
 /*
- * The evaluation, all in memory: a fleet has a handful of authors.
+ * The evaluation, all in memory: a fleet has a handful of authors. Everybody who is named is a node
+ * once all is loaded; from then on nodes stay where they are.
  * Invariant: a node with done set has its final limit; only done nodes' facts within their limit
  * are looked at.
  */
@@ -42,9 +43,9 @@ struct fact {
 
 struct eval {
     struct node *nodes;
-    size_t node_count;
+    size_t node_count, node_room;
     struct fact *facts;
-    size_t fact_count;
+    size_t fact_count, fact_room;
     int next_rank;
 };
 
@@ -103,6 +104,20 @@ trust_note(struct store *store, const struct entry *e, struct err *err)
 
 /* ---- evaluating ---- */
 
+/* The array with room for one more; NULL without memory, and the old one is as it was. */
+static void *
+grown(void *old, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return old;
+    size_t more = *room * 2 + 16;
+    void *new = realloc(old, more * size);
+    if (new != NULL)
+        *room = more;
+    return new;
+}
+
+/* NULL when nothing names this author. */
 static struct node *
 node_of(struct eval *ev, const char *id)
 {
@@ -110,14 +125,51 @@ node_of(struct eval *ev, const char *id)
         if (strcmp(ev->nodes[i].id, id) == 0)
             return &ev->nodes[i];
     }
-    struct node *n = &ev->nodes[ev->node_count++]; /* room was made for every name in the facts */
-    memset(n, 0, sizeof *n);
-    (void)snprintf(n->id, sizeof n->id, "%s", id);
-    n->depth = DEPTH_NONE;
-    n->limit = NO_LIMIT;
-    n->cut = NO_LIMIT;
-    n->standing = "unknown";
-    return n;
+    return NULL;
+}
+
+/* While all is loaded only. *out may be NULL. */
+static enum rc
+name_node(struct eval *ev, const char *id, struct node **out, struct err *err)
+{
+    struct node *n = node_of(ev, id);
+    if (n == NULL) {
+        struct node *all = grown(ev->nodes, ev->node_count, &ev->node_room, sizeof *all);
+        if (all == NULL)
+            return err_nomem(err);
+        ev->nodes = all;
+        n = &all[ev->node_count++];
+        memset(n, 0, sizeof *n);
+        (void)snprintf(n->id, sizeof n->id, "%s", id);
+        n->depth = DEPTH_NONE;
+        n->limit = NO_LIMIT;
+        n->cut = NO_LIMIT;
+        n->standing = "unknown";
+    }
+    if (out != NULL)
+        *out = n;
+    return RC_OK;
+}
+
+static enum rc
+load_fact(struct eval *ev, struct stmt *q, struct err *err)
+{
+    if (ev->fact_count == FACTS_MAX)
+        return err_set(err, RC_CHAIN, "more than %d admissions and retirements", FACTS_MAX);
+    struct fact *all = grown(ev->facts, ev->fact_count, &ev->fact_room, sizeof *all);
+    if (all == NULL)
+        return err_nomem(err);
+    ev->facts = all;
+    struct fact *f = &all[ev->fact_count++];
+    memset(f, 0, sizeof *f);
+    (void)snprintf(f->author, sizeof f->author, "%s", col_text(q, 0));
+    f->seq = col_int(q, 1);
+    f->retire = col_text(q, 2)[0] == 'r';
+    (void)snprintf(f->subject, sizeof f->subject, "%s", col_text(q, 3));
+    f->spare = (int)col_int(q, 4);
+    f->upto = col_int(q, 5);
+    enum rc rc = name_node(ev, f->author, NULL, err);
+    return rc == RC_OK ? name_node(ev, f->subject, NULL, err) : rc;
 }
 
 static enum rc
@@ -129,19 +181,9 @@ load_facts(const struct store *store, struct eval *ev, struct err *err)
         "SELECT author, seq, verb, subject, spare, upto FROM trust_fact ORDER BY author, seq", err);
     if (rc != RC_OK)
         return rc;
-    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        if (ev->fact_count == FACTS_MAX) {
-            rc = err_set(err, RC_CHAIN, "more than %d admissions and retirements", FACTS_MAX);
-            break;
-        }
-        struct fact *f = &ev->facts[ev->fact_count++];
-        (void)snprintf(f->author, sizeof f->author, "%s", col_text(q, 0));
-        f->seq = col_int(q, 1);
-        f->retire = col_text(q, 2)[0] == 'r';
-        (void)snprintf(f->subject, sizeof f->subject, "%s", col_text(q, 3));
-        f->spare = (int)col_int(q, 4);
-        f->upto = col_int(q, 5);
-    }
+    while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q) &&
+           (rc = load_fact(ev, q, err)) == RC_OK)
+        ;
     stmt_done(q);
     return rc;
 }
@@ -150,9 +192,11 @@ load_facts(const struct store *store, struct eval *ev, struct err *err)
 static enum rc
 take_cut(void *arg, const char *author, int64_t last, struct err *err)
 {
-    (void)err;
-    node_of(arg, author)->cut = PLANTED("no-cut") ? NO_LIMIT : last;
-    return RC_OK;
+    struct node *n = NULL;
+    enum rc rc = name_node(arg, author, &n, err);
+    if (rc == RC_OK)
+        n->cut = PLANTED("no-cut") ? NO_LIMIT : last;
+    return rc;
 }
 
 static enum rc
@@ -163,7 +207,9 @@ load_overrides(const struct store *store, struct eval *ev, struct err *err)
     if (rc != RC_OK)
         return rc;
     while ((rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        struct node *n = node_of(ev, col_text(q, 0));
+        struct node *n = NULL;
+        if ((rc = name_node(ev, col_text(q, 0), &n, err)) != RC_OK)
+            break;
         n->blocked = col_text(q, 1)[0] == 'b';
         n->trusted = !n->blocked;
         n->depth = DEPTH_TRUSTED; /* a blocked one too, so that the table names it */
@@ -298,7 +344,8 @@ drop_others(struct store *store, struct eval *ev, int *changed, struct err *err)
     if (rc == RC_OK)
         rc = db_query(store->db, &drop, "DELETE FROM accepted WHERE author = ?1", err);
     while (rc == RC_OK && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
-        if (node_of(ev, col_text(q, 0))->done)
+        const struct node *n = node_of(ev, col_text(q, 0));
+        if (n != NULL && n->done)
             continue;
         if (col_int(q, 1) > 0)
             *changed = 1;
@@ -314,12 +361,10 @@ drop_others(struct store *store, struct eval *ev, int *changed, struct err *err)
 static enum rc
 eval_all(const struct store *store, struct eval *ev, int overrides, struct err *err)
 {
-    /* Each fact can name two authors; overrides, accepted rows, founder and self come on top. */
-    size_t room = 3 * (size_t)FACTS_MAX + 1000;
     memset(ev, 0, sizeof *ev);
-    ev->nodes = calloc(room, sizeof *ev->nodes);
-    ev->facts = calloc(FACTS_MAX, sizeof *ev->facts);
-    enum rc rc = ev->nodes == NULL || ev->facts == NULL ? err_nomem(err) : RC_OK;
+    enum rc rc = name_node(ev, store->founder.author, NULL, err);
+    if (rc == RC_OK)
+        rc = name_node(ev, store->self.author, NULL, err);
     if (rc == RC_OK)
         rc = load_facts(store, ev, err);
     if (rc == RC_OK && overrides)
