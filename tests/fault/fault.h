@@ -6,6 +6,7 @@
 #ifndef FAULT_FAULT_H
 #define FAULT_FAULT_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -203,15 +204,21 @@ void seen_forget(void);
 
 struct sums {
     long runs, struck, same, acked, shown, looked, bad;
+    double seconds;
 };
+
+enum { LANES = 5 };
 
 struct walk {
     struct world *w;
     const char *only; /* one scenario, or NULL */
     long nth;         /* one fault of it, or -1 */
     int full, every;  /* every: full, and no place counts for another */
-    int part, of;     /* every `of`th fault from `part` on */
-    struct sums sums;
+    atomic_int *next; /* the scenario that no worker has taken yet, by its number among all */
+    int part, of;     /* of one scenario alone: this worker's share of the faults */
+    int lanes[LANES]; /* those that were asked for */
+    struct sums sums[LANES];
+    struct sums *sum; /* of the lane that is walked */
 };
 
 struct lane {
@@ -224,8 +231,8 @@ struct lane {
 };
 /* Whether a lane walks a scenario. */
 int lane_takes(const struct lane *lane, const struct scenario *s);
-extern const struct lane lanes[]; /* ended by name NULL */
-void lane_walk(const struct lane *lane, struct walk *k);
+extern const struct lane lanes[LANES];
+void lane_walk(struct walk *k);
 /* Makes the base in w->dir. */
 void lane_base(struct world *w);
 

@@ -2,7 +2,7 @@
  * The fault harness. Lays faults on every command of a table (scenarios.c), and judges each time
  * what is left (judge.c); what has to hold of a state alone is tried once for each state (seen.c).
  *
- *   harness LANE [--full | --every] [--only SCENARIO [--nth N]] [--planted PROGRAM]
+ *   harness LANE|all [--full | --every] [--only SCENARIO [--nth N]] [--planted PROGRAM]
  *   harness prepare DIR      makes the state that the scenarios start from, in a new folder
  *   harness list             each lane with each scenario that it walks
  *
@@ -13,7 +13,7 @@
  * fault with the number that a complaint named, and leaves the folder.
  *
  * Environment: KEYMUSTER, KM_TOOLS (kms_tool, libfault_*.so), KM_FAULT_JOBS (2). Exit 0 when all
- * was well. Prints a line of sums, then a TAP line.
+ * was well. Prints a line of sums for each lane, each with a TAP line.
  */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include <errno.h>
@@ -22,9 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -44,7 +44,7 @@ die(const char *fmt, ...)
 }
 
 struct asked {
-    const struct lane *lane;
+    int lanes[LANES];
     const char *only, *planted;
     long nth;
     int full, every;
@@ -91,7 +91,7 @@ stay(int part)
 
 /* One worker, in a process of its own: what it sums up goes through the pipe. */
 static pid_t
-start(const struct asked *a, const char *top, int part, int of, int to)
+start(const struct asked *a, const char *top, atomic_int *next, int part, int of, int to)
 {
     static struct world w;
     char dir[TOP + 8];
@@ -103,39 +103,51 @@ start(const struct asked *a, const char *top, int part, int of, int to)
                      .nth = a->nth,
                      .full = a->full,
                      .every = a->every,
-                     .part = part,
-                     .of = of};
+                     .next = next,
+                     .part = a->only != NULL ? part : 0,
+                     .of = a->only != NULL ? of : 1};
+    memcpy(k.lanes, a->lanes, sizeof k.lanes);
     stay(part);
     (void)snprintf(dir, sizeof dir, "%s/%d", top, part);
     world_init(&w, a, dir);
-    lane_walk(a->lane, &k);
-    exit(write(to, &k.sums, sizeof k.sums) == sizeof k.sums ? 0 : 2);
+    lane_walk(&k);
+    exit(write(to, k.sums, sizeof k.sums) == sizeof k.sums ? 0 : 2);
 }
 
 static void
-work(const struct asked *a, const char *top, int jobs, struct sums *all)
+add_up(struct sums *all, const struct sums *s, int jobs)
+{
+    all->runs += s->runs;
+    all->struck += s->struck;
+    all->same += s->same;
+    all->acked += s->acked;
+    all->shown += s->shown;
+    all->looked += s->looked;
+    all->bad += s->bad;
+    all->seconds += s->seconds / jobs;
+}
+
+static void
+work(const struct asked *a, const char *top, int jobs, struct sums all[LANES])
 {
     int fds[2];
     int ok = 1;
-    struct sums s;
-    memset(all, 0, sizeof *all);
-    if (pipe(fds) != 0)
-        die("pipe: %s", strerror(errno));
+    struct sums s[LANES];
+    atomic_int *next =
+        mmap(NULL, sizeof *next, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    memset(all, 0, LANES * sizeof *all);
+    if (next == MAP_FAILED || pipe(fds) != 0)
+        die("mmap or pipe: %s", strerror(errno));
     for (int i = 0; i < jobs; i++) {
-        if (start(a, top, i, jobs, fds[1]) < 0)
+        if (start(a, top, next, i, jobs, fds[1]) < 0)
             die("fork: %s", strerror(errno));
     }
     (void)close(fds[1]);
     for (int status; wait(&status) > 0;)
         ok = ok && status == 0;
-    while (read(fds[0], &s, sizeof s) == sizeof s) {
-        all->runs += s.runs;
-        all->struck += s.struck;
-        all->same += s.same;
-        all->acked += s.acked;
-        all->shown += s.shown;
-        all->looked += s.looked;
-        all->bad += s.bad;
+    while (read(fds[0], s, sizeof s) == sizeof s) {
+        for (size_t i = 0; i < LANES; i++)
+            add_up(&all[i], &s[i], jobs);
     }
     if (!ok)
         die("a worker gave up");
@@ -165,39 +177,53 @@ remove_top(const char *top, int jobs)
     (void)rmdir(top);
 }
 
+/* Whether all was well. */
 static int
-lane_run(const struct asked *a)
+say(const struct asked *a, const struct lane *lane, const struct sums *s, int number)
+{
+    printf("%s%s: %ld %s in %ld runs, %.0f s; nothing had changed in %ld, %ld acknowledged, %ld "
+           "shown, "
+           "%ld states, %ld wrong\n",
+           lane->name,
+           a->every  ? " (every)"
+           : a->full ? " (full)"
+                     : "",
+           s->struck, lane->counts, s->runs, s->seconds, s->same, s->acked, s->shown, s->looked,
+           s->bad);
+    if (a->planted != NULL) {
+        printf("%s %d %s catches the planted fault of %s\n", s->bad > 0 ? "ok" : "not ok", number,
+               lane->name, strrchr(a->planted, '/') + 1);
+        return s->bad > 0;
+    }
+    long least = a->only != NULL ? 0 : lane->least;
+    int ok = s->bad == 0 && s->struck >= least;
+    printf("%s %d %s: %ld %s, at least %ld wanted, %ld wrong\n", ok ? "ok" : "not ok", number,
+           lane->name, s->struck, lane->counts, least, s->bad);
+    return ok;
+}
+
+static int
+lanes_run(const struct asked *a)
 {
     char top[TOP];
-    struct sums s;
+    struct sums s[LANES];
     const char *jobs = getenv("KM_FAULT_JOBS");
     int count = jobs != NULL ? (int)strtol(jobs, NULL, 10) : 2;
-    time_t began = time(NULL);
+    int number = 0;
+    int ok = 1;
     if (count < 1 || count > JOBS)
         count = 2;
+    count = a->nth >= 0 ? 1 : count;
     make_top(top);
-    work(a, top, a->nth >= 0 ? 1 : count, &s);
+    work(a, top, count, s);
     if (a->nth < 0)
         remove_top(top, count);
     else
         printf("left in %s\n", top);
-    printf(
-        "%s%s: %ld %s in %ld runs, %ld s; nothing had changed in %ld, %ld acknowledged, %ld shown, "
-        "%ld states, %ld wrong\n",
-        a->lane->name,
-        a->every  ? " (every)"
-        : a->full ? " (full)"
-                  : "",
-        s.struck, a->lane->counts, s.runs, (long)(time(NULL) - began), s.same, s.acked, s.shown,
-        s.looked, s.bad);
-    if (a->planted != NULL) {
-        printf("%s 1 %s catches the planted fault of %s\n", s.bad > 0 ? "ok" : "not ok",
-               a->lane->name, strrchr(a->planted, '/') + 1);
-        return s.bad > 0 ? 0 : 1;
+    for (size_t i = 0; i < LANES; i++) {
+        if (a->lanes[i])
+            ok = say(a, &lanes[i], &s[i], ++number) && ok;
     }
-    int ok = s.bad == 0 && (a->only != NULL || s.struck >= a->lane->least);
-    printf("%s 1 %s: %ld %s, at least %ld wanted, %ld wrong\n", ok ? "ok" : "not ok", a->lane->name,
-           s.struck, a->lane->counts, a->only != NULL ? 0 : a->lane->least, s.bad);
     return ok ? 0 : 1;
 }
 
@@ -222,7 +248,7 @@ prepare(const char *dir)
 static int
 list(void)
 {
-    for (const struct lane *l = lanes; l->name != NULL; l++) {
+    for (const struct lane *l = lanes; l < lanes + LANES; l++) {
         for (const struct scenario *s = scenarios; s->name != NULL; s++) {
             if (lane_takes(l, s))
                 printf("%s %s\n", l->name, s->name);
@@ -231,14 +257,16 @@ list(void)
     return 0;
 }
 
-static const struct lane *
-lane_of(const char *name)
+/* How many it names. */
+static size_t
+ask_for(struct asked *a, const char *name)
 {
-    for (const struct lane *l = lanes; l->name != NULL; l++) {
-        if (strcmp(l->name, name) == 0)
-            return l;
+    size_t count = 0;
+    for (size_t i = 0; i < LANES; i++) {
+        a->lanes[i] = strcmp(lanes[i].name, name) == 0 || strcmp("all", name) == 0;
+        count += (size_t)a->lanes[i];
     }
-    return NULL;
+    return count;
 }
 
 int
@@ -255,9 +283,8 @@ main(int argc, char **argv)
         return prepare(argv[2]);
     if (argc == 2 && strcmp(argv[1], "list") == 0)
         return list();
-    a.lane = argc > 1 ? lane_of(argv[1]) : NULL;
-    if (a.lane == NULL)
-        die("name a lane: harness list");
+    if (argc < 2 || ask_for(&a, argv[1]) == 0)
+        die("name a lane (harness list), or all");
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--full") == 0)
             a.full = 1;
@@ -273,5 +300,5 @@ main(int argc, char **argv)
             die("what is %s?", argv[i]);
     }
     fault_slack = a.full ? 8 : 1;
-    return lane_run(&a);
+    return lanes_run(&a);
 }

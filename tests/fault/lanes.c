@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -72,7 +73,7 @@ complain(struct walk *k, const struct scenario *s, const struct fault *f, size_t
 {
     char text[160];
     fault_text(text, sizeof text, f);
-    if (k->sums.bad++ < SAID_OF)
+    if (k->sum->bad++ < SAID_OF)
         (void)fprintf(stderr, "%s, fault %zu, %s: %s\n", s->name, nth, text, k->w->why);
 }
 
@@ -87,14 +88,14 @@ one(struct walk *k, const struct scenario *s, const struct tree *start, const st
         tree_restore(start, k->w->dir);
         run_scenario(k, s, f, NULL, 0, &run);
     }
-    k->sums.runs++;
-    k->sums.struck += run.struck;
+    k->sum->runs++;
+    k->sum->struck += run.struck;
     if (judge(k->w, s, &run, start, &j) != 0)
         complain(k, s, f, nth);
-    k->sums.same += j.same;
-    k->sums.acked += j.acked;
-    k->sums.shown += j.shown;
-    k->sums.looked += j.looked;
+    k->sum->same += j.same;
+    k->sum->acked += j.acked;
+    k->sum->shown += j.shown;
+    k->sum->looked += j.looked;
 }
 
 /* This worker's share of an even choice of the list. */
@@ -106,7 +107,7 @@ each(struct walk *k, const struct scenario *s, const struct tree *start, struct 
 {
     size_t take = k->nth >= 0 ? l->count : share(k, s, l->count, fast);
     int planted = k->w->program != k->w->sound; /* and to be caught once */
-    for (size_t i = 0; i < take && !(planted && k->sums.bad > 0); i++) {
+    for (size_t i = 0; i < take && !(planted && k->sum->bad > 0); i++) {
         size_t nth = take > 1 ? i * (l->count - 1) / (take - 1) : 0; /* the last one, too */
         /* Faults beside each other leave the same states: in blocks, so that one worker looks. */
         size_t block = i / (take / ((size_t)k->of * BLOCKS) + 1);
@@ -135,7 +136,7 @@ walk_kill(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     kills(k, &l);
-    each(k, s, start, &l, 60, one);
+    each(k, s, start, &l, 28, one);
 }
 
 /* ---- error ---- */
@@ -166,7 +167,7 @@ walk_error(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     errors(&l);
-    each(k, s, start, &l, 90, one);
+    each(k, s, start, &l, 40, one);
 }
 
 /* ---- alloc ---- */
@@ -221,7 +222,7 @@ walk_alloc(struct walk *k, const struct scenario *s, const struct tree *start)
         add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 1, 0});
     }
     free(wanted);
-    each(k, s, start, &l, 125, one);
+    each(k, s, start, &l, 64, one);
 }
 
 /* ---- showing ---- */
@@ -231,10 +232,10 @@ walk_show(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     kills(k, &l);
-    each(k, s, start, &l, 60, one);
+    each(k, s, start, &l, 40, one);
     l = (struct list){NULL, 0, 0};
     errors(&l);
-    each(k, s, start, &l, 80, one);
+    each(k, s, start, &l, 50, one);
 }
 
 /* ---- second ---- */
@@ -276,15 +277,15 @@ one_second(struct walk *k, const struct scenario *s, const struct tree *start,
         trace_run(&second, k->w->program, words, k->w->dir, &f, NULL, RUN_STILL);
     }
     trace_still(1);
-    k->sums.runs++;
-    k->sums.struck += run.struck && second.struck;
-    k->sums.acked += acked;
+    k->sum->runs++;
+    k->sum->struck += run.struck && second.struck;
+    k->sum->acked += acked;
     int well = judge_second(k->w, s, &second, acked, &j) == 0;
-    k->sums.looked += j.looked;
+    k->sum->looked += j.looked;
     if (!well) {
         complain(k, s, first, nth);
         fault_text(text, sizeof text, &f);
-        if (k->sums.bad <= SAID_OF)
+        if (k->sum->bad <= SAID_OF)
             (void)fprintf(stderr, "    then %s, %s\n", which < 2 ? next[which] : "the same again",
                           text);
     }
@@ -306,18 +307,17 @@ walk_second(struct walk *k, const struct scenario *s, const struct tree *start)
         add(&l, at_call(&calls, n, FAULT_KILL, 0, 0));
         add(&l, at_call(&calls, n - 1, FAULT_ERROR, EIO, 1));
     }
-    each(k, s, start, &l, 12, one_second);
+    each(k, s, start, &l, 6, one_second);
 }
 
 /* ---- all of them ---- */
 
-const struct lane lanes[] = {
+const struct lane lanes[LANES] = {
     {"kill", "kills", 2000, walk_kill, 0, S_READS},
     {"error", "injected errors", 3000, walk_error, 0, 0},
     {"alloc", "failed allocations", 5000, walk_alloc, 0, 0},
     {"showing", "faults while a secret is handed out", 800, walk_show, S_SHOWS, 0},
     {"second", "second faults", 300, walk_second, 0, S_READS},
-    {NULL, NULL, 0, NULL, 0, 0},
 };
 
 int
@@ -335,10 +335,20 @@ lane_base(struct world *w)
         die("the base: %s", w->why);
 }
 
+static double
+now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* One lane after the other, as they leave many of the same states. */
 static void
-walk_scenario(const struct lane *lane, struct walk *k, const struct scenario *s)
+walk_scenario(struct walk *k, const struct scenario *s)
 {
     struct judgement j;
+    double began = now();
     if (script_run(k->w, s->prepare) != 0)
         die("%s: preparing: %s", s->name, k->w->why);
     struct tree *start = tree_load(k->w->dir);
@@ -350,23 +360,48 @@ walk_scenario(const struct lane *lane, struct walk *k, const struct scenario *s)
         die("%s does not work without any fault: %s %s", s->name, k->w->why, run.tty.text);
     if (((s->flags & S_SHOWS) != 0) != j.shown)
         die("%s: the secret was%s shown", s->name, j.shown ? "" : " not");
-    lane->walk(k, s, start);
+    for (size_t i = 0; i < LANES; i++) {
+        if (!k->lanes[i] || !lane_takes(&lanes[i], s))
+            continue;
+        k->sum = &k->sums[i];
+        tree_restore(start, k->w->dir);
+        run_scenario(k, s, NULL, &calls, 0, &run);
+        lanes[i].walk(k, s, start);
+        k->sum->seconds += now() - began;
+        began = now();
+    }
     tree_free(start);
 }
 
+static int
+taken(const struct walk *k, const struct scenario *s)
+{
+    if (k->only != NULL && strcmp(k->only, s->name) != 0)
+        return 0;
+    for (size_t i = 0; i < LANES; i++) {
+        if (k->lanes[i] && lane_takes(&lanes[i], s))
+            return 1;
+    }
+    return 0;
+}
+
 void
-lane_walk(const struct lane *lane, struct walk *k)
+lane_walk(struct walk *k)
 {
     lane_base(k->w);
     judge_begin(k->w);
     struct tree *base = tree_load(k->w->dir);
     size_t vars = k->w->var_count;
+    int turn = 0;
+    int mine = k->only != NULL ? 0 : atomic_fetch_add(k->next, 1);
     for (const struct scenario *s = scenarios; s->name != NULL; s++) {
-        if (!lane_takes(lane, s) || (k->only != NULL && strcmp(k->only, s->name) != 0))
+        if (!taken(k, s) || turn++ != mine)
             continue;
         tree_restore(base, k->w->dir);
         k->w->var_count = vars;
-        walk_scenario(lane, k, s);
+        walk_scenario(k, s);
+        if (k->only == NULL)
+            mine = atomic_fetch_add(k->next, 1);
     }
     tree_free(base);
 }
