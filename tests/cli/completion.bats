@@ -58,10 +58,7 @@ shells_find() { # PROGRAM
 shell() { # COMMAND PREPARATION
     term -f /dev/null new-session -d -s t -x 200 -y 50 "env LANG=C.UTF-8 PATH='$T/bin:$PATH' $1"
     until_shows "$prompt"
-    keys -l "$2"
-    keys Enter
-    keys -l "clear; printf 'rea%s\n' dy"
-    keys Enter
+    term send-keys -t t -l "$2" \; send-keys -t t Enter \; send-keys -t t -l "clear; printf 'rea%s\n' dy" \; send-keys -t t Enter
     until_shows ready
 }
 
@@ -91,9 +88,7 @@ completes() { # TYPED WORD...
     rm -f "$T/answered"
     keys Tab
     until_answered
-    keys C-a
-    keys -l "$T/args "
-    keys Enter
+    term send-keys -t t C-a \; send-keys -t t -l "$T/args " \; send-keys -t t Enter
     for _ in {1..100}; do
         [ -e "$T/args.out" ] && break
         sleep 0.05

@@ -17,9 +17,14 @@ terminal() {
 }
 keys() { term send-keys -t t "$@"; }
 until_shows_times() { # COUNT TEXT
-
+    local screen line seen
     for _ in {1..400}; do
-        [ "$(term capture-pane -p -J -t t 2>/dev/null | grep -cF -- "$2")" -lt "$1" ] || return 0
+        screen=$(term capture-pane -p -J -t t 2>/dev/null) || true
+        seen=0
+        while IFS= read -r line; do
+            [[ $line != *"$2"* ]] || seen=$((seen + 1))
+        done <<<"$screen"
+        [ "$seen" -lt "$1" ] || return 0
         sleep 0.05
     done
     term capture-pane -p -t t >&2
