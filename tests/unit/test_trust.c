@@ -164,6 +164,37 @@ test_ranks_of_one_depth(void **state)
     store_close(f);
 }
 
+/* So many that what is remembered of them has to grow while it is read: each keeps its standing. */
+static void
+test_a_large_fleet(void **state)
+{
+    (void)state;
+    enum { FLEET = 100 };
+    static struct sign_public fleet[FLEET];
+    struct store *f = stores_make("fl", NULL);
+    struct trust t;
+    for (int i = 0; i < FLEET; i++) {
+        struct secret *key = NULL;
+        assert_ok(sign_generate(&key, &fleet[i], err));
+        secret_free(key);
+        if (i % 4 != 3)
+            stores_admit(f, &fleet[i]);
+    }
+    for (int i = 0; i < FLEET; i++) {
+        if (i % 4 > 1)
+            assert_ok(trust_override(f, fleet[i].author, i % 4 == 2 ? "block" : "trust", err));
+    }
+    for (int i = 0; i < FLEET; i++) {
+        static const char *const standing[] = {"admitted", "admitted", "blocked", "trusted"};
+        assert_ok(trust_of(f, fleet[i].author, &t, err));
+        assert_string_equal(t.standing, standing[i % 4]);
+        assert_ok(trust_elsewhere(f, fleet[i].author, &t, err));
+        assert_string_equal(t.standing, i % 4 == 3 ? "unknown" : "admitted");
+    }
+    assert_int_equal(rank_in(f, f), 0);
+    store_close(f);
+}
+
 /* Of several retirements the earliest entry counts; one that its author recorded after its own log
  * ended does not; nor is the founder its own spare. */
 static void
@@ -405,6 +436,7 @@ main(void)
         cmocka_unit_test(test_an_author_counts_once_admitted),
         cmocka_unit_test(test_admissions_chain_and_a_lower_rank_retires_nobody_above),
         cmocka_unit_test(test_ranks_of_one_depth),
+        cmocka_unit_test(test_a_large_fleet),
         cmocka_unit_test(test_which_retirements_count),
         cmocka_unit_test(test_the_first_spare_ranks_above_the_founder),
         cmocka_unit_test(test_cut),
