@@ -56,16 +56,25 @@ place_start_webdav() { # SERVER DIR
     PLACE_READER=(--credential "copy=file:$DAV_READER" --ca "$DAV_CA")
 }
 
-# No folder lies behind it: objects come and go by requests beside keymuster's. Only what differs is written.
+# No folder lies behind it: objects come and go by requests beside keymuster's. Only what differs is written. A server that is
+# there already (radosgw_start in setup_file) is one for all tests of a file, and each finds its bucket empty.
 place_start_s3() {
-    radosgw_start "$1" || return 1
+    local name
+    PLACE_RGW=
+    if [ -z "${RGW_PIDS-}" ]; then
+        PLACE_RGW=own
+        radosgw_start "$1" || return 1
+    fi
     s3_bucket places || return 1
+    while read -r name; do
+        s3_call DELETE "/places/$name" >/dev/null
+    done < <(s3_keys places)
     PLACE_URL=s3://places PLACE_PORT=${RGW_URL##*:} PLACE_CHECK=enforced
     PLACE_BIND=(--endpoint "$RGW_URL" --ca "$RGW_CA" --credential "file:$RGW_KEYS")
     PLACE_FROM=(--endpoint "$RGW_URL" --ca "$RGW_CA" --credential "copy=file:$RGW_KEYS")
     PLACE_READER=()
 }
-place_stop_s3() { radosgw_stop; }
+place_stop_s3() { [ -z "${PLACE_RGW-}" ] || radosgw_stop; }
 place_sums_s3() { # of what lies there: MD5 NAME, one a line
     s3_call GET '/places?list-type=2&max-keys=1000' | tr -d '\n' | sed 's/<Contents>/\n/g' |
         sed -nE 's,^.*<Key>([^<]*)</Key>.*<ETag>(&quot;|")?([0-9a-f]{32}).*,\3 \1,p' | sort

@@ -4,6 +4,8 @@
 load ../lib/cli.bash
 load ../lib/places.bash
 
+setup_file() { [ "$KM_PLACE" != s3 ] || radosgw_start "$BATS_FILE_TMPDIR/rgw"; }
+teardown_file() { [ "$KM_PLACE" != s3 ] || radosgw_stop; }
 setup() {
     fresh_home
     place_start "$KM_PLACE" "$T/place"
