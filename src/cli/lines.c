@@ -64,6 +64,8 @@ lines_next(struct lines *l, int *more, struct err *err)
         return err_set(err, RC_INTERRUPTED, "interrupted while reading %s", l->name);
     if (ferror(l->file))
         return err_errno(err, RC_BAD_VALUE, "reading %s", l->name);
+    if (l->text.failed == RC_NO_MEMORY) /* else there would be one line more for ever */
+        return err_nomem(err);
     skip_mark(l);
     *more = c != EOF || l->text.len > 0 || l->text.failed;
     l->number++;

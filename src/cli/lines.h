@@ -20,7 +20,7 @@ struct lines {
 enum rc lines_open(struct lines *l, const char *path, struct err *err) MUST_CHECK;
 void lines_close(struct lines *l);
 /* The next line without its LF or CR LF (the first without a byte-order mark) into l->text; *more 0
- * when there is none. */
+ * when there is none. RC_BAD_VALUE, RC_INTERRUPTED, RC_NO_MEMORY. */
 enum rc lines_next(struct lines *l, int *more, struct err *err) MUST_CHECK;
 
 #endif
