@@ -181,9 +181,8 @@ remove_top(const char *top, int jobs)
 static int
 say(const struct asked *a, const struct lane *lane, const struct sums *s, int number)
 {
-    printf("%s%s: %ld %s in %ld runs, %.0f s; nothing had changed in %ld, %ld acknowledged, %ld "
-           "shown, "
-           "%ld states, %ld wrong\n",
+    printf("%s%s: %ld %s in %ld runs, %.0f s; nothing had changed in %ld, %ld acknowledged, "
+           "%ld shown, %ld states, %ld wrong\n",
            lane->name,
            a->every  ? " (every)"
            : a->full ? " (full)"
