@@ -136,7 +136,7 @@ walk_kill(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     kills(k, &l);
-    each(k, s, start, &l, 28, one);
+    each(k, s, start, &l, 27, one);
 }
 
 /* ---- error ---- */
@@ -167,7 +167,7 @@ walk_error(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     errors(&l);
-    each(k, s, start, &l, 40, one);
+    each(k, s, start, &l, 37, one);
 }
 
 /* ---- alloc ---- */
@@ -222,7 +222,7 @@ walk_alloc(struct walk *k, const struct scenario *s, const struct tree *start)
         add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 1, 0});
     }
     free(wanted);
-    each(k, s, start, &l, 64, one);
+    each(k, s, start, &l, 61, one);
 }
 
 /* ---- showing ---- */
@@ -232,10 +232,10 @@ walk_show(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     kills(k, &l);
-    each(k, s, start, &l, 40, one);
+    each(k, s, start, &l, 16, one);
     l = (struct list){NULL, 0, 0};
     errors(&l);
-    each(k, s, start, &l, 50, one);
+    each(k, s, start, &l, 20, one);
 }
 
 /* ---- second ---- */
@@ -307,7 +307,7 @@ walk_second(struct walk *k, const struct scenario *s, const struct tree *start)
         add(&l, at_call(&calls, n, FAULT_KILL, 0, 0));
         add(&l, at_call(&calls, n - 1, FAULT_ERROR, EIO, 1));
     }
-    each(k, s, start, &l, 6, one_second);
+    each(k, s, start, &l, 4, one_second);
 }
 
 /* ---- all of them ---- */
@@ -316,8 +316,8 @@ const struct lane lanes[LANES] = {
     {"kill", "kills", 2000, walk_kill, 0, S_READS},
     {"error", "injected errors", 3000, walk_error, 0, 0},
     {"alloc", "failed allocations", 5000, walk_alloc, 0, 0},
-    {"showing", "faults while a secret is handed out", 800, walk_show, S_SHOWS, 0},
-    {"second", "second faults", 300, walk_second, 0, S_READS},
+    {"showing", "faults while a secret is handed out", 300, walk_show, S_SHOWS, 0},
+    {"second", "second faults", 200, walk_second, 0, S_READS},
 };
 
 int

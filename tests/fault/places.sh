@@ -11,7 +11,7 @@
 #   places.sh KIND planted PLANT ROW WORD the program plant-PLANT must be caught there, at some turn
 #   places.sh KIND one ROW N WORD         this one, and the folder is left
 #
-# Environment: KEYMUSTER, KM_TOOLS, KM_FAULT=full, KM_FAULT_JOBS (2), KM_FAULT_THIN (30). Prints a line of sums and a TAP line.
+# Environment: KEYMUSTER, KM_TOOLS, KM_FAULT=full, KM_FAULT_JOBS (2), KM_FAULT_THIN (60). Prints a line of sums and a TAP line.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=tests/lib/places.bash
@@ -21,9 +21,9 @@ kind=${1:?a kind of place}
 setting=${2:?fast, full, planted or one}
 shift 2
 [ "$setting" != fast ] || [ "${KM_FAULT-}" != full ] || setting=full
-LEAST=100 # faults, in the fast setting
-THIN=${KM_FAULT_THIN:-30} # of them it takes one, there
-if [ "$kind" = sftp ] && [ -z "${KM_FAULT_THIN-}" ]; then THIN=60; fi # it talks more for each request
+LEAST=50 # faults, in the fast setting
+THIN=${KM_FAULT_THIN:-60} # of them it takes one, there
+if [ "$kind" = sftp ] && [ -z "${KM_FAULT_THIN-}" ]; then THIN=120; fi # it talks more for each request
 JOBS=${KM_FAULT_JOBS:-2}
 PATIENCE=60 # seconds after which a command hangs
 
@@ -209,7 +209,7 @@ wanted() {
     count=$((count + 1))
     case $setting in
     full) [ "$word" != mute ] || [ $((turn % 10)) -eq 0 ] ;;
-    planted) [ "$word" = "$only_word" ] && [ $((turn % 5)) -eq 0 ] ;;
+    planted) [ "$bad" -eq 0 ] && [ "$word" = "$only_word" ] && [ $((turn % 5)) -eq 0 ] ;;
     one) [ "$word" = "$only_word" ] && [ "$turn" = "$only_turn" ] ;;
     *) [ $((count % (THIN * (1 + turns / 400)))) -eq 0 ] && { [ "$word" != mute ] || [ $((count / THIN % 5)) -eq 0 ]; } ;;
     esac

@@ -8,7 +8,7 @@
 #   what was handed out has its record; nothing else says a secret, an API key or a token
 #   verify passes, what was there is there, and the same command again does what is missing
 #
-#   requests.sh fast|full              a fifth of the faults (and each kill), or all of them
+#   requests.sh fast|full              a twelfth of the faults (and a kill at each request, by turns before and after), or all of them
 #   requests.sh planted PLANT ROW KIND the program plant-PLANT must be caught there, at some request
 #   requests.sh one ROW N KIND         this one, and the folder is left
 #
@@ -24,7 +24,7 @@ here=$(cd -- "$(dirname -- "$0")" && pwd)
 setting=${1:?fast, full, planted or one}
 shift
 [ "$setting" != fast ] || [ "${KM_FAULT-}" != full ] || setting=full
-LEAST=600 # faults, in the fast setting
+LEAST=350 # faults, in the fast setting
 JOBS=${KM_FAULT_JOBS:-6}
 PATIENCE=20 # seconds after which a command hangs
 
@@ -283,10 +283,11 @@ wanted() { # INDEX OF KIND
     lie-*) return 1 ;;
     esac
     case $setting-$kind in
-    full-* | fast-kill-*) ;;
-    planted-*) [ "$kind" = "$only_kind" ] ;;
+    full-*) ;;
+    fast-kill-*) [ $(((n + $1) % 2)) -eq 0 ] ;;
+    planted-*) [ "$bad" -eq 0 ] && [ "$kind" = "$only_kind" ] ;;
     one-*) [ "$kind" = "$only_kind" ] && [ "$n" = "$only_n" ] ;;
-    *) [ $(((row + n + $1) % 5)) -eq 0 ] ;;
+    *) [ $(((row + n + $1) % 12)) -eq 0 ] ;;
     esac
 }
 

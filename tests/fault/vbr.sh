@@ -9,7 +9,7 @@
 #   each request, also of what goes on, is one that the interface description has, and each answer one that it declares (openapi.bash)
 #   the command that goes on (the row's) does what is missing, and no password is there twice
 #
-#   vbr.sh fast|full              a sixth of the faults (and each kill), or all of them
+#   vbr.sh fast|full              a tenth of the faults (and a kill at each request, by turns before and after), or all of them
 #   vbr.sh planted PLANT ROW KIND the program plant-PLANT must be caught there, at some request
 #   vbr.sh one ROW N KIND         this one, and the folder is left
 #
@@ -28,7 +28,7 @@ here=$(cd -- "$(dirname -- "$0")" && pwd)
 setting=${1:?fast, full, planted or one}
 shift
 [ "$setting" != fast ] || [ "${KM_FAULT-}" != full ] || setting=full
-LEAST=150 # faults, in the fast setting
+LEAST=100 # faults, in the fast setting
 JOBS=${KM_FAULT_JOBS:-4}
 PATIENCE=30 # seconds after which a command hangs
 
@@ -275,10 +275,11 @@ judge_exchanges() {
 
 wanted() { # INDEX OF KIND
     case $setting-$kind in
-    full-* | fast-kill-*) ;;
-    planted-*) [ "$kind" = "$only_kind" ] ;;
+    full-*) ;;
+    fast-kill-*) [ $(((n + $1) % 2)) -eq 0 ] ;;
+    planted-*) [ "$bad" -eq 0 ] && [ "$kind" = "$only_kind" ] ;;
     one-*) [ "$kind" = "$only_kind" ] && [ "$n" = "$only_n" ] ;;
-    *) [ $(((row + n + $1) % 6)) -eq 0 ] ;;
+    *) [ $(((row + n + $1) % 10)) -eq 0 ] ;;
     esac
 }
 

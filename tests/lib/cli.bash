@@ -21,6 +21,9 @@ bats_require_minimum_version 1.5.0
 # ---- a place for each test ----
 
 fresh_home() {
+    # Bats notes a place before each command, to name it when a test fails: a tenth of its time. The commands of the test itself are enough.
+    set +T
+    [ -z "${BATS_TEST_NAME-}" ] || declare -ft -- "$BATS_TEST_NAME"
     umask 077
     T=$BATS_TEST_TMPDIR
     export HOME=$T/home
@@ -122,10 +125,9 @@ json() {
     fi
 }
 
-error_is() {
-    if ! jq -e --arg code "$1" --argjson exit "$status" \
-        '.schema == "keymuster.error/1" and .code == $code and .exit == $exit and (.message | length > 0)
-         and (.cause | length > 0)' >/dev/null <<<"${stderr##*$'\n'}"; then
+error_is() { # CODE
+    local error=${stderr##*$'\n'}
+    if [[ $error != '{"schema":"keymuster.error/1","code":"'"$1"'","exit":'"$status"',"message":"'[!\"]*'","cause":"'[!\"]*'}' ]]; then
         printf 'the error is not %s\n' "$1" >&2
         dump
         return 1

@@ -59,16 +59,13 @@ place_start_webdav() { # SERVER DIR
 # No folder lies behind it: objects come and go by requests beside keymuster's. Only what differs is written. A server that is
 # there already (radosgw_start in setup_file) is one for all tests of a file, and each finds its bucket empty.
 place_start_s3() {
-    local name
     PLACE_RGW=
     if [ -z "${RGW_PIDS-}" ]; then
         PLACE_RGW=own
         radosgw_start "$1" || return 1
     fi
     s3_bucket places || return 1
-    while read -r name; do
-        s3_call DELETE "/places/$name" >/dev/null
-    done < <(s3_keys places)
+    s3_keys places | sed 's/^/DELETE\t/' | s3_calls places
     PLACE_URL=s3://places PLACE_PORT=${RGW_URL##*:} PLACE_CHECK=enforced
     PLACE_BIND=(--endpoint "$RGW_URL" --ca "$RGW_CA" --credential "file:$RGW_KEYS")
     PLACE_FROM=(--endpoint "$RGW_URL" --ca "$RGW_CA" --credential "copy=file:$RGW_KEYS")
@@ -80,22 +77,17 @@ place_sums_s3() { # of what lies there: MD5 NAME, one a line
         sed -nE 's,^.*<Key>([^<]*)</Key>.*<ETag>(&quot;|")?([0-9a-f]{32}).*,\3 \1,p' | sort
 }
 place_save_s3() { # DIR
-    local name
-    while read -r _ name; do
-        mkdir -p -- "$1/$(dirname -- "$name")"
-        s3_call GET "/places/$name" -o "$1/$name" >/dev/null
-    done < <(place_sums_s3)
+    s3_keys places | awk -v dir="$1" '{ print "GET\t" $0 "\t" dir "/" $0 }' | s3_calls places
 }
 place_load_s3() { # DIR
-    local name there here
-    there=$(place_sums_s3)
-    here=$(cd -- "$1" && find . -type f -exec md5sum {} + | sed 's,  ./, ,' | sort)
-    while read -r name; do
-        s3_call DELETE "/places/$name" >/dev/null
-    done < <(comm -23 <(cut -d ' ' -f 2- <<<"$there" | sort) <(cut -d ' ' -f 2- <<<"$here" | sort))
-    while read -r _ name; do
-        S3_BODY=$1/$name s3_call PUT "/places/$name" >/dev/null
-    done < <(comm -13 <(printf '%s\n' "$there") <(printf '%s\n' "$here"))
+    # Each name's sum there and, after a +, here: what differs is written, what is here no more goes.
+    { place_sums_s3; cd -- "$1" && find . -type f -exec md5sum {} + | sed 's,  ./, ,; s/^/+/'; } | awk -v dir="$1" '
+        /^[+]/ { here[$2] = substr($1, 2); next }
+        { there[$2] = $1 }
+        END {
+            for (name in there) if (!(name in here)) print "DELETE\t" name
+            for (name in here) if (here[name] != there[name]) print "PUT\t" name "\t" dir "/" name
+        }' | s3_calls places
 }
 
 # ---- what is the same for all ----

@@ -7,6 +7,7 @@
 #   radosgw_admin ARG...         radosgw-admin there
 #   s3_call METHOD PATH [CURL-OPTION...]   a signed request as RGW_KEYS says (S3_KEYS names another file); prints the body, then a
 #                                line with the status. PATH begins /BUCKET; S3_BODY names a file to send
+#   s3_calls BUCKET              many, told on standard input
 #   s3_bucket NAME               makes a bucket
 #   s3_keys BUCKET               every object's name, one a line
 #
@@ -160,17 +161,30 @@ radosgw_user() { # NAME
 
 # ---- requests beside keymuster's ----
 
+# One signed request, as curl reads it from a file of options.
+s3_request() { # METHOD PATH [FILE]
+    local access secret
+    { read -r access && read -r secret; } <"${S3_KEYS-$RGW_KEYS}"
+    printf '%s\n' silent show-error 'noproxy = "*"' "cacert = \"$RGW_CA\"" "request = \"$1\"" "url = \"$RGW_URL$2\"" "user = \"$access:$secret\"" \
+        'aws-sigv4 = "aws:amz:us-east-1:s3"' 'header = "x-amz-content-sha256: UNSIGNED-PAYLOAD"' ${3:+"upload-file = \"$3\""}
+}
+
 s3_call() { # METHOD PATH [CURL-OPTION...]
-    local method=$1 path=$2 keys=${S3_KEYS-$RGW_KEYS} hash send=()
+    local method=$1 path=$2
     shift 2
-    if [ -n "${S3_BODY-}" ]; then
-        hash=$(sha256sum <"$S3_BODY" | cut -d ' ' -f 1)
-        send=(-T "$S3_BODY")
-    else
-        hash=$(sha256sum </dev/null | cut -d ' ' -f 1)
-    fi
-    curl -sS --noproxy '*' --cacert "$RGW_CA" -X "$method" --aws-sigv4 aws:amz:us-east-1:s3 -H "x-amz-content-sha256: $hash" \
-        -K <(printf 'user = "%s:%s"\n' "$(sed -n 1p "$keys")" "$(sed -n 2p "$keys")") "${send[@]}" -w '\n%{http_code}\n' "$@" "$RGW_URL$path"
+    s3_request "$method" "$path" "${S3_BODY-}" | curl -K - -w '\n%{http_code}\n' "$@"
+}
+
+# Many, over one connection: standard input has METHOD, OBJECT and, for GET and PUT, a FILE, separated by tabs.
+s3_calls() { # BUCKET
+    local method object file all=''
+    while IFS=$'\t' read -r method object file; do
+        case $method in
+            GET) all+=$'next\n'$(s3_request GET "/$1/$object")$'\n'"output = \"$file\""$'\ncreate-dirs\n' ;;
+            *) all+=$'next\n'$(s3_request "$method" "/$1/$object" "$file")$'\noutput = "/dev/null"\n' ;;
+        esac
+    done
+    [ -z "$all" ] || curl -K - <<<"${all#next}"
 }
 
 s3_bucket() { # NAME

@@ -2,8 +2,8 @@
 # Whoever runs the place of a copy, or stole an author's key, shows something else than he should: each attack, told to each kind of
 # reader, at the kind of place in KM_PLACE. What must come of it stands in the table; it follows from what a reader can know.
 #
-# At a folder every reader is told of each attack. What one makes of what lies there is not the server's doing, so at a server two are told,
-# by turns from row to row and from server to server; all four together have told each reader of each.
+# At a folder every reader is told of each attack. What one makes of what lies there is not the server's doing, so at a server one is told, by turns
+# from row to row and from server to server.
 #
 # KM_ATTACKS: only the rows that it matches. KM_READERS=all: every reader, wherever it is.
 #
@@ -89,6 +89,9 @@ teardown_file() {
     place_stop
 }
 setup() {
+    # Bats notes a place before each command, to name it when a test fails: of the test's own commands only, there are enough of them.
+    set +T
+    declare -ft -- "$BATS_TEST_NAME"
     # shellcheck disable=SC1091
     . "$BATS_FILE_TMPDIR/vars"
     cd "$T" || return 1
@@ -352,8 +355,7 @@ refused() {
 
 # Whether the reader in this column has his turn in this row.
 in_turn() { # ROW COLUMN
-    local first=$((($1 + ${#PLACE}) % ${#READERS[@]})) # the names of the servers differ in length, also modulo 5
-    [ "$2" -eq "$first" ] || [ "$2" -eq $(((first + 2) % ${#READERS[@]})) ]
+    [ "$2" -eq $((($1 + ${#PLACE}) % ${#READERS[@]})) ] # the names of the servers differ in length, also modulo 5
 }
 
 # Every row that the filter matches, at those readers; counts cells and wrongs.
@@ -390,10 +392,11 @@ attacks() { # FILTER [all]
     attacks "${KM_ATTACKS-.}" "$all"
     cat wrongs >&2
     [ "$wrongs" -eq 0 ]
-    [ "$cells" -ge "$([ -n "$all" ] && echo 200 || echo 80)" ] || [ -n "${KM_ATTACKS-}" ]
+    [ "$cells" -ge "$([ -n "$all" ] && echo 200 || echo 40)" ] || [ -n "${KM_ATTACKS-}" ]
 }
 
 @test "without the memory of what a copy once showed, going back is not noticed, and this says so" {
+    [ "$PLACE" = folder ] || skip 'shown once, at a folder'
     program=$KM_TOOLS/plant-no-high-water
     attacks '^(none|back-)' all
     cat wrongs >&2
