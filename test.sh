@@ -45,8 +45,7 @@ lane() { # NAME PRESET CTEST-OPTION...
     shift 2
     said "$name"
     rm -f -- "$log"
-    # One more than there are processors: tests wait for servers and terminals, too.
-    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j $((jobs + 1)) "$@" || lane_status=$?
+    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" "$@" || lane_status=$?
     sums=$(awk '
         /^[0-9]+\/[0-9]+ Testing: / { cases = 0 }
         /^\[  PASSED  \] [0-9]+ test/ { p += $4 }

@@ -18,7 +18,7 @@ bounded() { # WHAT EXITS ARG...
     local what=$1 exits=$2 kib ms
     shift 2
     count=$((count + 1))
-    run --separate-stderr "$KM_TOOLS/measure" 20 "$KEYMUSTER" -o json --no-input "$@" 3>"$T/used"
+    tried "$KM_TOOLS/measure" 20 "$KEYMUSTER" -o json --no-input "$@" 3>"$T/used"
     read -r _ kib _ ms <"$T/used"
     if [[ ",$exits," != *",$status,"* ]]; then
         printf '%s: must end with one of %s\n' "$what" "$exits" >&2

@@ -161,7 +161,7 @@ everyday() {
 @test "at TAB nothing is said, asked or changed, whatever is wrong" {
     scene_names
     quiet() { # ARG...: ends 0, silent on standard error
-        run --separate-stderr "$KEYMUSTER" completion words bash -- "$@"
+        tried "$KEYMUSTER" completion words bash -- "$@"
         [ "$status" -eq 0 ] && [ -z "$stderr" ] || { dump; return 1; }
     }
     sha256sum "$FRA"/* >"$T/before"

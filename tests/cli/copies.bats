@@ -235,7 +235,7 @@ newest() { # SUBFOLDER
     mount_small "$USB" 256k
     fra copy add usb "file://$USB" --site mad
     head -c 1m /dev/zero >"$USB/fill" 2>/dev/null || true
-    run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" create vbr/job --purpose backup-job --root fra-main
+    tried "$KEYMUSTER" -o json -C "$FRA" create vbr/job --purpose backup-job --root fra-main
     [ "$status" -eq 5 ] || [ "$status" -eq 3 ]
     ends 0 -C "$FRA" verify
     ends 0 -C "$FRA" show vbr/job
@@ -253,7 +253,7 @@ newest() { # SUBFOLDER
     FRA=$T/small/fra
     scene_fra
     head -c 1m /dev/zero >"$T/small/fill" 2>/dev/null || true
-    run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" create vbr/job --purpose backup-job --root fra-main --allow-unsynced
+    tried "$KEYMUSTER" -o json -C "$FRA" create vbr/job --purpose backup-job --root fra-main --allow-unsynced
     [ "$status" -eq 5 ]
     rm "$T/small/fill"
     ends 0 -C "$FRA" verify

@@ -124,7 +124,7 @@ meet() { # [MORE]
     printf 'somebody else\n' >"$at"
     dav_fault "$(jq -n --arg path "$(basename "$at")\$" --argjson more "[${1-}]" '[{method: "GET", path: $path, status: 404, times: 1}] + $more')"
     : >"$DAV_DIR/front.log"
-    run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" create vbr/late --purpose backup-job --root fra-main
+    tried "$KEYMUSTER" -o json -C "$FRA" create vbr/late --purpose backup-job --root fra-main
     grep '^MOVE .* ' "$DAV_DIR/front.log"
     printf 'somebody else\n' | cmp - "$at"
 }

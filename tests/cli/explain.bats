@@ -52,7 +52,7 @@ load ../lib/cli.bash
     ends 13 explain 99
     says 'by itself'
     for none in KM 0 '' KM30055 -1 KMabcd "$(printf 'x\e[2J')"; do
-        run --separate-stderr "$KEYMUSTER" explain "$none"
+        tried "$KEYMUSTER" explain "$none"
         [ "$status" -eq 13 ] || [ "$status" -eq 2 ] || [ "$none" = 0 ] || { dump; return 1; }
         run grep -c $'\e' <<<"$stderr"
         [ "$output" = 0 ]

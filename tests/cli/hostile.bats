@@ -40,7 +40,7 @@ many_entries() {
     says usb clone
     untouched
     # A new key is stored here; it is not said to be released by that copy.
-    run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" create vbr/new --purpose backup-job --root fra-main
+    tried "$KEYMUSTER" -o json -C "$FRA" create vbr/new --purpose backup-job --root fra-main
     [ "$status" -eq 16 ]
     ends 0 -C "$FRA" show vbr/new
     [ "$(ask .released -C "$FRA" show vbr/new)" = false ]
@@ -117,7 +117,7 @@ many_entries() {
     fra copy add own "file://$T/own" --site mad
     before=$(digest "$FRA")
     cp "$T/own/escrow.json" "$USB/escrow.json"
-    run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" copy add mine "file://$USB" --site mad
+    tried "$KEYMUSTER" -o json -C "$FRA" copy add mine "file://$USB" --site mad
     [ "$status" -eq 15 ] || [ "$status" -eq 16 ]
     untouched
 }

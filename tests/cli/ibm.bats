@@ -104,7 +104,7 @@ same_password() {
     sim_control POST apikeys '{"name": "expired", "status": "expired"}' >/dev/null
     for words in 'kms test kp-fra' 'root check fra-main' 'rewrap --all --yes' 'create vbr/new --purpose other --root fra-main'; do
         # shellcheck disable=SC2086
-        run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" $words --credential "kp-fra=file:$SIM_DIR/apikey.expired"
+        tried "$KEYMUSTER" -o json -C "$FRA" $words --credential "kp-fra=file:$SIM_DIR/apikey.expired"
         says BXNIM9999E 'has expired'
         silent_on destroyed disabled purged canary
         case $words in

@@ -78,7 +78,7 @@ admits() { # STATUS FILE
     for word in author name site at until; do
         sed "s/^$word \(.*\)[0-9a-z]\([^0-9a-z]*\)\$/$word \1$(printf 0)\2/" "$T/request" >"$T/bad"
         cmp -s "$T/request" "$T/bad" && sed "s/^$word \(.*\)[0-9a-z]\([^0-9a-z]*\)\$/$word \11\2/" "$T/request" >"$T/bad"
-        run --separate-stderr "$KEYMUSTER" -C "$FRA" author admit --request "$T/bad" --yes
+        tried "$KEYMUSTER" -C "$FRA" author admit --request "$T/bad" --yes
         [ "$status" -eq 15 ] || [ "$status" -eq 2 ]
         [ "$(ask "[.items[] | select(.author == \"$mad_id\")] | length" -C "$FRA" author list)" -eq 0 ]
     done

@@ -304,7 +304,7 @@ follow() { # STORE RUNBOOK WORD=VALUE...
         mapfile -t line < <(xargs -n 1 printf '%s\n' <<<"$words")
         named=${line[1]-nothing}
         [[ ${line[2]--} == -* ]] || named=${line[2]}
-        run --separate-stderr "$KEYMUSTER" -C "$store" "${line[@]}" --yes --confirm="$named"
+        tried "$KEYMUSTER" -C "$store" "${line[@]}" --yes --confirm="$named"
         if [ "$status" -ne 0 ] && ! { [ "$status" -eq 3 ] && jq -e '.expect | test("Exit status 3")' <<<"$step" >/dev/null; }; then
             printf '%s, step %s: keymuster %s\n' "$name" "$id" "$words" >&2
             dump

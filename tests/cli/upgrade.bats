@@ -41,7 +41,7 @@ version() { sqlite3 -readonly "$1" 'PRAGMA user_version'; }
     cp -a "$FRA/." "$T/small"
     dd if=/dev/zero of="$T/small/ballast" bs=4096 2>/dev/null || true
     sha256sum <"$T/small/escrow.db" >before
-    run --separate-stderr "$KEYMUSTER" -C "$T/small" list
+    tried "$KEYMUSTER" -C "$T/small" list
     [ "$status" -ne 0 ]
     says 'disk is full' 'free some space'
     sha256sum <"$T/small/escrow.db" | diff before -

@@ -2,12 +2,15 @@
 # clang-tidy and cppcheck over src: no finding is let pass. What is disabled stands with its reason in .clang-tidy or
 # beside the line. Both must find what is planted. Prints TAP.
 #
-#   tests/lanes/analyzers.sh [BUILD-FOLDER with compile_commands.json]
+#   tests/lanes/analyzers.sh [BUILD-FOLDER with compile_commands.json [deep]]
+#
+# deep: clang's analyzer follows as many paths through as many functions as it knows to, which takes three times as long.
 set -euo pipefail
 
 cd -- "$(dirname -- "$0")/../.."
 build=${1:-build/ci}
 jobs=$(nproc)
+mode=${2:-shallow}
 tmp=$(mktemp -d)
 trap 'rm -rf -- "$tmp"' EXIT
 number=0 failed=0
@@ -24,7 +27,10 @@ result() { # ok|not-ok WHAT [FILE to show]
 }
 
 # One file a process: version 14 reports va_lists wrongly from the second file on.
-tidy() { xargs -0 -P "$jobs" -n 1 clang-tidy --quiet "$@" 2>/dev/null; }
+tidy() {
+    xargs -0 -P "$jobs" -n 1 clang-tidy --quiet --extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang \
+        "--extra-arg=mode=$mode" "$@" 2>/dev/null
+}
 check_c() {
     command cppcheck -j "$jobs" --quiet --std=c11 --enable=warning,style,performance,portability --inline-suppr \
         --error-exitcode=3 --template='{file}:{line}: {message} [{id}]' \

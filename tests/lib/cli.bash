@@ -4,6 +4,7 @@
 #
 # Words used here:
 #   ends STATUS ARG...    runs keymuster; the exit status must be exactly that. Answer in $output, the rest in $stderr
+#   tried COMMAND...      runs a program, whatever its exit status: $status, $output, $stderr
 #   says TEXT...          each text is somewhere in what it said, whatever the case of letters
 #   silent_on TEXT...     none of them is
 #   json FILTER [ARG...]  the answer is one line, valid JSON, and this jq filter holds
@@ -69,14 +70,19 @@ dump() {
     printf 'status %s\n--- answer\n%s\n--- rest\n%s\n' "$status" "$output" "$stderr" >&2
 }
 
-# Not by `run`, and the words below not by grep: where a process costs much to start, that would be most of the tests' time.
+# As `run --separate-stderr`, of a program. Nor are the words below made of grep: where a process costs much to start, that would be
+# most of the tests' time.
+tried() { # COMMAND...
+    status=0
+    "$@" >"$T.out" 2>"$T.err" || status=$?
+    output=$(<"$T.out")
+    stderr=$(<"$T.err")
+}
+
 ends() {
     local want=$1
     shift
-    status=0
-    "$KEYMUSTER" "$@" >"$T.out" 2>"$T.err" || status=$?
-    output=$(<"$T.out")
-    stderr=$(<"$T.err")
+    tried "$KEYMUSTER" "$@"
     if [ "$status" -ne "$want" ]; then
         printf 'keymuster %s\nmust end %s\n' "$*" "$want" >&2
         dump

@@ -301,7 +301,7 @@ look() { # READER STATE
     fresh | card)
         mkdir home
         if [ "$1" = card ]; then from+=(--card card); else from+=(--yes); fi
-        run --separate-stderr "$program" -o json -C "$MAD" --timeout 20s join --offline --from "${from[@]}"
+        tried "$program" -o json -C "$MAD" --timeout 20s join --offline --from "${from[@]}"
         return
         ;;
     image) cp -a mad.news "$MAD" ;;
@@ -311,7 +311,7 @@ look() { # READER STATE
     if [ "$1" = lost ]; then rm home/state/keymuster/*-"$REMOTE".json; fi
     if [ "$attack" = written-as-me ]; then mad site add --offline mine-alone; fi
     before=$(ask .digest -C "$MAD" status)
-    run --separate-stderr "$program" -o json -C "$MAD" --timeout 20s sync
+    tried "$program" -o json -C "$MAD" --timeout 20s sync
 }
 
 wrong() {

@@ -69,7 +69,7 @@ whole() {
     for ((turn = turns * 3 / 4; turn < turns; turn += 4)); do
         "$KEYMUSTER" -C "$FRA" --offline site add "at-$turn" >/dev/null
         place_line after "$turn"
-        run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" sync
+        tried "$KEYMUSTER" -o json -C "$FRA" sync
         case $status in 0 | 3 | 5) ;; *) dump; return 1 ;; esac
         struck=$((struck + $(place_count struck)))
         place_line pass
@@ -115,7 +115,7 @@ whole() {
         for n in 1 2 3 4 5 6 7; do
             "$KEYMUSTER" -C "$FRA" --offline site add "$way-$n" >/dev/null
             place_line "$way" $((n * ${!way} / 8))
-            run --separate-stderr "$KEYMUSTER" -C "$FRA" sync
+            tried "$KEYMUSTER" -C "$FRA" sync
             # During the login of SFTP libcurl does not tell a broken line from a refusal; the message says so.
             case $status in
             0 | 3 | 5) ;;
@@ -146,7 +146,7 @@ whole() {
     chmod 700 "$PLACE_FILES"
     scene
     head -c 1m /dev/zero >"$PLACE_FILES/fill" 2>/dev/null || true
-    run --separate-stderr "$KEYMUSTER" -o json -C "$FRA" create vbr/full --purpose backup-job --root fra-main
+    tried "$KEYMUSTER" -o json -C "$FRA" create vbr/full --purpose backup-job --root fra-main
     [ "$status" -eq 5 ] || [ "$status" -eq 3 ]
     ends 0 -C "$FRA" verify
     ends 5 -o json -C "$FRA" sync
