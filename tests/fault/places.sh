@@ -21,9 +21,9 @@ kind=${1:?a kind of place}
 setting=${2:?fast, full, planted or one}
 shift 2
 [ "$setting" != fast ] || [ "${KM_FAULT-}" != full ] || setting=full
-LEAST=50 # faults, in the fast setting
+LEAST=40 # faults, in the fast setting
 THIN=${KM_FAULT_THIN:-60} # of them it takes one, there
-if [ "$kind" = sftp ] && [ -z "${KM_FAULT_THIN-}" ]; then THIN=120; fi # it talks more for each request
+if [ "$kind" = sftp ] && [ -z "${KM_FAULT_THIN-}" ]; then THIN=80 LEAST=15; fi # it talks more for each request, and not always as often
 JOBS=${KM_FAULT_JOBS:-2}
 PATIENCE=60 # seconds after which a command hangs
 

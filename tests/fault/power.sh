@@ -304,7 +304,7 @@ weaker() { # FAULT
 }
 
 case $setting in
-fast) real 300 3 120 ;;
+fast) real 300 3 85 ;;
 full) real 3000 1 2500 ;;
 planted)
     n=0 failed=0

@@ -1,12 +1,13 @@
 /*
- * For tests: looks for a secret in files and folders, in every form in which it may have leaked.
+ * For tests: looks for secrets in files and folders, in every form in which they may have leaked.
  *
- *   scan [-q] [-x PATH]... SECRETFILE PATH...
+ *   scan [-q] [-s SECRETFILE]... [-x PATH]... SECRETFILE PATH...
  *
- * Searched are all windows of 8 bytes of: the secret as it is, reversed, in hex of both cases
- * (windows of 16 digits: 8 bytes), in base64 at its three alignments, and in UTF-16. -x leaves a
- * file out. Prints a line for each file with a hit: path, form, offset, and how many times the
- * whole form is there. Exit: 1 with hits, 0 without, 2 when something could not be read.
+ * -s names a further secret. Searched are all windows of 8 bytes of: a secret as it is, reversed,
+ * in hex of both cases (windows of 16 digits: 8 bytes), in base64 at its three alignments, and in
+ * UTF-16. -x leaves a file out. Prints a line for each form of a secret that a file has: path,
+ * form, offset, how many times the whole form is there, and the secret's file. Exit: 1 with hits, 0
+ * without, 2 when something could not be read.
  */
 #define _XOPEN_SOURCE 700 /* nftw */
 #include <fcntl.h>
@@ -18,16 +19,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 512, FORM_MAX = 2 * SECRET_MAX + 8, FORMS = 8, EXCEPT_MAX = 16 };
+enum {
+    SECRET_MAX = 512,
+    SECRETS = 16,
+    FORM_MAX = 2 * SECRET_MAX + 8,
+    FORMS = 8 * SECRETS,
+    EXCEPT_MAX = 16
+};
 
 struct form {
-    const char *name;
+    const char *name, *secret; /* the secret's file */
     unsigned char bytes[FORM_MAX];
     size_t len, window;
 };
 
 static struct form forms[FORMS];
-static size_t form_count;
+static size_t form_count, secret_count;
 static const char *except[EXCEPT_MAX];
 static size_t except_count;
 static int quiet, hits, failed;
@@ -145,8 +152,8 @@ search(const char *path, const unsigned char *data, size_t len)
             seen[w->form] = 1;
             hits++;
             if (!quiet)
-                (void)printf("%s: %s, window %zu, at %zu, whole %zu\n", path, f->name, w->at, here,
-                             whole(f, data, len));
+                (void)printf("%s: %s, window %zu, at %zu, whole %zu, of %s\n", path, f->name, w->at,
+                             here, whole(f, data, len), f->secret);
         }
     }
 }
@@ -201,10 +208,12 @@ read_secret(const char *path)
         (void)fclose(in); /* only read from */
     if (len > 0 && s[len - 1] == '\n')
         len--;
-    if (len < 8 || len == sizeof s)
+    if (len < 8 || len == sizeof s || secret_count++ == SECRETS)
         return -1;
+    size_t first = form_count;
     make_forms(s, len);
-    make_windows();
+    for (size_t i = first; i < form_count; i++)
+        forms[i].secret = path;
     return 0;
 }
 
@@ -212,18 +221,23 @@ int
 main(int argc, char **argv)
 {
     int c;
-    while ((c = getopt(argc, argv, "qx:")) != -1) {
+    int unread = 0;
+    while ((c = getopt(argc, argv, "qs:x:")) != -1) {
         if (c == 'q')
             quiet = 1;
+        else if (c == 's')
+            unread |= read_secret(optarg) != 0;
         else if (c == 'x' && except_count < EXCEPT_MAX)
             except[except_count++] = optarg;
         else
             return 2;
     }
-    if (argc - optind < 2 || read_secret(argv[optind]) != 0) {
-        (void)fprintf(stderr, "usage: scan [-q] [-x PATH]... SECRETFILE PATH...\n");
+    if (argc - optind < 2 || read_secret(argv[optind]) != 0 || unread) {
+        (void)fprintf(stderr,
+                      "usage: scan [-q] [-s SECRETFILE]... [-x PATH]... SECRETFILE PATH...\n");
         return 2;
     }
+    make_windows();
     for (int i = optind + 1; i < argc; i++)
         if (nftw(argv[i], visit, 32, FTW_PHYS) != 0)
             failed = 1;

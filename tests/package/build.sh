@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds the package twice from a source tarball, in two folders, under two umasks, languages and time zones. Nothing but
-# Debian packages is used. FOLDER/first and FOLDER/second have what came out, FOLDER/dist.tar.xz is the tarball.
+# Builds the package from a source tarball; where KM_LONG is ON twice, in two folders, under two umasks, languages and time zones.
+# Nothing but Debian packages is used. FOLDER/first and FOLDER/second have what came out, FOLDER/dist.tar.xz is the tarball.
 #
 #   build.sh BUILD-FOLDER FOLDER
 set -euo pipefail
@@ -32,5 +32,6 @@ package() { # NAME PLACE
 export -n CFLAGS CPPFLAGS LDFLAGS CC SOURCE_DATE_EPOCH 2>/dev/null || true
 umask 022
 LC_ALL=C.UTF-8 TZ=UTC package first "$folder/a"
+[ "${KM_LONG-}" = ON ] || exit 0
 umask 027
 LC_ALL=C TZ=Asia/Kolkata package second "$folder/another-place/b"
