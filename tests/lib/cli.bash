@@ -21,10 +21,14 @@ bats_require_minimum_version 1.5.0
 
 # ---- a place for each test ----
 
-fresh_home() {
-    # Bats notes a place before each command, to name it when a test fails: a tenth of its time. The commands of the test itself are enough.
+# Bats notes a place before each command, to name it when a test fails: a tenth of its time. The commands of the test itself are enough.
+trace_the_test_only() {
     set +T
     [ -z "${BATS_TEST_NAME-}" ] || declare -ft -- "$BATS_TEST_NAME"
+}
+
+fresh_home() {
+    trace_the_test_only
     umask 077
     T=$BATS_TEST_TMPDIR
     export HOME=$T/home

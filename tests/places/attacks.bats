@@ -89,9 +89,7 @@ teardown_file() {
     place_stop
 }
 setup() {
-    # Bats notes a place before each command, to name it when a test fails: of the test's own commands only, there are enough of them.
-    set +T
-    declare -ft -- "$BATS_TEST_NAME"
+    trace_the_test_only
     # shellcheck disable=SC1091
     . "$BATS_FILE_TMPDIR/vars"
     cd "$T" || return 1
