@@ -8,6 +8,7 @@
 #include "copy/identity.h"
 #include "copy/known.h"
 #include "crypt/hash.h"
+#include "escrow/view.h"
 #include "sys/dir.h"
 #include "text/enc.h"
 
@@ -280,6 +281,21 @@ copy_open_url(struct store *store, const char *url, const struct remote_access *
     enum rc rc = open_place(store, url, access, name, out, err);
     if (rc != RC_OK)
         copy_close(out);
+    return rc;
+}
+
+enum rc
+copy_is_at(const struct store *store, const char *name, const char *site, int *there,
+           struct err *err)
+{
+    char uuid[UUID_TEXT + 1], at[UUID_TEXT + 1];
+    const char *id = store_conf(store, "copy", name, "id");
+    *there = 0;
+    if (id == NULL || site[0] == '\0')
+        return RC_OK;
+    copy_id_to_uuid(uuid, id);
+    enum rc rc = object_site(store, uuid, at, err);
+    *there = rc == RC_OK && strcmp(at, site) == 0;
     return rc;
 }
 

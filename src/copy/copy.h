@@ -35,6 +35,9 @@ enum rc copy_open_url(struct store *store, const char *url, const struct remote_
                       const char *name, struct copy *out, struct err *err) MUST_CHECK;
 /* What keymuster.conf says of how a copy is reached; borrowed until the next store_conf_set. */
 void copy_access(const struct store *store, const char *name, struct remote_access *out);
+/* Whether a copy bound here is at a site (UUID) by what the log says. Of "" none is. */
+enum rc copy_is_at(const struct store *store, const char *name, const char *site, int *there,
+                   struct err *err) MUST_CHECK;
 void copy_close(struct copy *c);
 /*
  * As copy_open, but escrow.json or copy.json may be damaged or gone: the binding says which copy

@@ -75,7 +75,7 @@ large_object(struct remote *r, int removes, struct err *err)
     unsigned char *bytes = malloc(REMOTE_LARGE);
     if (bytes == NULL)
         return err_nomem(err);
-    random_bytes(bytes, REMOTE_LARGE);
+    random_noise(bytes, REMOTE_LARGE);
     new_name(name);
     enum rc rc = r->kind->create(r, name, bytes, REMOTE_LARGE, err);
     if (rc == RC_OK)

@@ -68,6 +68,14 @@ random_bytes(void *out, size_t len)
     randombytes_buf(out, len);
 }
 
+void
+random_noise(void *out, size_t len)
+{
+    unsigned char seed[randombytes_SEEDBYTES];
+    randombytes_buf(seed, sizeof seed);
+    randombytes_buf_deterministic(out, len, seed);
+}
+
 enum rc
 random_secret(struct secret *out, size_t len, struct err *err)
 {

@@ -25,6 +25,9 @@ void sha256_more(struct sha256_state *s, const void *bytes, size_t len);
 void sha256_end(struct sha256_state *s, unsigned char out[HASH_SIZE]);
 
 void random_bytes(void *out, size_t len);
+/* Megabytes that cannot be compressed, all from 32 random bytes: the kernel gives 256 a call. Not
+ * for keys. len: less than 256 GiB. */
+void random_noise(void *out, size_t len);
 /* len bytes appended to a secret. */
 enum rc random_secret(struct secret *out, size_t len, struct err *err) MUST_CHECK;
 /* Version 4 UUID as text. */

@@ -121,14 +121,12 @@ root_site(const struct store *store, const char *uuid, char site[UUID_TEXT + 1],
 static enum rc
 copy_at(const struct store *store, const char *copy, const char *site, int *yes, struct err *err)
 {
-    struct buf v;
+    char there[UUID_TEXT + 1];
     *yes = 0;
     if (copy[0] == '\0')
         return RC_OK;
-    buf_init(&v, LIMIT_TEXT);
-    enum rc rc = field_get(store, copy, "site", &v, NULL, err);
-    *yes = rc == RC_OK && strcmp(buf_str(&v), site) == 0;
-    buf_release(&v);
+    enum rc rc = object_site(store, copy, there, err);
+    *yes = rc == RC_OK && strcmp(there, site) == 0;
     return rc;
 }
 

@@ -45,18 +45,15 @@ load_thing(void *arg, const struct object *o, struct err *err)
 {
     struct loading *l = arg;
     struct loss_thing *more = realloc(*l->things, (*l->count + 1) * sizeof *more);
-    struct buf site;
     if (more == NULL)
         return err_nomem(err);
     *l->things = more;
     struct loss_thing *t = &more[(*l->count)++];
     memset(t, 0, sizeof *t);
     t->object = *o;
-    buf_init(&site, LIMIT_TEXT);
-    enum rc rc = field_get(l->store, o->uuid, "site", &site, NULL, err);
-    (void)snprintf(t->site, sizeof t->site, "%s",
-                   strcmp(o->kind, "site") == 0 ? o->uuid : buf_str(&site));
-    buf_release(&site);
+    enum rc rc = object_site(l->store, o->uuid, t->site, err);
+    if (strcmp(o->kind, "site") == 0)
+        memcpy(t->site, o->uuid, sizeof t->site);
     if (rc == RC_OK)
         rc = text_of(&t->region, l->store, o->uuid, "region", err);
     if (rc == RC_OK)

@@ -280,6 +280,27 @@ later_time(void *arg, const char *value, const char *entry, struct err *err)
 }
 
 enum rc
+object_site(const struct store *store, const char *uuid, char site[UUID_TEXT + 1], struct err *err)
+{
+    struct buf v;
+    buf_init(&v, LIMIT_TEXT);
+    enum rc rc = field_get(store, uuid, "site", &v, NULL, err);
+    (void)snprintf(site, UUID_TEXT + 1, "%s", rc == RC_OK ? buf_str(&v) : "");
+    buf_release(&v);
+    return rc;
+}
+
+enum rc
+object_site_name(const struct store *store, const char *uuid, char name[LIMIT_NAME + 1],
+                 struct err *err)
+{
+    char site[UUID_TEXT + 1];
+    name[0] = '\0';
+    enum rc rc = object_site(store, uuid, site, err);
+    return rc == RC_OK ? object_name(store, site, name, err) : rc;
+}
+
+enum rc
 field_latest(const struct store *store, const char *object, const char *name,
              char out[TIME_TEXT + 1], struct err *err)
 {
@@ -321,9 +342,7 @@ root_kms(const struct store *store, struct root *out, struct err *err)
     if (rc == RC_OK)
         (void)snprintf(out->id, sizeof out->id, "%s", buf_str(&v));
     if (rc == RC_OK && out->kms.uuid[0] != '\0')
-        rc = field_get(store, out->kms.uuid, "site", &v, NULL, err);
-    if (rc == RC_OK && out->kms.uuid[0] != '\0')
-        (void)snprintf(out->site, sizeof out->site, "%s", buf_str(&v));
+        rc = object_site(store, out->kms.uuid, out->site, err);
     buf_release(&v);
     return rc;
 }
@@ -399,9 +418,7 @@ entries_acknowledged(const struct store *store, const char *author, const char *
                      int64_t *upto, struct err *err)
 {
     struct stmt *q = NULL;
-    struct buf site;
     *upto = 0;
-    buf_init(&site, LIMIT_TEXT);
     enum rc rc = db_query(store->db, &q,
                           "SELECT copy, entries FROM copy_seen WHERE author = ?1"
                           " ORDER BY entries DESC, copy",
@@ -412,7 +429,7 @@ entries_acknowledged(const struct store *store, const char *author, const char *
     while (*upto == 0 && (rc = stmt_row(q, err)) == RC_OK && stmt_more(q)) {
         /* copy_seen holds the id of copy.json; the object's UUID has the same sixteen bytes. */
         unsigned char raw[16];
-        char uuid[UUID_TEXT + 1];
+        char uuid[UUID_TEXT + 1], site[UUID_TEXT + 1];
         if (not_site == NULL || not_site[0] == '\0') {
             *upto = col_int(q, 1);
             break;
@@ -420,14 +437,13 @@ entries_acknowledged(const struct store *store, const char *author, const char *
         if (hex_decode(raw, sizeof raw, col_text(q, 0)) != 0)
             continue;
         uuid_format(uuid, raw);
-        rc = field_get(store, uuid, "site", &site, NULL, err);
+        rc = object_site(store, uuid, site, err);
         if (rc != RC_OK)
             break;
-        if (site.len > 0 && strcmp(buf_str(&site), not_site) != 0)
+        if (site[0] != '\0' && strcmp(site, not_site) != 0)
             *upto = col_int(q, 1);
     }
     stmt_done(q);
-    buf_release(&site);
     return rc;
 }
 

@@ -53,6 +53,11 @@ enum rc field_supersedes(const struct store *store, const char *object, const ch
                          struct jw *w, struct err *err) MUST_CHECK;
 /* Appends a value of field_each as plain text. */
 enum rc field_text(struct buf *out, const char *value, struct err *err) MUST_CHECK;
+/* The site of a KMS, a copy or a backup server: its UUID, "" when nothing says it. */
+enum rc object_site(const struct store *store, const char *uuid, char site[UUID_TEXT + 1],
+                    struct err *err) MUST_CHECK;
+enum rc object_site_name(const struct store *store, const char *uuid, char name[LIMIT_NAME + 1],
+                         struct err *err) MUST_CHECK;
 /* A field that holds a time, into out ("" when there is none); in a conflict the latest, for the
  * safe answer to how long a thing is needed. */
 enum rc field_latest(const struct store *store, const char *object, const char *name,

@@ -154,21 +154,17 @@ static enum rc
 take_copy(void *arg, const struct object *o, struct err *err)
 {
     struct audit *a = arg;
-    struct buf site, url, kept;
-    char name[LIMIT_NAME + 1] = "";
-    buf_init(&site, LIMIT_ENTRY);
+    struct buf url, kept;
+    char site[LIMIT_NAME + 1] = "";
     buf_init(&url, LIMIT_ENTRY);
     buf_init(&kept, LIMIT_ENTRY);
-    enum rc rc = field_get(a->store, o->uuid, "site", &site, NULL, err);
-    if (rc == RC_OK)
-        rc = object_name(a->store, buf_str(&site), name, err);
+    enum rc rc = object_site_name(a->store, o->uuid, site, err);
     if (rc == RC_OK)
         rc = field_get(a->store, o->uuid, "url", &url, NULL, err);
     if (rc == RC_OK)
         rc = field_get(a->store, o->uuid, "kept_at", &kept, NULL, err);
     if (rc == RC_OK)
-        rc = add_copy(a, o, name, buf_str(&url), buf_str(&kept), err);
-    buf_release(&site);
+        rc = add_copy(a, o, site, buf_str(&url), buf_str(&kept), err);
     buf_release(&url);
     buf_release(&kept);
     return rc;

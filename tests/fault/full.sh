@@ -2,7 +2,8 @@
 # The full setting: every fault of a lane on a scenario, one such row after the other, those without a result first, then the
 # oldest. Each result goes to RESULTS in place of the row's former one, so the hours that all rows take can be many sittings.
 #
-#   tests/fault/full.sh [--minutes N] [LANE]...     all lanes; N: begin no row later than that
+#   tests/fault/full.sh [--minutes N] [--missing] [LANE]...   all lanes; N: begin no row later than that; only
+#                                                   rows without a result
 #   tests/fault/full.sh --sums                      only what RESULTS says in all
 #
 # Environment: KM_BUILD (build/ci), KM_FAULT_JOBS (2).
@@ -12,8 +13,9 @@ here=$(cd -- "$(dirname -- "$0")" && pwd)
 build=${KM_BUILD:-$here/../../build/ci}
 export KEYMUSTER=$build/keymuster KM_TOOLS=$build/tests
 results=$here/RESULTS
-minutes=1000000
+minutes=1000000 missing=
 [ "${1:-}" = --minutes ] && { minutes=$2; shift 2; }
+[ "${1:-}" = --missing ] && { missing=1; shift; }
 commit=$(git -C "$here" rev-parse --short HEAD)
 touch -- "$results"
 
@@ -25,6 +27,7 @@ rows() {
             *) continue ;;
         esac
         date=$(sed -n "s/^$lane $scenario: .* wrong; .*, //p" "$results")
+        [ -n "$date" ] && [ -n "$missing" ] && continue
         printf '%s %s %s\n' "${date:-0}" "$lane" "$scenario"
     done | sort -s -k1,1
 }

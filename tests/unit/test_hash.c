@@ -89,6 +89,21 @@ test_uuid_in_order_is_version_7(void **state)
     }
 }
 
+/* No two blocks of the stream cipher alike, in one call or in two. */
+static void
+test_noise_repeats_nowhere(void **state)
+{
+    (void)state;
+    enum { BLOCK = 64, BLOCKS = 256 };
+    static unsigned char noise[2 * BLOCKS][BLOCK];
+    random_noise(noise, BLOCKS * BLOCK);
+    random_noise(noise[BLOCKS], BLOCKS * BLOCK);
+    for (size_t i = 0; i < 2 * (size_t)BLOCKS; i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(noise[i], noise[k], 16);
+    }
+}
+
 static void
 test_random_secret_appends_within_the_slot(void **state)
 {
@@ -126,6 +141,7 @@ main(void)
         cmocka_unit_test(test_sha256_every_split),
         cmocka_unit_test(test_uuid_is_version_4),
         cmocka_unit_test(test_uuid_in_order_is_version_7),
+        cmocka_unit_test(test_noise_repeats_nowhere),
         cmocka_unit_test(test_random_secret_appends_within_the_slot),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

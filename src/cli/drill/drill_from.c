@@ -10,39 +10,6 @@
 #include "cli/places/from_export.h"
 #include "cli/session.h"
 
-/* Where the log says that the copy is. */
-static enum rc
-copy_site(struct drill_run *r, struct err *err)
-{
-    struct buf site;
-    if (r->copy.uuid[0] == '\0')
-        return RC_OK;
-    buf_init(&site, LIMIT_TEXT);
-    enum rc rc = field_get(r->own, r->copy.uuid, "site", &site, NULL, err);
-    if (rc == RC_OK && site.len == UUID_TEXT)
-        memcpy(r->copy_site, buf_str(&site), UUID_TEXT + 1);
-    buf_release(&site);
-    return rc;
-}
-
-/* The site of a copy bound here, by the log; *own 1 when it is this store's. */
-static enum rc
-is_at_own_site(const struct store *store, const char *name, int *own, struct err *err)
-{
-    char uuid[UUID_TEXT + 1];
-    struct buf site;
-    const char *id = store_conf(store, "copy", name, "id");
-    *own = 0;
-    if (id == NULL || store->site[0] == '\0')
-        return RC_OK;
-    copy_id_to_uuid(uuid, id);
-    buf_init(&site, LIMIT_TEXT);
-    enum rc rc = field_get(store, uuid, "site", &site, NULL, err);
-    *own = rc == RC_OK && strcmp(buf_str(&site), store->site) == 0;
-    buf_release(&site);
-    return rc;
-}
-
 /* A copy that is away is no answer as long as there is another one; one that is hostile is. *done
  * 0: there is none that answers. */
 static enum rc
@@ -52,7 +19,7 @@ open_first(struct drill_run *r, int own_site, int *done, struct err *err)
     *done = 0;
     for (size_t i = 0; (name = ini_name_at(r->own->conf, "copy", i)) != NULL; i++) {
         int own = 0;
-        enum rc rc = is_at_own_site(r->own, name, &own, err);
+        enum rc rc = copy_is_at(r->own, name, r->own->site, &own, err);
         if (rc != RC_OK)
             return rc;
         if (own != own_site)
@@ -150,7 +117,7 @@ drill_from_open(struct drill_run *r, struct err *err)
     if (rc == RC_OK && r->alone != NULL)
         return RC_OK;
     if (rc == RC_OK && r->from_rc == RC_OK)
-        rc = copy_site(r, err);
+        rc = object_site(r->own, r->copy.uuid, r->copy_site, err);
     if (rc == RC_OK)
         read_copy(r, from != NULL);
     if (rc != RC_OK || r->from_rc == RC_OK || is_of_copy(r->from_rc))

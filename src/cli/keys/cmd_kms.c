@@ -384,9 +384,7 @@ list_kms(void *arg, const struct object *o, struct err *err)
     char site[LIMIT_NAME + 1];
     char provider[32];
     buf_init(&v, LIMIT_TEXT);
-    enum rc rc = field_get(store, o->uuid, "site", &v, NULL, err);
-    if (rc == RC_OK)
-        rc = object_name(store, buf_str(&v), site, err);
+    enum rc rc = object_site_name(store, o->uuid, site, err);
     if (rc == RC_OK)
         rc = field_get(store, o->uuid, "provider", &v, NULL, err);
     if (rc == RC_OK) {
@@ -433,9 +431,7 @@ run_kms_show(struct ctx *ctx, struct err *err)
     buf_init(&v, LIMIT_TEXT);
     enum rc rc = object_find(ctx->store, "kms", opt_arg(&ctx->opts, 0), &kms, err);
     if (rc == RC_OK)
-        rc = field_get(ctx->store, kms.uuid, "site", &v, NULL, err);
-    if (rc == RC_OK)
-        rc = object_name(ctx->store, buf_str(&v), site, err);
+        rc = object_site_name(ctx->store, kms.uuid, site, err);
     int json = out_is_json(ctx);
     const char *bound = rc == RC_OK ? kms_conf(ctx->store, &kms, "credential") : NULL;
     if (rc == RC_OK && json) {

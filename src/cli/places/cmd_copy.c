@@ -268,9 +268,7 @@ list_copy(void *arg, const struct object *o, struct err *err)
     int64_t ms = 0;
     buf_init(&v, PATH_SIZE);
     const char *bound = store_conf(store, "copy", o->name, "url");
-    enum rc rc = field_get(store, o->uuid, "site", &v, NULL, err);
-    if (rc == RC_OK)
-        rc = object_name(store, buf_str(&v), site, err);
+    enum rc rc = object_site_name(store, o->uuid, site, err);
     if (rc == RC_OK)
         rc = field_get(store, o->uuid, "url", &v, NULL, err);
     if (rc == RC_OK)

@@ -6,7 +6,7 @@
 #include "cli/recover/run_blind.h"
 #include "cli/reveal/showing.h"
 #include "cli/session.h"
-#include "copy/identity.h"
+#include "copy/copy.h"
 #include "sys/term.h"
 #include "text/enc.h"
 #include "text/flow.h"
@@ -116,24 +116,6 @@ run_blind_begin(struct ctx *ctx, const struct ini *answers, struct runbook **boo
 
 /* ---- where the page is ---- */
 
-static enum rc
-at_protected_site(const struct ctx *ctx, const struct key *key, const char *copy, int *there,
-                  struct err *err)
-{
-    char uuid[UUID_TEXT + 1];
-    struct buf site;
-    const char *id = store_conf(ctx->store, "copy", copy, "id");
-    *there = 0;
-    if (id == NULL)
-        return RC_OK;
-    copy_id_to_uuid(uuid, id);
-    buf_init(&site, LIMIT_TEXT);
-    enum rc rc = field_get(ctx->store, uuid, "site", &site, NULL, err);
-    *there = rc == RC_OK && strcmp(buf_str(&site), key->protects_site) == 0;
-    buf_release(&site);
-    return rc;
-}
-
 static void
 put_place(struct buf *out, const char *url)
 {
@@ -161,7 +143,7 @@ run_blind_places(const struct ctx *ctx, const struct key *key, struct buf *out, 
         for (size_t i = 0; (name = ini_name_at(ctx->store->conf, "copy", i)) != NULL; i++) {
             const char *url = store_conf(ctx->store, "copy", name, "url");
             int there = 0;
-            enum rc rc = at_protected_site(ctx, key, name, &there, err);
+            enum rc rc = copy_is_at(ctx->store, name, key->protects_site, &there, err);
             if (rc != RC_OK)
                 return rc;
             if (url == NULL || there != near)

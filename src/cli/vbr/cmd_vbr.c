@@ -224,11 +224,9 @@ list_one(void *arg, const struct object *o, struct err *err)
     struct listing *l = arg;
     const struct store *store = l->ctx->store;
     struct buf v;
-    char site[LIMIT_NAME + 1] = "";
+    char site[LIMIT_NAME + 1];
     buf_init(&v, LIMIT_TEXT);
-    enum rc rc = field_get(store, o->uuid, "site", &v, NULL, err);
-    if (rc == RC_OK && v.len > 0)
-        rc = object_name(store, buf_str(&v), site, err);
+    enum rc rc = object_site_name(store, o->uuid, site, err);
     if (rc == RC_OK)
         rc = field_get(store, o->uuid, "endpoint", &v, NULL, err);
     int bound = conf_value(store, "vbr", o, "credential") != NULL;
