@@ -217,6 +217,7 @@ struct walk {
     atomic_int *next; /* the scenario that no worker has taken yet, by its number among all */
     int part, of;     /* of one scenario alone: this worker's share of the faults */
     int lanes[LANES]; /* those that were asked for */
+    int untouched;    /* the folder is as a scenario begins: the last run left it so */
     struct sums sums[LANES];
     struct sums *sum; /* of the lane that is walked */
 };

@@ -21,6 +21,8 @@
 
 enum { PID = 4242, SECOND = 1000, MICRO = 1000, NANO = 1000000, BYTE = 8 };
 
+void still_begin(void);
+
 static long now_ms; /* 0: this program is left alone */
 static uint64_t state;
 static int chance_fd = -1; /* /dev/urandom, until it was read */
@@ -40,7 +42,7 @@ look_up(void *function, const char *name)
     memcpy(function, &found, sizeof found);
 }
 
-/* Other libraries may call before `begin`. */
+/* Other libraries may call before `still_begin`. */
 #define NEXT(function, name) (function != NULL ? (void)0 : look_up(&function, name))
 
 /* What forks would go on with its parent's chance. */
@@ -50,8 +52,9 @@ forked(void)
     state ^= UINT64_C(0x5851f42d4c957f2d);
 }
 
-__attribute__((constructor)) static void
-begin(void)
+/* Once more where ready.c gives a process its environment. */
+__attribute__((constructor)) void
+still_begin(void)
 {
     const char *said = getenv("KM_STILL");
     char *rest = NULL;

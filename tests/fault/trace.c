@@ -8,10 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +27,13 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "launch.h"
 #include "oom.h"
 
 static int out_fd = -1, err_fd = -1; /* of every run in turn */
 long fault_slack = 1;
 static struct oom *oom;
-static char oom_path[64], oom_library[512], still_library[512];
+static char oom_path[64];
 static char still[64];             /* KM_STILL for the runs of the program under test */
 static volatile sig_atomic_t late; /* the run takes too long */
 
@@ -70,8 +70,7 @@ trace_begin(const char *tools)
     if (oom == MAP_FAILED)
         die("mmap: %s", strerror(errno));
     (void)snprintf(oom_path, sizeof oom_path, "KM_OOM=/proc/%d/fd/%d", (int)getpid(), fd);
-    (void)snprintf(oom_library, sizeof oom_library, "%s/libfault_oom.so", tools);
-    (void)snprintf(still_library, sizeof still_library, "%s/libfault_still.so", tools);
+    launch_begin(tools, out_fd, err_fd);
 }
 
 void
@@ -100,82 +99,58 @@ struct running {
     unsigned long long brk;        /* what a spoiled brk asked for */
 };
 
-static void
-child_terminal(int master)
+static int
+is_traced(const struct running *r)
 {
-    char name[64];
+    return (r->fault != NULL && r->fault->kind != FAULT_ALLOC) || r->calls != NULL ||
+           r->master >= 0;
+}
+
+static int
+terminal_number(int master)
+{
     int unlock = 0;
     int number = 0;
-    if (setsid() < 0 || ioctl(master, TIOCSPTLCK, &unlock) != 0 ||
-        ioctl(master, TIOCGPTN, &number) != 0)
-        _exit(126);
-    (void)snprintf(name, sizeof name, "/dev/pts/%d", number);
-    int fd = open(name, O_RDWR);
-    struct winsize size = {24, 80, 0, 0};
-    if (fd < 0 || ioctl(fd, TIOCSCTTY, 0) != 0 || ioctl(fd, TIOCSWINSZ, &size) != 0)
-        _exit(126);
-    for (int i = 0; i < 3; i++)
-        (void)dup2(fd, i);
-    (void)close(fd);
+    if (ioctl(master, TIOCSPTLCK, &unlock) != 0 || ioctl(master, TIOCGPTN, &number) != 0)
+        die("terminal: %s", strerror(errno));
+    return number;
 }
 
-/* Stops at umask and at the fault's call alone; all others run at full speed. A program that it
- * starts would inherit that, and have nobody who lets it go on: fault->turn is 0 then. */
 static void
-child_filter(int call)
+variable(struct launch *l, const char *fmt, ...)
 {
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_umask, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog filter = {sizeof code / sizeof code[0], code};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) != 0)
-        _exit(126);
+    char text[1200];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    launch_add(l, text);
+    l->variables++;
 }
 
 static void
-child(const struct running *r, const char *program, char *const argv[], const char *dir, int allocs,
+begin(struct running *r, const char *program, char *const argv[], const char *dir, int allocs,
       unsigned flags)
 {
-    char home[300], state[300];
-    char lang[] = "LANG=C.UTF-8";
-    char term[] = "TERM=xterm";
-    char path[] = "PATH=/usr/bin:/bin";
-    char preload[sizeof oom_library + sizeof still_library + 16];
-    char *names[] = {home, state, lang, term, path, NULL, NULL, NULL, NULL};
-    char **more = names + 5;
-    (void)snprintf(home, sizeof home, "HOME=%s/home", dir);
-    (void)snprintf(state, sizeof state, "XDG_STATE_HOME=%s/home/state", dir);
-    (void)snprintf(preload, sizeof preload, "LD_PRELOAD=%s %s", allocs ? oom_library : "",
-                   flags & RUN_STILL ? still_library : "");
+    static struct launch l;
+    l.traced = is_traced(r);
+    l.call = r->filtered ? r->fault->call : -1;
+    l.terminal = r->master >= 0 ? terminal_number(r->master) : -1;
+    l.words = l.variables = 0;
+    l.len = 0;
+    launch_add(&l, dir);
+    for (; argv[l.words] != NULL; l.words++)
+        launch_add(&l, argv[l.words]);
+    variable(&l, "HOME=%s/home", dir);
+    variable(&l, "XDG_STATE_HOME=%s/home/state", dir);
+    variable(&l, "LANG=C.UTF-8");
+    variable(&l, "TERM=xterm");
+    variable(&l, "PATH=/usr/bin:/bin");
     if (allocs)
-        *more++ = oom_path;
+        variable(&l, "%s", oom_path);
     if (flags & RUN_STILL)
-        *more++ = still;
-    if (more != names + 5)
-        *more = preload;
-    if (chdir(dir) != 0)
-        _exit(126);
-    if (r->master >= 0) {
-        child_terminal(r->master);
-    } else {
-        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        (void)setpgid(0, 0);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0)
-            _exit(126);
-    }
-    if ((r->fault != NULL && r->fault->kind != FAULT_ALLOC) || r->calls != NULL || r->master >= 0) {
-        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-            _exit(126);
-    }
-    if (r->filtered)
-        child_filter(r->fault->call);
-    (void)execve(program, argv, names);
-    _exit(126);
+        variable(&l, "%s", still);
+    r->pid = launch(program, &l);
 }
 
 /* ---- its terminal ---- */
@@ -396,7 +371,7 @@ watch(long seconds)
 static void
 reap(struct outcome *o, pid_t group)
 {
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
+    while (waitpid(-group, NULL, 0) > 0 || errno == EINTR) {
         if (late) {
             o->hung = 1;
             (void)kill(-group, SIGKILL);
@@ -435,12 +410,8 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
         r.master = terminal();
     r.filtered = fault != NULL && fault->turn > 0 && calls == NULL && r.master < 0;
     watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
-    r.pid = vfork(); /* no copy of what is kept here: the child only asks the kernel for things */
-    if (r.pid < 0)
-        die("fork: %s", strerror(errno));
-    if (r.pid == 0)
-        child(&r, program, argv, dir, allocs, flags);
-    if ((fault != NULL && fault->kind != FAULT_ALLOC) || calls != NULL || r.master >= 0)
+    begin(&r, program, argv, dir, allocs, flags);
+    if (is_traced(&r))
         follow(&r, &status);
     else
         while (wait_for(&r, &status))
