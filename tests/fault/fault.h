@@ -28,7 +28,7 @@ struct fault {
                  there on */
     int os_errno;
     int sticky; /* all of this kind from there on: the same system call, every allocation */
-    long turn;  /* `at` counted in calls of this number only; 0: by all, one after the other */
+    long turn;  /* `at` counted in calls of this number only */
 };
 
 enum { SAID = 128 * 1024, CALLS = 65536 };
@@ -55,7 +55,7 @@ struct outcome {
 struct calls {
     long count;
     short number[CALLS];
-    int turn[CALLS]; /* the how manieth of its number; 0: programs were started in between */
+    int turn[CALLS]; /* the how manieth of its number */
 };
 
 enum { HANG_SECONDS = 15, PATIENCE_SECONDS = 60 };

@@ -60,8 +60,7 @@ take_files(void)
     (void)close(null);
 }
 
-/* Stops at umask and at the fault's call alone; all others run at full speed. A program that it
- * starts would inherit that, and have nobody who lets it go on: fault->turn is 0 then. */
+/* Stops at umask and at the fault's call alone; all others run at full speed. */
 static void
 stop_at(int call)
 {

@@ -280,11 +280,24 @@ leave(struct running *r)
            !r->o->struck;
 }
 
+/* What the program has started is traced, too, as it inherits the filter; it is not stopped. */
+static void
+let_go(pid_t pid, int status)
+{
+    int event = status >> 16 != 0 || WSTOPSIG(status) == SIGTRAP || WSTOPSIG(status) == SIGSTOP;
+    if (WIFSTOPPED(status))
+        (void)ptrace(PTRACE_CONT, pid, NULL, (void *)(long)(event ? 0 : WSTOPSIG(status)));
+}
+
 /* Waits for the process; a run that takes too long is ended. Returns 0 once it is gone. */
 static int
 wait_for(struct running *r, int *status)
 {
-    while (waitpid(r->pid, status, 0) < 0) {
+    for (pid_t pid; (pid = waitpid(-1, status, __WALL)) != r->pid;) {
+        if (pid > 0) {
+            let_go(pid, *status);
+            continue;
+        }
         if (errno != EINTR)
             die("waiting: %s", strerror(errno));
         drain(r);
@@ -306,7 +319,8 @@ follow(struct running *r, int *status)
     if (!wait_for(r, status))
         return;
     if (ptrace(PTRACE_SETOPTIONS, r->pid, NULL,
-               (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP)) != 0)
+               (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP |
+                        PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)) != 0)
         die("options: %s", strerror(errno));
     for (;;) {
         if (ptrace(calls ? PTRACE_SYSCALL : PTRACE_CONT, r->pid, NULL, (void *)deliver) != 0 &&
@@ -350,12 +364,9 @@ static void
 count_turns(struct calls *c)
 {
     static int seen[SHRT_MAX];
-    int alone = 1;
     memset(seen, 0, sizeof seen);
     for (long i = 0; i < c->count; i++)
-        alone = alone && !call_starts(c->number[i]);
-    for (long i = 0; i < c->count; i++)
-        c->turn[i] = alone ? ++seen[c->number[i]] : 0;
+        c->turn[i] = ++seen[c->number[i]];
 }
 
 static void
@@ -371,7 +382,10 @@ watch(long seconds)
 static void
 reap(struct outcome *o, pid_t group)
 {
-    while (waitpid(-group, NULL, 0) > 0 || errno == EINTR) {
+    int status = 0;
+    for (pid_t pid; (pid = waitpid(-group, &status, __WALL)) > 0 || errno == EINTR;) {
+        if (pid > 0)
+            let_go(pid, status);
         if (late) {
             o->hung = 1;
             (void)kill(-group, SIGKILL);
@@ -408,7 +422,7 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
     oom->epoch = 0;
     if (flags & RUN_TTY)
         r.master = terminal();
-    r.filtered = fault != NULL && fault->turn > 0 && calls == NULL && r.master < 0;
+    r.filtered = fault != NULL && fault->kind != FAULT_ALLOC && calls == NULL && r.master < 0;
     watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
     begin(&r, program, argv, dir, allocs, flags);
     if (is_traced(&r))
