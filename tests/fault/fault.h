@@ -69,8 +69,9 @@ enum run_flags { RUN_TTY = 1, RUN_COUNT_ALLOCS = 2, RUN_PATIENT = 4, RUN_STILL =
 /* Runs argv (ended by NULL) in the folder `dir`. fault NULL: none. calls NULL: not wanted. */
 void trace_run(struct outcome *o, const char *program, char *const argv[], const char *dir,
                const struct fault *fault, struct calls *calls, unsigned flags);
-/* Once, before the first run; tools: where the libraries that are preloaded lie. */
-void trace_begin(const char *tools);
+/* Once, before the first run; tools: where the libraries that are preloaded lie; cheap: see
+ * launch.h. */
+void trace_begin(const char *tools, int cheap);
 /* Chance of this number from now on (see still.c); number 1 stops the clock at this moment. */
 void trace_still(unsigned seed);
 
@@ -138,7 +139,6 @@ void script_words(struct world *w, const char *line, char *text, size_t size, ch
 enum scenario_flags {
     S_SHOWS = 1,     /* hands out the secret of vbr/first */
     S_TTY = 2,       /* needs a terminal */
-    S_SLOW = 4,      /* costs a tenth of a second or more: thinned out further */
     S_NO_LOG = 8,    /* leaves nothing in the log of `store` */
     S_OTHER = 16,    /* makes a store of its own, `other` */
     S_FILE = 32,     /* the acknowledgement is the file `secret` */

@@ -6,11 +6,11 @@
  *   harness prepare DIR      makes the state that the scenarios start from, in a new folder
  *   harness list             each lane with each scenario that it walks
  *
- * --full takes every fault, not an even choice (of scenarios that derive a key from a passphrase at
- * its real cost every eighth); KM_FAULT=full in the environment does the same. Of the allocations
- * in one place (oom.h) it takes the first and the last; --every takes each.
+ * --full takes every fault, not an even choice; KM_FAULT=full in the environment does the same. Of
+ * the allocations in one place (oom.h) it takes the first and the last; --every takes each.
  * --planted: the program has a deliberate fault, and the lane must catch it. --nth takes the one
- * fault with the number that a complaint named, and leaves the folder.
+ * fault with the number that a complaint named, and leaves the folder; what a passphrase protects
+ * there opens in the harness alone (launch.h).
  *
  * Environment: KEYMUSTER, KM_TOOLS (kms_tool, libfault_*.so), KM_FAULT_JOBS (2). Exit 0 when all
  * was well. Prints a line of sums for each lane, each with a TAP line.
@@ -60,14 +60,14 @@ needed(const char *name)
 }
 
 static void
-world_init(struct world *w, const struct asked *a, const char *dir)
+world_init(struct world *w, const struct asked *a, const char *dir, int cheap)
 {
     memset(w, 0, sizeof *w);
     w->sound = needed("KEYMUSTER");
     w->program = a->planted != NULL ? a->planted : w->sound;
     w->tools = needed("KM_TOOLS");
     (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
-    trace_begin(w->tools);
+    trace_begin(w->tools, cheap);
 }
 
 /* A worker and what it runs take turns; on one processor they need not wait for another to notice.
@@ -109,7 +109,7 @@ start(const struct asked *a, const char *top, atomic_int *next, int part, int of
     memcpy(k.lanes, a->lanes, sizeof k.lanes);
     stay(part);
     (void)snprintf(dir, sizeof dir, "%s/%d", top, part);
-    world_init(&w, a, dir);
+    world_init(&w, a, dir, 1);
     lane_walk(&k);
     exit(write(to, k.sums, sizeof k.sums) == sizeof k.sums ? 0 : 2);
 }
@@ -239,7 +239,7 @@ prepare(const char *dir)
         (void)snprintf(path, sizeof path, "%s/%.90s", here, dir);
         dir = path;
     }
-    world_init(&w, &none, dir);
+    world_init(&w, &none, dir, 0); /* others go on with it */
     lane_base(&w);
     return 0;
 }

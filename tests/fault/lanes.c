@@ -11,7 +11,7 @@
 #include "fault.h"
 #include "oom.h"
 
-enum { TEXT = 2048, SLOWER = 8, ALONE = 8, SAID_OF = 40, BLOCKS = 8 };
+enum { TEXT = 2048, FEWER = 8, ALONE = 8, SAID_OF = 40, BLOCKS = 8 };
 
 /* Faults of one scenario, all of them; the fast setting takes an even choice. */
 struct list {
@@ -61,10 +61,9 @@ share(const struct walk *k, const struct scenario *s, size_t all, size_t fast)
     if (k->only != NULL)
         fast *= ALONE;
     if (k->full)
-        return s->flags & S_SLOW ? all / SLOWER + 1 : all;
-    if (s->flags &
-        (S_SLOW | S_READS)) /* what reads leaves no state behind in which more is wrong */
-        fast = fast / SLOWER + 1;
+        return all;
+    if (s->flags & S_READS) /* it leaves no state behind in which more is wrong */
+        fast = fast / FEWER + 1;
     return all < fast ? all : fast;
 }
 

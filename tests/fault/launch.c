@@ -16,15 +16,16 @@ static struct ready {
     int socket;
 } ready[PROGRAMS];
 static char preload[3 * PATH];
-static int out_fd, err_fd;
+static int is_cheap, out_fd, err_fd;
 
 void
-launch_begin(const char *tools, int out, int err)
+launch_begin(const char *tools, int cheap, int out, int err)
 {
     (void)snprintf(
         preload, sizeof preload,
         "LD_PRELOAD=%.400s/libfault_ready.so %.400s/libfault_oom.so %.400s/libfault_still.so",
         tools, tools, tools);
+    is_cheap = cheap;
     out_fd = out;
     err_fd = err;
 }
@@ -44,10 +45,11 @@ static void
 stand(struct ready *r, const char *program, char *name)
 {
     int pair[2];
-    static char stands[] = LAUNCH_READY "=1";
+    static char real[] = LAUNCH_READY "=real";
+    static char cheap[] = LAUNCH_READY "=cheap";
     static char bound[] = "LD_BIND_NOW=1"; /* no library looks up its functions in every run */
     char *words[] = {name, NULL};
-    char *variables[] = {stands, bound, preload, NULL};
+    char *variables[] = {is_cheap ? cheap : real, bound, preload, NULL};
     if (strlen(program) >= PATH || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         die("%s: a socket: %s", program, strerror(errno));
     pid_t pid = vfork();

@@ -12,7 +12,9 @@
 /* Descriptors of the process that stands ready; a run has none of them. */
 enum { LAUNCH_SOCKET = 200, LAUNCH_OUT, LAUNCH_ERR };
 enum { LAUNCH_TEXT = 16 * 1024 };
-#define LAUNCH_READY "KM_READY" /* set where the process has to stand ready */
+/* Set where the process has to stand ready. "cheap": deriving a key from a passphrase takes the
+ * least work that libsodium knows, so no other process gets the same key. */
+#define LAUNCH_READY "KM_READY"
 
 struct launch {
     int traced;   /* by the harness, before which it stops once */
@@ -23,8 +25,9 @@ struct launch {
     char text[LAUNCH_TEXT]; /* the folder, the words, the environment; each ended by a zero byte */
 };
 
-/* Once, before the first; tools: where the libraries lie; out, err: files for output. */
-void launch_begin(const char *tools, int out, int err);
+/* Once, before the first; tools: where the libraries lie; cheap: see above; out, err: files for
+ * output. */
+void launch_begin(const char *tools, int cheap, int out, int err);
 /* Appends a part of the text. */
 void launch_add(struct launch *l, const char *text);
 /* The new process, a child of the caller and the first of its group. The name of a program (its

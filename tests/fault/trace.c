@@ -54,7 +54,7 @@ said_fd(const char *name)
 }
 
 void
-trace_begin(const char *tools)
+trace_begin(const char *tools, int cheap)
 {
     struct sigaction act;
     memset(&act, 0, sizeof act);
@@ -70,7 +70,7 @@ trace_begin(const char *tools)
     if (oom == MAP_FAILED)
         die("mmap: %s", strerror(errno));
     (void)snprintf(oom_path, sizeof oom_path, "KM_OOM=/proc/%d/fd/%d", (int)getpid(), fd);
-    launch_begin(tools, out_fd, err_fd);
+    launch_begin(tools, cheap, out_fd, err_fd);
 }
 
 void
