@@ -138,7 +138,7 @@ walk_kill(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     kills(k, &l);
-    each(k, s, start, &l, 27, one);
+    each(k, s, start, &l, 25, one);
 }
 
 /* ---- error ---- */
@@ -169,7 +169,7 @@ walk_error(struct walk *k, const struct scenario *s, const struct tree *start)
 {
     struct list l = {NULL, 0, 0};
     errors(&l);
-    each(k, s, start, &l, 37, one);
+    each(k, s, start, &l, 34, one);
 }
 
 /* ---- alloc ---- */
@@ -224,7 +224,7 @@ walk_alloc(struct walk *k, const struct scenario *s, const struct tree *start)
         add(&l, (struct fault){FAULT_ALLOC, n, 0, 0, 1, 0});
     }
     free(wanted);
-    each(k, s, start, &l, 61, one);
+    each(k, s, start, &l, 56, one);
 }
 
 /* ---- showing ---- */
