@@ -116,7 +116,7 @@ terminal_number(int master)
     return number;
 }
 
-static void
+__attribute__((format(printf, 2, 3))) static void
 variable(struct launch *l, const char *fmt, ...)
 {
     char text[1200];
