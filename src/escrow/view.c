@@ -280,6 +280,14 @@ later_time(void *arg, const char *value, const char *entry, struct err *err)
 }
 
 enum rc
+field_latest(const struct store *store, const char *object, const char *name,
+             char out[TIME_TEXT + 1], struct err *err)
+{
+    out[0] = '\0';
+    return field_each(store, object, name, later_time, out, err);
+}
+
+enum rc
 object_site(const struct store *store, const char *uuid, char site[UUID_TEXT + 1], struct err *err)
 {
     struct buf v;
@@ -298,14 +306,6 @@ object_site_name(const struct store *store, const char *uuid, char name[LIMIT_NA
     name[0] = '\0';
     enum rc rc = object_site(store, uuid, site, err);
     return rc == RC_OK ? object_name(store, site, name, err) : rc;
-}
-
-enum rc
-field_latest(const struct store *store, const char *object, const char *name,
-             char out[TIME_TEXT + 1], struct err *err)
-{
-    out[0] = '\0';
-    return field_each(store, object, name, later_time, out, err);
 }
 
 enum rc

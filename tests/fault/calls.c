@@ -94,6 +94,14 @@ about(int number)
 }
 
 /* Those that cannot fail (getpid, umask, exit_group) are not in the table. */
+/* Another process. */
+static int
+starts(int number)
+{
+    return number == SYS_fork || number == SYS_vfork || number == SYS_clone ||
+           number == SYS_clone3;
+}
+
 size_t
 call_errors(int number, int errors[], size_t size, int *late)
 {
@@ -105,7 +113,7 @@ call_errors(int number, int errors[], size_t size, int *late)
     for (size_t i = 0; i < KINDS && a->errors[i] != 0 && n < size; i++)
         errors[n++] = a->errors[i];
     /* A descriptor that was opened, a child that was started: their numbers would be lost. */
-    *late = a->changes && number != SYS_openat && number != SYS_open && !call_starts(number) &&
+    *late = a->changes && number != SYS_openat && number != SYS_open && !starts(number) &&
             number != SYS_ioctl;
     return n;
 }
@@ -116,13 +124,6 @@ call_changes(int number)
     const struct about *a = about(number);
     return a != NULL && a->changes && number != SYS_fcntl && number != SYS_close &&
            number != SYS_ioctl;
-}
-
-int
-call_starts(int number)
-{
-    return number == SYS_fork || number == SYS_vfork || number == SYS_clone ||
-           number == SYS_clone3;
 }
 
 static const char *

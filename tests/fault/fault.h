@@ -80,7 +80,6 @@ void trace_still(unsigned seed);
 size_t call_errors(int number, int errors[], size_t size, int *late);
 /* Whether a call can leave something changed that a kill after it shows. */
 int call_changes(int number);
-int call_starts(int number); /* another process */
 void fault_text(char *out, size_t size, const struct fault *f);
 
 /* ---- tree.c: a folder as it was ---- */

@@ -6,7 +6,6 @@
  * keymuster's own realloc calls __libc_malloc, so that name is taken, too.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
-#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "oom.h"
+#include "preload.h"
 
 enum { CALLERS = 128 };
 
@@ -31,14 +31,6 @@ static void *(*next_calloc)(size_t, size_t);
 void *__libc_malloc(size_t size);
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
                       void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
-
-/* Object and function pointers do not convert in ISO C. */
-static void
-look_up(void *function, const char *name)
-{
-    void *found = dlsym(RTLD_NEXT, name);
-    memcpy(function, &found, sizeof found);
-}
 
 /* dl_iterate_phdr: the first is the program. */
 static int
@@ -90,7 +82,7 @@ void *
 __libc_malloc(size_t size)
 {
     if (next_malloc == NULL)
-        look_up(&next_malloc, "__libc_malloc");
+        look_up(&next_malloc, RTLD_NEXT, "__libc_malloc");
     return fails() ? NULL : next_malloc(size);
 }
 
@@ -104,7 +96,7 @@ void *
 calloc(size_t count, size_t size)
 {
     if (next_calloc == NULL)
-        look_up(&next_calloc, "__libc_calloc");
+        look_up(&next_calloc, RTLD_NEXT, "__libc_calloc");
     return fails() ? NULL : next_calloc(count, size);
 }
 
@@ -113,7 +105,7 @@ int
 getpwuid_r(uid_t uid, struct passwd *pw, char *text, size_t size, struct passwd **found)
 {
     int (*next)(uid_t, struct passwd *, char *, size_t, struct passwd **) = NULL;
-    look_up(&next, "getpwuid_r");
+    look_up(&next, RTLD_NEXT, "getpwuid_r");
     spared = 1;
     int result = next(uid, pw, text, size, found);
     spared = 0;
@@ -145,7 +137,7 @@ __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, voi
 {
     int (*next)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),
                 void (*)(void), void *) = NULL;
-    look_up(&next, "__libc_start_main");
+    look_up(&next, RTLD_NEXT, "__libc_start_main");
     real_main = main;
     return next(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
 }

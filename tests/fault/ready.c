@@ -4,7 +4,6 @@
  * it had been started by it.
  */
 #define _GNU_SOURCE /* RTLD_NEXT, CLONE_PARENT */
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -23,19 +22,12 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "preload.h"
 
 enum { STRINGS = 128, FAILED = 126 };
 
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
                       void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
-
-/* Object and function pointers do not convert in ISO C. */
-static void
-look_up(void *function, void *where, const char *name)
-{
-    void *found = dlsym(where, name);
-    memcpy(function, &found, sizeof found);
-}
 
 /* ---- passphrases ---- */
 

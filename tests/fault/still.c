@@ -6,7 +6,6 @@
  * CLOCK_MONOTONIC, by which it waits.
  */
 #define _GNU_SOURCE /* RTLD_NEXT, program_invocation_short_name */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,6 +17,8 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "preload.h"
 
 enum { PID = 4242, SECOND = 1000, MICRO = 1000, NANO = 1000000, BYTE = 8 };
 
@@ -34,16 +35,8 @@ static int (*next_open)(const char *, int, ...);
 static ssize_t (*next_read)(int, void *, size_t);
 static pid_t (*next_getpid)(void);
 
-/* Object and function pointers do not convert in ISO C. */
-static void
-look_up(void *function, const char *name)
-{
-    void *found = dlsym(RTLD_NEXT, name);
-    memcpy(function, &found, sizeof found);
-}
-
 /* Other libraries may call before `still_begin`. */
-#define NEXT(function, name) (function != NULL ? (void)0 : look_up(&function, name))
+#define NEXT(function, name) (function != NULL ? (void)0 : look_up(&function, RTLD_NEXT, name))
 
 /* What forks would go on with its parent's chance. */
 static void
