@@ -93,7 +93,6 @@ about(int number)
     return NULL;
 }
 
-/* Those that cannot fail (getpid, umask, exit_group) are not in the table. */
 /* Another process. */
 static int
 starts(int number)
@@ -102,6 +101,7 @@ starts(int number)
            number == SYS_clone3;
 }
 
+/* Those that cannot fail (getpid, umask, exit_group) are not in the table. */
 size_t
 call_errors(int number, int errors[], size_t size, int *late)
 {
