@@ -89,8 +89,9 @@ struct tree *tree_load(const char *dir);
 void tree_free(struct tree *t);
 int tree_same(const struct tree *t, const char *dir);
 enum { TREE_HASH = 32 };
-/* BLAKE2b of all names, modes and bytes below dir. */
-void tree_hash(const char *dir, unsigned char hash[TREE_HASH]);
+/* BLAKE2b of all names, modes and bytes below dir; mended: whatever is in a journal that SQLite
+ * does not play back. */
+void tree_hash(const char *dir, int mended, unsigned char hash[TREE_HASH]);
 void tree_restore(const struct tree *t, const char *dir);
 void tree_empty(const char *dir);
 /* Calls fn for every regular file below dir. */
@@ -192,8 +193,8 @@ struct seen {
     long entries, shown;
 };
 
-/* The state of dir, and what is asked of it: acked, a step. */
-void seen_key(struct seen *s, const char *dir, int acked, const char *step);
+/* The state of dir, before or after `verify` mended it, and what is asked of it: acked, a step. */
+void seen_key(struct seen *s, const char *dir, int mended, int acked, const char *step);
 /* NULL: not seen yet. Borrowed until the next seen_add. */
 const struct seen *seen_find(const struct seen *key);
 void seen_add(const struct seen *s);

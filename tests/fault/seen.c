@@ -8,6 +8,10 @@
  * not in the key: every run begins with files that were just written again, so no rule can rest on
  * them.
  *
+ * Where a transaction broke off, many states differ in its journal alone. `verify` is tried on each
+ * of them; what comes after it, once for each state that `verify` leaves, whatever is in a journal
+ * that SQLite does not play back.
+ *
  * What rests on the words of the command (a typed exit, what was shown, an entry that it does not
  * speak of) is judged each time. Only states that were well are remembered: of one that is wrong,
  * each fault is complained about.
@@ -22,13 +26,14 @@ static struct seen *all;
 static size_t count, room;
 
 void
-seen_key(struct seen *s, const char *dir, int acked, const char *step)
+seen_key(struct seen *s, const char *dir, int mended, int acked, const char *step)
 {
     crypto_generichash_state h;
     unsigned char tree[TREE_HASH];
-    tree_hash(dir, tree);
+    tree_hash(dir, mended, tree);
     (void)crypto_generichash_init(&h, NULL, 0, TREE_HASH);
     (void)crypto_generichash_update(&h, tree, sizeof tree);
+    (void)crypto_generichash_update(&h, (const unsigned char *)&mended, sizeof mended);
     (void)crypto_generichash_update(&h, (const unsigned char *)&acked, sizeof acked);
     (void)crypto_generichash_update(&h, (const unsigned char *)step, strlen(step));
     (void)crypto_generichash_final(&h, s->key, TREE_HASH);

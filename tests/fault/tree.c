@@ -168,8 +168,19 @@ tree_same(const struct tree *t, const char *dir)
     return same;
 }
 
+/* That of one that SQLite plays back begins with a magic number
+ * (https://sqlite.org/fileformat2.html, 3). */
+static int
+idle_journal(const struct node *n, const char *bytes, size_t len)
+{
+    static const char end[] = "-journal";
+    size_t path = strlen(n->path);
+    return path >= sizeof end && strcmp(n->path + path + 1 - sizeof end, end) == 0 &&
+           (len == 0 || bytes[0] == '\0');
+}
+
 void
-tree_hash(const char *dir, unsigned char hash[TREE_HASH])
+tree_hash(const char *dir, int mended, unsigned char hash[TREE_HASH])
 {
     crypto_generichash_state h;
     struct tree *t = survey(dir);
@@ -180,6 +191,8 @@ tree_hash(const char *dir, unsigned char hash[TREE_HASH])
         size_t len = 0;
         full_path(path, dir, n);
         char *bytes = n->folder ? NULL : file_slurp(path, &len);
+        if (mended && !n->folder && idle_journal(n, bytes, len))
+            len = 0;
         const unsigned long long about[] = {n->mode, (unsigned long long)n->folder, len};
         (void)crypto_generichash_update(&h, (const unsigned char *)n->path, strlen(n->path) + 1);
         (void)crypto_generichash_update(&h, (const unsigned char *)about, sizeof about);
