@@ -54,7 +54,14 @@ void
 session_say_stored(const struct ctx *ctx, struct err *err)
 {
     const struct store *store = session_records(ctx);
-    if (store == NULL || store->stored[0] == '\0' || err->entry[0] != '\0')
+    if (store == NULL || err->entry[0] != '\0')
+        return;
+    /* Another copy or another password had its turn after that, and failed in its own way. */
+    if (store->in_doubt[0] != '\0') {
+        (void)log_say_in_doubt(store, err);
+        return;
+    }
+    if (store->stored[0] == '\0')
         return;
     memcpy(err->entry, store->stored, sizeof err->entry);
     (void)err_hint(err, "recorded before it failed: keymuster audit log --entry %s", err->entry);

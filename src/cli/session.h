@@ -17,7 +17,7 @@ enum rc session_open(struct ctx *ctx, struct err *err);
  */
 struct store *session_records(const struct ctx *ctx);
 /* A command that failed after it had stored something: err->entry names the newest entry, unless it
- * names one already. */
+ * names one already; if it is in doubt, the error becomes RC_UNKNOWN_OUTCOME. */
 void session_say_stored(const struct ctx *ctx, struct err *err);
 /* Closes the KMSs and the stores. */
 void session_close(struct ctx *ctx);

@@ -151,12 +151,14 @@ static enum rc
 dir_list(struct remote *r, const char *folder, remote_fn fn, void *arg, struct err *err)
 {
     char path[PATH_SIZE];
+    int there = 0;
     enum rc rc = path_join(path, r->folder, folder, err);
-    if (rc == RC_OK && !dir_exists(path)) /* none; or a file, which is no listing either */
+    if (rc == RC_OK)
+        rc = dir_look(path, &there, err);
+    if (rc == RC_OK && !there) /* none; or a file, which is no listing either */
         return dir_reach(r, err);
-    if (rc != RC_OK)
-        return rc;
-    rc = dir_each(path, fn, arg, err);
+    if (rc == RC_OK)
+        rc = dir_each(path, fn, arg, err);
     return rc == RC_IO ? explain(r, "listing", folder, err) : rc;
 }
 

@@ -99,6 +99,15 @@ look_again(struct store *store, int *stored, struct err *err)
     return rc;
 }
 
+enum rc
+log_say_in_doubt(const struct store *store, struct err *err)
+{
+    err->code = RC_UNKNOWN_OUTCOME;
+    (void)snprintf(err->entry, sizeof err->entry, "%s", store->in_doubt);
+    (void)err_hint(err, "find out: keymuster audit log --entry %s", store->in_doubt);
+    return RC_UNKNOWN_OUTCOME;
+}
+
 /* A commit that failed may have been stored; only the file can tell. */
 static enum rc
 resolve(struct store *store, struct err *err)
@@ -107,10 +116,8 @@ resolve(struct store *store, struct err *err)
     struct err scratch = ERR_INIT;
     enum rc rc = look_again(store, &stored, &scratch);
     if (rc != RC_OK && store->appended[0] != '\0') {
-        err->code = RC_UNKNOWN_OUTCOME;
-        (void)snprintf(err->entry, sizeof err->entry, "%s", store->appended);
-        (void)err_hint(err, "find out: keymuster audit log --entry %s", store->appended);
-        return RC_UNKNOWN_OUTCOME;
+        memcpy(store->in_doubt, store->appended, sizeof store->in_doubt);
+        return log_say_in_doubt(store, err);
     }
     if (stored)
         return RC_OK;

@@ -24,6 +24,8 @@ void log_rollback(struct store *store);
  * the file did not help; err->entry names the entry. Any other failure: nothing was stored.
  */
 enum rc log_commit(struct store *store, struct err *err) MUST_CHECK;
+/* Makes err say that of store->in_doubt; returns RC_UNKNOWN_OUTCOME. */
+enum rc log_say_in_doubt(const struct store *store, struct err *err);
 /* How a transaction usually ends: rc RC_OK commits, anything else takes all back and is returned.
  */
 enum rc log_finish(struct store *store, enum rc rc, struct err *err) MUST_CHECK;

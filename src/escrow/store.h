@@ -39,6 +39,7 @@ struct store {
     int trust_dirty;              /* a line that bears on trust was added in this transaction */
     char appended[HASH_TEXT + 1]; /* hash of the newest own entry of this transaction; or "" */
     char stored[HASH_TEXT + 1];   /* hash of the newest one that is durable; or "" */
+    char in_doubt[HASH_TEXT + 1]; /* hash of the newest one that may or may not be stored; or "" */
     /* Of the log that grows now, own or received, while its entries come one after the other: its
      * end, and how many are in the tables already. Known is 0 when the tables `entry` and
      * `accepted` must be asked; so after rolling back, too. */

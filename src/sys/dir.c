@@ -16,6 +16,20 @@ dir_exists(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+enum rc
+dir_look(const char *path, int *is_dir, struct err *err)
+{
+    struct stat st;
+    *is_dir = 0;
+    if (stat(path, &st) == 0)
+        *is_dir = S_ISDIR(st.st_mode);
+    else if (errno == ENOMEM)
+        return err_nomem(err);
+    else if (errno != ENOENT && errno != ENOTDIR)
+        return err_errno(err, RC_IO, "looking at %s", path);
+    return RC_OK;
+}
+
 /* What shares and odd file systems answer although nothing is wrong that we could put right. */
 static int
 sync_unsupported(int os_errno)

@@ -25,7 +25,10 @@ enum rc dir_sync(const char *path, struct err *err) MUST_CHECK;
 typedef enum rc (*dir_fn)(void *arg, const char *name, struct err *err);
 enum rc dir_each(const char *path, dir_fn fn, void *arg, struct err *err) MUST_CHECK;
 
-/* path is a folder (a link to one counts). */
+/* path is a folder (a link to one counts). 0 also when that cannot be found out: for a question
+ * whose "no" ends in an error. */
 int dir_exists(const char *path);
+/* The same where "no" means that there is nothing to do; RC_IO when it cannot be found out. */
+enum rc dir_look(const char *path, int *is_dir, struct err *err) MUST_CHECK;
 
 #endif

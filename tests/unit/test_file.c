@@ -440,6 +440,25 @@ test_folders(void **state)
     assert_ok(dir_sync(in_root("none"), err));
 }
 
+/* A folder that cannot be looked at is not one that is not there. */
+static void
+test_look_at_folder(void **state)
+{
+    (void)state;
+    int is = 0;
+    assert_ok(dir_look(root, &is, err));
+    assert_true(is);
+    assert_ok(dir_look(in_root("none"), &is, err));
+    assert_false(is);
+    assert_ok(file_replace(in_root("f"), "", 0, 0600, err));
+    assert_ok(dir_look(in_root("f"), &is, err));
+    assert_false(is);
+    assert_ok(dir_look(in_root("f/x"), &is, err));
+    assert_false(is);
+    assert_int_equal(symlink("loop", in_root("loop")), 0);
+    assert_rc(dir_look(in_root("loop"), &is, err), RC_IO);
+}
+
 static void
 test_each_is_sorted_and_stops(void **state)
 {
@@ -628,6 +647,7 @@ main(void)
         IN_FOLDER(test_secret_file_limit),
         IN_FOLDER(test_check_private),
         IN_FOLDER(test_folders),
+        IN_FOLDER(test_look_at_folder),
         IN_FOLDER(test_each_is_sorted_and_stops),
         cmocka_unit_test(test_paths),
         IN_FOLDER(test_network_types),

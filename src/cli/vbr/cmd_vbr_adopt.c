@@ -320,14 +320,13 @@ run_adopt(struct ctx *ctx, struct err *err)
     free(x.chosen);
     free(x.a.known);
     adopt_scripts_release(&scripts);
-    if (rc == RC_OK)
-        rc = session_publish(ctx, err);
-    else
-        session_publish_rest(ctx);
     if (rc == RC_OK && x.stopped.code != RC_OK) {
         *err = x.stopped;
         rc = err->code;
     }
+    if (rc == RC_OK)
+        return session_publish(ctx, err);
+    session_publish_rest(ctx);
     return rc;
 }
 

@@ -359,7 +359,8 @@ vbr_adopt_hint(struct vbr_adopt *a, struct vbr_adoption *p, struct err *err)
     if (rc == RC_OK)
         return rc;
     int status = err_exit(rc);
-    if (status == 130 || status == 70 || rc == RC_NO_LOCK || rc == RC_USAGE || kms_is_away(rc)) {
+    if (status == 130 || status == 70 || status == 19 || rc == RC_IO || rc == RC_DISK_FULL ||
+        rc == RC_STORE_BUSY || rc == RC_NO_LOCK || rc == RC_USAGE || kms_is_away(rc)) {
         *err = why; /* it would go wrong with each */
         return rc;
     }
