@@ -254,10 +254,8 @@ db_copy(struct db **out, struct db *from, enum db_copy_where where, struct err *
     return rc;
 }
 
-/* The connection, its statements and the locks of this process. A statement in use stays, and fails
- * from now on. */
-static void
-drop_raw(struct db *db)
+void
+db_let_go(struct db *db)
 {
     for (size_t i = 0; i < db->stmt_count; i++) {
         struct stmt *q = &db->stmts[i];
@@ -275,13 +273,13 @@ enum rc
 db_reopen(struct db *db, int wait_ms, struct err *err)
 {
     int version = 0;
-    drop_raw(db);
+    db_let_go(db);
     enum rc rc = raw_check(db->path, &version, err);
     if (rc != RC_OK)
         return rc;
     rc = connect_raw(db, db->path, SQLITE_OPEN_READWRITE, wait_ms, err);
     if (rc != RC_OK)
-        drop_raw(db);
+        db_let_go(db);
     return rc;
 }
 
@@ -290,7 +288,7 @@ db_close(struct db *db)
 {
     if (db == NULL)
         return;
-    drop_raw(db);
+    db_let_go(db);
     free(db);
 }
 

@@ -39,10 +39,12 @@ enum rc db_copy(struct db **out, struct db *from, enum db_copy_where where,
                 struct err *err) MUST_CHECK;
 void db_close(struct db *db);
 /*
- * Closes and opens again, to see what is on disk: this process's own locks and pages are forgotten.
- * A statement in use fails from then on. After a failure everything on it fails (RC_IO) but
- * db_close.
+ * Closes the file, so that this process has no lock on it; after an error SQLite may have one
+ * without knowing it. All but db_reopen and db_close fails from then on (RC_IO), and so does a
+ * statement that was in use.
  */
+void db_let_go(struct db *db);
+/* db_let_go, and opens it again as it is on disk. After a failure it stays closed. */
 enum rc db_reopen(struct db *db, int wait_ms, struct err *err) MUST_CHECK;
 const char *db_path(const struct db *db);
 

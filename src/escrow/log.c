@@ -12,8 +12,6 @@
 #include "text/enc.h"
 #include "text/uni.h"
 
-enum { WAIT_MS = 10000 }; /* how long to wait for another writer */
-
 /* Another process may have given this store another author since it was opened (`author renew`). */
 static enum rc
 check_self(struct store *store, struct err *err)
@@ -40,7 +38,7 @@ take_lock(struct store *store, struct err *err)
         return store->lock_fd >= 0 ? RC_OK : err_errno(err, RC_IO, "opening /dev/null");
     }
     enum rc rc = path_join(path, store->dir, "store.lock", err);
-    return rc == RC_OK ? lock_take(&store->lock_fd, path, WAIT_MS, err) : rc;
+    return rc == RC_OK ? lock_take(&store->lock_fd, path, STORE_WAIT_MS, err) : rc;
 }
 
 enum rc
@@ -86,7 +84,7 @@ look_again(struct store *store, int *stored, struct err *err)
 {
     struct stmt *q = NULL;
     unsigned char hash[HASH_SIZE];
-    enum rc rc = db_reopen(store->db, WAIT_MS, err);
+    enum rc rc = store_reopen(store, err);
     if (rc != RC_OK || hex_decode(hash, HASH_SIZE, store->appended) != 0)
         return rc;
     rc = db_query(store->db, &q, "SELECT 1 FROM entry WHERE hash = ?1", err);

@@ -17,7 +17,6 @@
 #include "text/enc.h"
 #include "text/time.h"
 
-enum { WAIT_MS = 10000 };
 
 static const char conf_template[] = "# keymuster.conf: this machine's own bindings. Policy is not "
                                     "here but in the log, so that all sites judge alike.\n"
@@ -339,7 +338,7 @@ open_in(struct store **out, const char *dir, enum db_flags flags, struct err *er
     if (rc == RC_OK)
         rc = path_join(path, store->dir, "escrow.db", err);
     if (rc == RC_OK)
-        rc = db_open(&store->db, path, flags, WAIT_MS, err);
+        rc = db_open(&store->db, path, flags, STORE_WAIT_MS, err);
     if (rc == RC_OK)
         rc = load_meta(store, &current, err);
     if (rc == RC_OK)
@@ -367,6 +366,18 @@ store_open(struct store **out, const char *dir, enum db_flags flags, struct err 
         (void)err_hint(
             err, "make one: keymuster init --site NAME\nor name another: -C DIR, KEYMUSTER_STORE");
     return rc;
+}
+
+void
+store_let_go(struct store *store)
+{
+    db_let_go(store->db);
+}
+
+enum rc
+store_reopen(struct store *store, struct err *err)
+{
+    return db_reopen(store->db, STORE_WAIT_MS, err);
 }
 
 void

@@ -53,6 +53,8 @@ struct store {
     } tail;
 };
 
+enum { STORE_WAIT_MS = 10000 }; /* how long to wait for another writer */
+
 /* The default place: $XDG_DATA_HOME/keymuster, else $HOME/.local/share/keymuster; root:
  * /var/lib/keymuster. */
 enum rc store_default_dir(char out[PATH_SIZE], struct err *err) MUST_CHECK;
@@ -62,6 +64,10 @@ enum rc store_default_dir(char out[PATH_SIZE], struct err *err) MUST_CHECK;
 enum rc store_open(struct store **out, const char *dir, enum db_flags flags,
                    struct err *err) MUST_CHECK;
 void store_close(struct store *store); /* takes NULL */
+/* For another process: lets go of the database and opens it again (db.h). store_let_go only outside
+ * a transaction. */
+void store_let_go(struct store *store);
+enum rc store_reopen(struct store *store, struct err *err) MUST_CHECK;
 
 /*
  * A new store in a temporary folder beside dir, open for writing, its log empty. founder NULL: this

@@ -298,6 +298,5 @@ main(int argc, char **argv)
         else
             die("what is %s?", argv[i]);
     }
-    fault_slack = a.full ? 8 : 1;
     return lanes_run(&a);
 }

@@ -30,7 +30,6 @@
 #include "oom.h"
 
 static int out_fd = -1, err_fd = -1; /* of every run in turn */
-long fault_slack = 1;
 static struct oom *oom;
 static char oom_path[64];
 static char still[64];             /* KM_STILL for the runs of the program under test */
@@ -422,7 +421,7 @@ trace_run(struct outcome *o, const char *program, char *const argv[], const char
     if (flags & RUN_TTY)
         r.master = terminal();
     r.filtered = fault != NULL && fault->kind != FAULT_ALLOC && calls == NULL && r.master < 0;
-    watch((flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS) * fault_slack);
+    watch(flags & RUN_PATIENT ? PATIENCE_SECONDS : HANG_SECONDS);
     begin(&r, program, argv, dir, allocs, flags);
     if (is_traced(&r))
         follow(&r, &status);

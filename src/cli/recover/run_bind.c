@@ -87,7 +87,7 @@ bind_one(const struct ctx *ctx, const char *text, struct err *err)
     add_option(&words, ctx, OPT_CA, "--ca", kms);
     rc = buf_check(&words, "a command", err);
     if (rc == RC_OK)
-        rc = run_child(&status, ctx->store->dir, buf_str(&words), 1, err);
+        rc = run_child(&status, ctx->store, buf_str(&words), 1, err);
     buf_release(&words);
     if (rc == RC_OK && status != 0)
         rc = err_set(err, RC_CREDENTIAL, "the credential of %s could not be kept for the run", kms);

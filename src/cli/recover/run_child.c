@@ -53,7 +53,7 @@ wait_for(pid_t pid, int *status, struct err *err)
 }
 
 enum rc
-run_child(int *status, const char *store, const char *words, int quiet, struct err *err)
+run_child(int *status, struct store *store, const char *words, int quiet, struct err *err)
 {
     char self[] = "keymuster";
     char place[] = "-C";
@@ -63,7 +63,7 @@ run_child(int *status, const char *store, const char *words, int quiet, struct e
     char **split = NULL;
     size_t n = 2;
     char dir[PATH_SIZE];
-    (void)snprintf(dir, sizeof dir, "%s", store);
+    (void)snprintf(dir, sizeof dir, "%s", store->dir);
     argv[n++] = dir;
     if (quiet) {
         argv[n++] = output;
@@ -77,11 +77,16 @@ run_child(int *status, const char *store, const char *words, int quiet, struct e
             argv[n++] = split[i];
     }
     if (rc == RC_OK) {
+        struct err scratch = ERR_INIT;
+        store_let_go(store);
         pid_t pid = fork();
         if (pid == 0)
             become(argv, quiet);
         rc = pid > 0 ? wait_for(pid, status, err)
                      : err_errno(err, RC_IO, "starting a step's command");
+        enum rc opened = store_reopen(store, rc == RC_OK ? err : &scratch);
+        if (rc == RC_OK)
+            rc = opened;
     }
     free(split);
     return rc;

@@ -46,7 +46,7 @@ show_key(struct play *p, size_t i, const struct item *item, struct err *err)
              p->run->book->steps[i].id);
     enum rc rc = buf_check(&words, "a step's command", err);
     if (rc == RC_OK)
-        rc = run_child(&status, p->ctx->store->dir, buf_str(&words), out_is_json(p->ctx), err);
+        rc = run_child(&status, p->ctx->store, buf_str(&words), out_is_json(p->ctx), err);
     buf_release(&words);
     if (rc == RC_OK && status != 0)
         out_note(p->ctx, "it ended with exit status %d", status);

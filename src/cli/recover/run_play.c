@@ -221,7 +221,7 @@ compare(struct play *p, size_t i, const struct step_field *f, char out[LIMIT_TEX
     if (rc == RC_OK)
         rc = add_key(&words, p, f->of, err);
     if (rc == RC_OK)
-        rc = run_child(&status, p->ctx->store->dir, buf_str(&words), out_is_json(p->ctx), err);
+        rc = run_child(&status, p->ctx->store, buf_str(&words), out_is_json(p->ctx), err);
     buf_release(&words);
     (void)snprintf(out, LIMIT_TEXT + 1, "%s", status == 0 ? "matches" : "does not match");
     return rc;
@@ -315,7 +315,7 @@ do_command(struct play *p, size_t i, struct err *err)
     if (rc == RC_OK)
         rc = put_begun(p, i, err);
     if (rc == RC_OK)
-        rc = run_child(&end.exit, p->ctx->store->dir, buf_str(&words), out_is_json(p->ctx), err);
+        rc = run_child(&end.exit, p->ctx->store, buf_str(&words), out_is_json(p->ctx), err);
     buf_release(&words);
     if (rc != RC_OK)
         return rc;
