@@ -4,6 +4,7 @@
 #
 #   tests/fault/full.sh [--minutes N] [--missing] [LANE]...   all lanes; N: begin no row later than that; only
 #                                                   rows without a result
+#   tests/fault/full.sh [...] --every               each allocation instead of two in a place; such rows end in "every"
 #   tests/fault/full.sh --sums                      only what RESULTS says in all
 #
 # Environment: KM_BUILD (build/ci), KM_FAULT_JOBS (2).
@@ -13,9 +14,10 @@ here=$(cd -- "$(dirname -- "$0")" && pwd)
 build=${KM_BUILD:-$here/../../build/ci}
 export KEYMUSTER=$build/keymuster KM_TOOLS=$build/tests
 results=$here/RESULTS
-minutes=1000000 missing=
+minutes=1000000 missing='' setting=full
 [ "${1:-}" = --minutes ] && { minutes=$2; shift 2; }
 [ "${1:-}" = --missing ] && { missing=1; shift; }
+[ "${1:-}" = --every ] && { setting=every; set -- alloc; }
 commit=$(git -C "$here" rev-parse --short HEAD)
 touch -- "$results"
 
@@ -26,8 +28,10 @@ rows() {
             "  " | *" $lane "*) ;;
             *) continue ;;
         esac
-        date=$(sed -n "s/^$lane $scenario: .* wrong; .*, //p" "$results")
+        date=$(sed -nE "s/^$lane $scenario: .* wrong; [^,]*, ([^,]*)(, every)?\$/\1\2/p" "$results")
+        [ "$setting" = full ] || case $date in *every) ;; *) date='' ;; esac
         [ -n "$date" ] && [ -n "$missing" ] && continue
+        date=${date%,*} # without the mark
         printf '%s %s %s\n' "${date:-0}" "$lane" "$scenario"
     done | sort -s -k1,1
 }
@@ -44,13 +48,13 @@ sums() {
 
 while read -r _ lane scenario; do
     [ $((SECONDS / 60)) -lt "$minutes" ] || break
-    said=$("$KM_TOOLS/fault_harness" "$lane" --full --only "$scenario") || true
-    line=$(sed -n "1s/^$lane (full): //p" <<<"$said")
+    said=$("$KM_TOOLS/fault_harness" "$lane" "--$setting" --only "$scenario") || true
+    line=$(sed -n "1s/^$lane ($setting): //p" <<<"$said")
     printf '%s %s: %s\n' "$lane" "$scenario" "${line:-the harness gave up}"
     [ -n "$line" ] || continue
     {
         grep -v "^$lane $scenario: " "$results" || true
-        printf '%s %s: %s; %s, %s\n' "$lane" "$scenario" "$line" "$commit" "$(date -u +%F)"
+        printf '%s %s: %s; %s, %s%s\n' "$lane" "$scenario" "$line" "$commit" "$(date -u +%F)" "$([ "$setting" = full ] || echo ', every')"
     } | sort >"$results.new"
     mv -- "$results.new" "$results"
 done < <(rows "$@")
