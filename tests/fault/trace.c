@@ -287,6 +287,26 @@ let_go(pid_t pid, int status)
         (void)ptrace(PTRACE_CONT, pid, NULL, (void *)(long)(event ? 0 : WSTOPSIG(status)));
 }
 
+/* Whether it waits, for what, or was not let run: its state and processor time, its system call. */
+static void
+say_where(pid_t pid)
+{
+    static const char *const files[] = {"stat", "syscall", "wchan"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[64];
+        char text[512];
+        (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, files[i]);
+        FILE *f = fopen(path, "re");
+        if (f == NULL)
+            continue;
+        size_t len = fread(text, 1, sizeof text - 1, f);
+        text[len] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        (void)fclose(f);
+        (void)fprintf(stderr, "hung: %s: %s\n", path, text);
+    }
+}
+
 /* Waits for the process; a run that takes too long is ended. Returns 0 once it is gone. */
 static int
 wait_for(struct running *r, int *status)
@@ -301,6 +321,7 @@ wait_for(struct running *r, int *status)
         drain(r);
         if (late && !r->o->hung) {
             r->o->hung = 1;
+            say_where(r->pid);
             (void)kill(-r->pid, SIGKILL);
             (void)kill(r->pid, SIGKILL);
         }
