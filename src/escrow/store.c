@@ -17,7 +17,6 @@
 #include "text/enc.h"
 #include "text/time.h"
 
-
 static const char conf_template[] = "# keymuster.conf: this machine's own bindings. Policy is not "
                                     "here but in the log, so that all sites judge alike.\n"
                                     "# A credential is never written here, only where it is: "

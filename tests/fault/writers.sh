@@ -13,7 +13,7 @@ set -euo pipefail
 setting=${1:?fast, full or planted}
 
 PROCESSES=32
-MOST_MS=30000 # for one command, of which it may wait WAIT_MS (10 s) for the lock
+MOST_MS=30000 # for one command, of which it may wait STORE_WAIT_MS (10 s) for the lock
 
 umask 077
 top=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")")
